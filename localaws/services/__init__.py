@@ -1,0 +1,1 @@
+"""One module per AWS service that moto lacks or answers differently from AWS."""
