@@ -63,6 +63,10 @@ class AwsError(Exception):
         self.details = details
 
 
+class ConnectionLost(Exception):
+    """Raised by a hook to cut the connection: the caller gets no answer at all, as when a Region is dark."""
+
+
 def operation(name: str) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
     """Mark a method as the handler of the botocore operation `name`."""
 
@@ -77,6 +81,9 @@ class Service:
     """Base of a service module: finds its handlers, holds the world."""
 
     name: ClassVar[str]
+    # Operations answered without the world's lock, because they wait for work that calls back (Lambda, long polls).
+    # They guard their own state with `self.world.lock`.
+    unlocked: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from localaws.clock import Clock
-from localaws.service import Call, Reply, Service
+if TYPE_CHECKING:
+    import threading
+    from datetime import datetime
+
+    from localaws.accounts import Accounts
+    from localaws.clock import Clock
+    from localaws.service import Call, Reply, Service
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a fault makes of a transition: `succeed` or `fail` after `aws_seconds`, or `stick` for ever."""
+
+    aws_seconds: float
+    outcome: Literal["succeed", "fail", "stick"] = "succeed"
+
+
+# Asked with kind, resource and the usual duration in AWS seconds; the first answer that is not None holds.
+FateRule = Callable[[str, str, float], Fate | None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +47,10 @@ class World(Protocol):
     """What a service module may rely on. `localaws.dispatcher.LocalAws` is the body."""
 
     clock: Clock
+    accounts: Accounts
     call_log: list[LoggedCall]
+    endpoint_url: str | None
+    lock: threading.RLock
 
     def moto(self, call: Call) -> Reply:
         """Answer `call` with moto and return its reply in botocore's output shape; raise `AwsError`."""
@@ -45,8 +64,16 @@ class World(Protocol):
     def call(self, service: str, operation: str, account: str, region: str, **params: Any) -> Reply:
         """Make a call inside the embedded AWS as the account's root (an AWS service acting for itself)."""
 
+    def background(self, work: Callable[[], None]) -> None:
+        """Run `work` on a thread of its own, outside the world's lock: for work that waits for callbacks."""
+
     def transition(
-        self, kind: str, resource: str, aws_seconds: float, effect: Callable[[], None], on_failure: Callable[[], None] | None = None
+        self,
+        kind: str,
+        resource: str,
+        aws_seconds: float,
+        effect: Callable[[], None],
+        on_failure: Callable[[], None] | None = None,
     ) -> None:
         """Apply `effect` after `aws_seconds`, unless a fault of the scenario makes it stick, fail or slow.
 

@@ -1,0 +1,56 @@
+"""`python -m localaws`: run the embedded AWS until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+from localaws.clock import ScaledClock
+from localaws.dispatcher import LocalAws
+from localaws.server import Server
+
+DEFAULT_ACCOUNT = "111111111111"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the command line, load estate and scenario, serve."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    local = LocalAws({} if options.estate else {DEFAULT_ACCOUNT: "hub"}, clock=ScaledClock(options.speed))
+    server = Server(local, options.port, options.host)
+    if options.state:
+        options.state.mkdir(parents=True, exist_ok=True)
+    if options.estate:
+        _load("localaws.estate", local, options.estate)
+    if options.scenario:
+        _load("localaws.faults", local, options.scenario)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server._stopping.set())
+    server.start()
+    print(f"embedded AWS at {server.endpoint_url}, accounts {', '.join(local.accounts.names)}", flush=True)
+    server.wait()
+    server.stop()
+
+
+def _load(module: str, local: LocalAws, path: Path) -> Any:
+    return importlib.import_module(module).load(local, path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="localaws", description="An embedded AWS on one port.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--speed", type=float, default=30.0, help="AWS seconds per second")
+    parser.add_argument("--estate", type=Path, help="YAML: accounts and what is in them")
+    parser.add_argument("--scenario", type=Path, help="YAML: faults")
+    parser.add_argument("--state", type=Path, help="directory for worker files and logs")
+    parser.add_argument("--log-level", default="INFO")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

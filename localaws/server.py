@@ -1,0 +1,100 @@
+"""One port for the whole embedded AWS."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
+
+from localaws.dispatcher import LocalAws
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+log = logging.getLogger("localaws.server")
+TICK_SECONDS = 0.05
+
+
+class _Handler(MotoRequestHandler):  # type: ignore[misc]
+    """Keeps connections open and writes no line per request."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing: the call log has it."""
+
+
+class Server:
+    """The embedded AWS on a socket. Port 0 chooses a free one; `endpoint_url` tells which.
+
+    A ticker applies due effects between requests, so that things happen although nobody asks.
+    """
+
+    def __init__(self, local: LocalAws, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.local = local
+        self._wsgi: BaseWSGIServer = ThreadedWSGIServer(host, port, local, handler=_Handler)
+        self._wsgi.daemon_threads = True
+        self._wsgi.block_on_close = False
+        self.port = self._wsgi.server_port
+        self.endpoint_url = f"http://localhost:{self.port}"
+        local.endpoint_url = self.endpoint_url
+        os.environ["MOTO_PORT"] = str(self.port)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> Server:
+        """Serve on threads of this process and return."""
+        for target in (self._wsgi.serve_forever, self._tick):
+            thread = threading.Thread(target=target, daemon=True, name=f"localaws-{target.__name__}")
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def wait(self) -> None:
+        """Block until `stop`."""
+        self._stopping.wait()
+
+    def stop(self) -> None:
+        """Stop accepting, finish what is being answered, close the port."""
+        self._stopping.set()
+        self._wsgi.shutdown()
+        self._wsgi.server_close()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def environment(self, account: str, region: str) -> dict[str, str]:
+        """Return the environment variables that make an AWS tool use this server as `account`'s administrator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": f"LOCALADMIN{account}",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(TICK_SECONDS):
+            try:
+                self.local.run_due()
+            except Exception:
+                log.exception("an effect failed")
+
+
+def start(accounts: dict[str, str], port: int = 0, **options: Any) -> Server:
+    """Start an empty embedded AWS on a port and return its server."""
+    return Server(LocalAws(accounts, **options), port).start()
