@@ -1,0 +1,1 @@
+"""One module per technology, each on the contract of `orchestrator.contract`; `registry` finds them by key."""

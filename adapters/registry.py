@@ -1,0 +1,61 @@
+"""Find adapters by key, by Resource Explorer type or by manifest action.
+
+The map is explicit and lazy: a new technology is one line here and its own files. An unknown name is an error that
+lists the known ones and the closest.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from orchestrator.contract import Adapter
+from orchestrator.errors import ValidationError
+
+MODULES = {
+    "aurora": "adapters.aurora:AuroraAdapter",
+    "drs": "adapters.drs:DrsAdapter",
+    "ecs": "adapters.ecs:EcsAdapter",
+    "rds": "adapters.rds:RdsAdapter",
+    "route53": "adapters.route53:Route53Adapter",
+}
+
+
+@cache
+def adapter(key: str) -> Adapter[Any]:
+    """Return the adapter of a technology; raise `ValidationError` with a suggestion for an unknown key."""
+    if key not in MODULES:
+        raise ValidationError(f'no adapter is called "{key}".', remedy=_suggest(key, MODULES), code="UnknownAdapter")
+    module, _, name = MODULES[key].partition(":")
+    instance = getattr(import_module(module), name)()
+    assert isinstance(instance, Adapter)
+    return instance
+
+
+def adapters() -> list[Adapter[Any]]:
+    """Return every adapter, ordered by key."""
+    return [adapter(key) for key in sorted(MODULES)]
+
+
+def for_resource_type(resource_type: str) -> list[Adapter[Any]]:
+    """Return the adapters that look at a Resource Explorer type, such as `rds:cluster`; empty when none does."""
+    return [each for each in adapters() if resource_type in each.spec.resource_types]
+
+
+def for_manifest_action(action: str) -> Adapter[Any]:
+    """Return the adapter behind a manifest action, such as `AuroraMySQL`; raise `ValidationError` if there is none."""
+    actions = {name: each for each in adapters() for name in each.spec.manifest_actions}
+    if action not in actions:
+        raise ValidationError(
+            f'no adapter knows the action "{action}".', _suggest(action, actions), code="UnknownAction"
+        )
+    return actions[action]
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return f"{hint}use one of: {', '.join(sorted(known))}."

@@ -1,0 +1,198 @@
+"""The closed vocabularies of the product: one enum per status, one word per idea."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Operation(StrEnum):
+    """What the operator asked for."""
+
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+    TEST = "test"
+
+
+class Mode(StrEnum):
+    """How a run treats data and the source side. Always explicit, never inferred from errors."""
+
+    PLANNED = "planned"
+    EMERGENCY = "emergency"
+    DRILL = "drill"
+
+
+class Phase(StrEnum):
+    """The four phases, the same for every technology, in their order."""
+
+    INSTANTIATE = "INSTANTIATE"
+    ACTIVATE = "ACTIVATE"
+    CLEANUP = "CLEANUP"
+    REPLICATE = "REPLICATE"
+
+
+class Order(StrEnum):
+    """The order of a plan's stages: wave by wave, or phase by phase with the waves inside."""
+
+    WAVE = "wave"
+    LIFECYCLE = "lifecycle"
+
+
+class Priority(StrEnum):
+    """The order of resources inside a wave."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 for critical up to 3 for low."""
+        return list(Priority).index(self)
+
+
+class Side(StrEnum):
+    """Where a call goes: the Region being left, the Region being activated, or a global endpoint."""
+
+    SOURCE = "source"
+    TARGET = "target"
+    GLOBAL = "global"
+
+
+class Effect(StrEnum):
+    """What a step does to the world, and whether it can be taken back."""
+
+    NONE = "none"
+    REVERSIBLE = "reversible"
+    COMPENSABLE = "compensable"
+    IRREVERSIBLE = "irreversible"
+
+
+class StepState(StrEnum):
+    """How far a step is, judged from what was observed."""
+
+    DONE = "done"
+    BUSY = "busy"
+    TODO = "todo"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """How an action ended."""
+
+    SUCCEEDED = "succeeded"
+    SUCCEEDED_WITH_WARNINGS = "succeeded_with_warnings"
+    FAILED = "failed"
+    FAILED_IGNORED = "failed_ignored"
+    TIMED_OUT = "timed_out"
+    SKIPPED = "skipped"
+    DEFERRED = "deferred"
+    ROLLED_BACK = "rolled_back"
+
+
+class ActionStatus(StrEnum):
+    """Where an action is; when ENDED, its `Outcome` says how it ended."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class StageStatus(StrEnum):
+    """Where a stage is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    CHECKING = "checking"
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunStatus(StrEnum):
+    """Where a run is."""
+
+    ACCEPTED = "accepted"
+    PLANNING = "planning"
+    READY = "ready"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    SUCCEEDED_WITH_WARNINGS = "succeeded_with_warnings"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+    PREVIEWED = "previewed"
+
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing more will happen in the run."""
+        return self not in {self.ACCEPTED, self.PLANNING, self.READY, self.RUNNING, self.WAITING}
+
+
+class GateKind(StrEnum):
+    """Why a person is asked."""
+
+    PLAN = "plan"
+    PHASE = "phase"
+    WAVE = "wave"
+    COMMIT = "commit"
+    FAILURE = "failure"
+
+
+class Choice(StrEnum):
+    """What a person may answer at a gate."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETRY = "retry"
+    SKIP = "skip"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+    ABORT = "abort"
+
+
+class GateStatus(StrEnum):
+    """Where a gate is."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+
+
+class Approval(StrEnum):
+    """Whether gates are asked."""
+
+    REQUIRED = "required"
+    AUTOMATIC = "automatic"
+
+
+class Severity(StrEnum):
+    """How grave a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    RED = "red"
+
+
+class CheckState(StrEnum):
+    """What a health check saw."""
+
+    HEALTHY = "healthy"
+    SETTLING = "settling"
+    UNHEALTHY = "unhealthy"
+
+
+class Use(StrEnum):
+    """What a permission is for; phases carry the phase's own name."""
+
+    DISCOVER = "DISCOVER"
+    OBSERVE = "OBSERVE"
+    INSTANTIATE = "INSTANTIATE"
+    ACTIVATE = "ACTIVATE"
+    CLEANUP = "CLEANUP"
+    REPLICATE = "REPLICATE"
+    ROLLBACK = "ROLLBACK"
+    DRILL = "DRILL"
