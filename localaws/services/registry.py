@@ -5,4 +5,10 @@ Add a line for each new module.
 
 from __future__ import annotations
 
-SERVICES: tuple[str, ...] = ()
+SERVICES: tuple[str, ...] = (
+    "localaws.services.application_autoscaling:ApplicationAutoScalingService",
+    "localaws.services.ecs:EcsService",
+    "localaws.services.elbv2:Elbv2Service",
+    "localaws.services.ec2:Ec2Service",
+    "localaws.services.drs:DrsService",
+)

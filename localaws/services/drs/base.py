@@ -1,0 +1,77 @@
+"""What the DRS handlers share: state per account and Region, refusals, pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, ClassVar
+
+from localaws.service import AwsError, Call, Service
+from localaws.services.drs.launches import Launches
+from localaws.services.drs.models import RegionState, SourceServer
+from localaws.services.drs.replication import Replication
+from localaws.services.drs.reversal import Reversal
+from localaws.world import World
+
+DEFAULT_PAGE = 200
+
+
+class DrsBase(Service):
+    """State and helpers of the service."""
+
+    name: ClassVar[str] = "drs"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.replication = Replication(world)
+        self.launches = Launches(world, self.replication)
+        self.reversal = Reversal(world, self.replication)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every account and Region."""
+        self.regions: dict[tuple[str, str], RegionState] = {}
+
+    def region_state(self, account: str, region: str) -> RegionState:
+        """Return what DRS knows in an account and Region."""
+        return self.regions.setdefault((account, region), RegionState(account, region))
+
+    def state(self, call: Call) -> RegionState:
+        """Return the state of the caller's account and Region."""
+        return self.region_state(call.account, call.region)
+
+    def ready(self, call: Call) -> RegionState:
+        """Return the state; raise UninitializedAccountException before InitializeService was called."""
+        state = self.state(call)
+        if not state.initialized:
+            raise AwsError(
+                "UninitializedAccountException",
+                f"Account {call.account} is not initialized for AWS Elastic Disaster Recovery in {call.region}.",
+            )
+        return state
+
+    def refuse_in_job(self, state: RegionState, server: SourceServer) -> None:
+        """Raise ConflictException while an active job holds the server."""
+        job = state.job_of(server.id)
+        if job is not None:
+            raise conflict(server.id, f"Source server {server.id} is taking part in job {job.id}.")
+
+
+def conflict(resource_id: str, message: str, resource_type: str = "AWS::DRS::SourceServer") -> AwsError:
+    """Return a ConflictException about a resource."""
+    return AwsError("ConflictException", message, 409, resourceId=resource_id, resourceType=resource_type)
+
+
+def page(call: Call, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one page of `items` and the token of the next."""
+    start = 0
+    if token := call.params.get("nextToken"):
+        try:
+            start = int(base64.urlsafe_b64decode(token))
+        except (ValueError, binascii.Error) as error:
+            raise AwsError("ValidationException", "Invalid pagination token.", reason="other") from error
+    end = start + call.params.get("maxResults", DEFAULT_PAGE)
+    reply: dict[str, Any] = {"items": items[start:end]}
+    if end < len(items):
+        reply["nextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
+    return reply
