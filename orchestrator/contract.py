@@ -358,6 +358,14 @@ def done(name: str, reason: str, *, effect: Effect = Effect.NONE, warning: str =
     return Step(name, StepState.DONE, effect, reason, warning=warning)
 
 
+NOTHING_TO_DO = "nothing-to-do"
+
+
+def skip(reason: str) -> list[Step]:
+    """Return the steps of a phase that has nothing to do: the action ends `skipped`, and says why."""
+    return [Step(NOTHING_TO_DO, StepState.DONE, Effect.NONE, reason)]
+
+
 def busy(name: str, reason: str, *, effect: Effect = Effect.NONE, call: Call | None = None) -> Step:
     """Return a BUSY step: started, or waiting for something observable."""
     return Step(name, StepState.BUSY, effect, reason, call=call)

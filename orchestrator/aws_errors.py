@@ -1,0 +1,108 @@
+"""One table from AWS error codes to our error families. Adapters need no exception handling of their own."""
+
+from __future__ import annotations
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from orchestrator.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DrError,
+    NotFoundError,
+    ThrottledError,
+    UnreachableError,
+    UpstreamError,
+    ValidationError,
+)
+
+THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "PriorRequestNotComplete",
+    "SlowDown",
+    "ProvisionedThroughputExceededException",
+}
+DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "NotAuthorized",
+    "AuthFailure",
+}
+UNAVAILABLE = {
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+}
+CONFLICT_HINTS = (
+    "Conflict",
+    "InvalidDB",
+    "InvalidGlobalCluster",
+    "InvalidState",
+    "InUse",
+    "InProgress",
+    "Contention",
+    "Mismatch",
+)
+MISSING_HINTS = ("NotFound", "NoSuch", "DoesNotExist")
+
+_UNANSWERED = (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError)
+
+
+def translate(err: ClientError | BotoCoreError, what: str) -> DrError:
+    """Return our error for botocore's; `what` names service, operation, account, Region and role."""
+    if isinstance(err, _UNANSWERED):
+        return UnreachableError(f"{what}: no answer ({type(err).__name__}).", _UNREACHABLE_REMEDY)
+    if not isinstance(err, ClientError):
+        return UpstreamError(f"{what}: {err}", "check the parameters named in the message.")
+    code = str(err.response.get("Error", {}).get("Code", "Unknown"))
+    message = str(err.response.get("Error", {}).get("Message", "")) or str(err)
+    return _family(code)(f"{what}: {code}: {message}", _remedy(code), code=code)
+
+
+def _family(code: str) -> type[DrError]:
+    if code in THROTTLED:
+        return ThrottledError
+    if code in DENIED:
+        return AccessDeniedError
+    if code in UNAVAILABLE:
+        return UnreachableError
+    if any(hint in code for hint in MISSING_HINTS):
+        return NotFoundError
+    if any(hint in code for hint in CONFLICT_HINTS):
+        return ConflictError
+    if "Validation" in code or "InvalidParameter" in code or "Malformed" in code:
+        return ValidationError
+    return UpstreamError
+
+
+_UNREACHABLE_REMEDY = "if the source Region is down, start the run again with Emergency set to true."
+
+
+def _remedy(code: str) -> str:
+    if code in DENIED:
+        return (
+            "compare the spoke role with stacksets/spoke.template.json, update the StackSet, then retry; "
+            "a wrong external ID shows the same error."
+        )
+    if code in THROTTLED:
+        return "wait; the platform slows down by itself."
+    return ""

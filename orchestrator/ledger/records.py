@@ -1,0 +1,221 @@
+"""What the ledger remembers. Frozen models: a change is a copy, saved under optimistic locking by `version`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from orchestrator.words import (
+    ActionStatus,
+    Approval,
+    CheckState,
+    Choice,
+    Effect,
+    GateKind,
+    GateStatus,
+    Mode,
+    Operation,
+    Order,
+    Outcome,
+    Phase,
+    Priority,
+    RunStatus,
+    Severity,
+    StageStatus,
+    StepState,
+)
+
+
+class Record(BaseModel):
+    """Base of everything in the ledger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def but(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, validated."""
+        return type(self).model_validate({**dict(self), **changes})
+
+
+class Scope(Record):
+    """Whose resources, and which environment."""
+
+    customer: str
+    environment: str
+
+    @property
+    def key(self) -> str:
+        """Return "Customer/environment"."""
+        return f"{self.customer}/{self.environment}"
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Run(Record):
+    """One execution of a plan. `epoch` fences: a higher epoch on the scope's lock makes this run powerless."""
+
+    run_id: str
+    scope: Scope
+    operation: Operation
+    mode: Mode
+    order: Order | None = None
+    approval: Approval
+    source_region: str
+    target_region: str
+    execution_arn: str
+    requester: str
+    reason: str = ""
+    dry_run: bool = False
+    accept_data_loss: bool = False
+    waves: tuple[int, ...] | None = None
+    phases: tuple[Phase, ...] | None = None
+    status: RunStatus = RunStatus.ACCEPTED
+    epoch: int = 0
+    created_at: datetime
+    detected_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    plan_key: str | None = None
+    plan_hash: str | None = None
+    committed: bool = False
+    cancelled_by: str | None = None
+    failure: str | None = None
+    findings: tuple[FindingRecord, ...] = ()
+    version: int = 0
+
+
+class FindingRecord(Record):
+    """A readiness finding, kept with the run."""
+
+    resource_id: str
+    code: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+
+
+class CheckRecord(Record):
+    """A health check, kept with its stage."""
+
+    resource_id: str
+    name: str
+    state: CheckState
+    detail: str
+
+
+class Stage(Record):
+    """All actions of one phase and wave. `groups` run one after another, the actions of a group in parallel."""
+
+    run_id: str
+    stage_id: str
+    index: int
+    phase: Phase
+    wave: int
+    groups: tuple[tuple[str, ...], ...]
+    irreversible: bool = False
+    status: StageStatus = StageStatus.PENDING
+    attempt: int = 0
+    started_at: datetime | None = None
+    health_since: datetime | None = None
+    ended_at: datetime | None = None
+    checks: tuple[CheckRecord, ...] = ()
+    ignored: bool = False
+    rolling_back: bool = False
+    version: int = 0
+
+
+class StepRecord(Record):
+    """A step as it was last seen, for progress and report."""
+
+    name: str
+    state: StepState
+    effect: Effect
+    reason: str
+    remedy: str = ""
+    call: str | None = None
+    first_seen_at: datetime | None = None
+    done_at: datetime | None = None
+
+
+class Action(Record):
+    """One adapter, one phase, one resource or batch. `kept` and `called_at` are keyed by step name."""
+
+    run_id: str
+    stage_id: str
+    action_id: str
+    target_id: str
+    """Names the batch of resources; the actions of all phases on the same resources share it."""
+    adapter: str
+    strategy: str
+    phase: Phase
+    wave: int
+    priority: Priority
+    resource_ids: tuple[str, ...]
+    status: ActionStatus = ActionStatus.PENDING
+    outcome: Outcome | None = None
+    member_outcomes: Mapping[str, Outcome] = Field(default_factory=dict)
+    detail: str = ""
+    remedy: str = ""
+    steps: tuple[StepRecord, ...] = ()
+    kept: Mapping[str, Mapping[str, JsonValue]] = Field(default_factory=dict)
+    called_at: Mapping[str, datetime] = Field(default_factory=dict)
+    intent: str | None = None
+    """The step whose call was about to be made; present after a crash between call and record."""
+    calls: int = 0
+    looks: int = 0
+    errors: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    deadline_at: datetime | None = None
+    version: int = 0
+
+
+class Gate(Record):
+    """A question to a person."""
+
+    run_id: str
+    gate_id: str
+    kind: GateKind
+    stage_id: str | None = None
+    question: str
+    checklist: tuple[str, ...] = ()
+    choices: tuple[Choice, ...]
+    opened_at: datetime
+    asked_at: datetime | None = None
+    asks: int = 0
+    token: str | None = None
+    status: GateStatus = GateStatus.OPEN
+    choice: Choice | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str = ""
+    version: int = 0
+
+
+class Event(Record):
+    """One line of the audit trail: something asked, decided, called or answered. Never changed, never deleted."""
+
+    run_id: str
+    at: datetime
+    kind: str
+    message: str
+    actor: str = "platform"
+    stage_id: str | None = None
+    action_id: str | None = None
+    resource_id: str | None = None
+    data: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+
+class Lock(Record):
+    """Who may act on a scope."""
+
+    scope: Scope
+    run_id: str
+    epoch: int
+    taken_at: datetime
+
+
+Run.model_rebuild()

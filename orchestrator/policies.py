@@ -1,0 +1,108 @@
+"""IAM policies from adapter permissions: the session policy of one assumption. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from orchestrator.contract import Permission, Spec, Target
+from orchestrator.words import Mode, Phase, Use
+
+SESSION_POLICY_LIMIT = 2048
+"""Characters AWS accepts for the Policy parameter of sts:AssumeRole."""
+
+DRILL_DENIED = (
+    "rds:Promote*",
+    "rds:Switchover*",
+    "rds:Failover*",
+    "rds:RemoveFromGlobalCluster",
+    "drs:ReverseReplication",
+    "drs:StopReplication",
+    "drs:Disconnect*",
+    "route53:Change*",
+    "route53:Update*",
+    "elasticache:Failover*",
+    "elasticache:Disassociate*",
+    "elasticfilesystem:DeleteReplicationConfiguration",
+)
+"""What no drill may ever do, whatever its phase: roles are switched in real runs only."""
+
+
+def permissions_for(spec: Spec, use: Use, mode: Mode) -> list[Permission]:
+    """Return the permissions needed to observe and to do `use` in `mode`."""
+    wanted = {Use.OBSERVE, use} | ({Use.DRILL} if mode is Mode.DRILL else set())
+    return [p for p in spec.permissions if p.uses & wanted and mode in p.modes]
+
+
+def session_policy(spec: Spec, phase: Phase | None, mode: Mode, target: Target | None) -> str:
+    """Return the session policy JSON for one phase, mode and target; `phase` None means reading only.
+
+    Cut to the resource's own names as far as 2,048 characters allow, then to actions only.
+    """
+    use = Use.OBSERVE if phase is None else Use(phase.value)
+    permissions = permissions_for(spec, use, mode)
+    names = (
+        [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})
+    )
+    for chosen in (names, []):
+        text = _render(permissions, chosen, mode)
+        if len(text) <= SESSION_POLICY_LIMIT:
+            return text
+    return _render_actions_only(permissions, mode)
+
+
+def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode) -> str:
+    grouped: dict[tuple[tuple[str, ...], str], set[str]] = {}
+    for permission in permissions:
+        resources = _resources(permission, names)
+        key = (resources, json.dumps(permission.conditions, sort_keys=True, default=list))
+        grouped.setdefault(key, set()).update(permission.session_actions or permission.actions)
+    statements = [
+        _statement("Allow", sorted(actions), list(resources), json.loads(conditions))
+        for (resources, conditions), actions in sorted(grouped.items())
+    ]
+    return _document(statements, mode)
+
+
+def _render_actions_only(permissions: Iterable[Permission], mode: Mode) -> str:
+    actions = sorted({action for p in permissions for action in (p.session_actions or p.actions)})
+    text = _document([_statement("Allow", actions, ["*"], {})], mode)
+    if len(text) <= SESSION_POLICY_LIMIT:
+        return text
+    return _document([_statement("Allow", _shortened(actions), ["*"], {})], mode)
+
+
+def _shortened(actions: Sequence[str]) -> list[str]:
+    """Stand `service:Verb*` for the actions of one service and verb; the role's own exact list still applies."""
+    return sorted({f"{service}:{_verb(name)}*" for service, _, name in (action.partition(":") for action in actions)})
+
+
+def _verb(name: str) -> str:
+    tail = next((i for i, letter in enumerate(name) if i and letter.isupper()), len(name))
+    return name[:tail].rstrip("*")
+
+
+def _resources(permission: Permission, names: Sequence[str]) -> tuple[str, ...]:
+    filled = [pattern.format(partition="*", region="*", account="*", name="{name}") for pattern in permission.resources]
+    narrowed: list[str] = []
+    for pattern in filled:
+        if "{name}" in pattern and names:
+            narrowed.extend(pattern.replace("{name}", name) for name in names)
+        else:
+            narrowed.append(pattern.replace("{name}", "*"))
+    return tuple(sorted(set(narrowed)))
+
+
+def _statement(
+    effect: str, actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, object]
+) -> dict[str, object]:
+    statement: dict[str, object] = {"Effect": effect, "Action": list(actions), "Resource": list(resources)}
+    if conditions:
+        statement["Condition"] = conditions
+    return statement
+
+
+def _document(statements: list[dict[str, object]], mode: Mode) -> str:
+    if mode is Mode.DRILL:
+        statements = [*statements, _statement("Deny", DRILL_DENIED, ["*"], {})]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
