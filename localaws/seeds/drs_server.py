@@ -1,0 +1,119 @@
+"""`drs-server`: an EC2 instance on the source side, replicated by DRS to the target side.
+
+Settings: `instance_type`, `os`, `disk_gib`, `backlog_mib` (still to be copied when the estate starts),
+`replicating_hours` (how long replication has worked), `copy_tags`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localaws.seeds.network import default_network, tag_list
+from localaws.services.drs import DrsService
+from localaws.services.drs.models import Disk, SourceServer, readable_id
+from localaws.services.ec2 import Ec2Service
+
+if TYPE_CHECKING:
+    from localaws.estate import Entry, Estate
+    from localaws.world import World
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+def seed(world: World, estate: Estate, entry: Entry) -> None:
+    """Run the source instance, initialise DRS on both sides, register the server on the target side."""
+    account = estate.account_id(entry.account)
+    for region in estate.regions:
+        initialize(world, account, region)
+    tags = {"Name": entry.name, **estate.tags(entry)}
+    instance_id = run_instance(world, account, estate.primary_region, tags, entry.setting("instance_type", "m5.large"))
+    drs = world.service("drs")
+    assert isinstance(drs, DrsService)
+    server = SourceServer(
+        id=readable_id("s-", entry.name, account, estate.dr_region),
+        account=account,
+        region=estate.dr_region,
+        hostname=entry.name,
+        instance_id=instance_id,
+        origin_account=account,
+        origin_region=estate.primary_region,
+        added_at=world.clock.now(),
+        tags=tags,
+        disks=(Disk(size_bytes=int(entry.setting("disk_gib", 32)) * GIB),),
+        instance_type=entry.setting("instance_type", "m5.large"),
+        os=entry.setting("os", "Amazon Linux 2023"),
+        launch={
+            "name": entry.name,
+            "copyTags": bool(entry.setting("copy_tags", True)),
+            "ec2LaunchTemplateID": launch_template(world, account, estate.dr_region, entry),
+        },
+        replication={"name": entry.name},
+    )
+    drs.enrol(
+        server,
+        replicating_seconds=float(entry.setting("replicating_hours", 24)) * 3600,
+        backlog_bytes=int(entry.setting("backlog_mib", 0)) * MIB,
+    )
+
+
+def initialize(world: World, account: str, region: str) -> None:
+    """Set DRS up in an account and Region, as its console does: initialise, make both default templates."""
+    drs = world.service("drs")
+    assert isinstance(drs, DrsService)
+    if drs.region_state(account, region).initialized:
+        return
+    network = default_network(world, account, region)
+    world.call("drs", "InitializeService", account, region)
+    world.call("drs", "CreateLaunchConfigurationTemplate", account, region)
+    world.call(
+        "drs",
+        "CreateReplicationConfigurationTemplate",
+        account,
+        region,
+        stagingAreaSubnetId=network.subnet_ids[0],
+        replicationServersSecurityGroupsIDs=[network.security_group_id],
+    )
+
+
+def run_instance(world: World, account: str, region: str, tags: dict[str, str], instance_type: str) -> str:
+    """Run an instance that is up from the start; return its id."""
+    network = default_network(world, account, region)
+    reply = world.call(
+        "ec2",
+        "RunInstances",
+        account,
+        region,
+        ImageId=network.image_id,
+        InstanceType=instance_type,
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=network.subnet_ids[0],
+        SecurityGroupIds=[network.security_group_id],
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tag_list(tags)}],
+    )
+    instance_id = str(reply["Instances"][0]["InstanceId"])
+    ec2 = world.service("ec2")
+    assert isinstance(ec2, Ec2Service)
+    ec2.settle(account, region, instance_id)
+    return instance_id
+
+
+def launch_template(world: World, account: str, region: str, entry: Entry) -> str:
+    """Create the EC2 launch template DRS keeps for a source server; return its id."""
+    network = default_network(world, account, region)
+    data: dict[str, Any] = {
+        "InstanceType": entry.setting("instance_type", "m5.large"),
+        "NetworkInterfaces": [
+            {"DeviceIndex": 0, "SubnetId": network.subnet_ids[0], "Groups": [network.security_group_id]}
+        ],
+    }
+    reply = world.call(
+        "ec2",
+        "CreateLaunchTemplate",
+        account,
+        region,
+        LaunchTemplateName=f"drs-{entry.name}",
+        LaunchTemplateData=data,
+    )
+    return str(reply["LaunchTemplate"]["LaunchTemplateId"])
