@@ -12,7 +12,7 @@ aws:calledvia aws:calledviafirst aws:calledvialast aws:currenttime aws:epochtime
 aws:principalisawsservice aws:principalorgid aws:principalservicename aws:principaltype aws:requestedregion
 aws:resourceaccount aws:securetransport aws:sourceidentity aws:sourceip aws:tagkeys aws:userid aws:username
 aws:viaawsservice application-autoscaling:service-namespace application-autoscaling:scalable-dimension
-autoscaling:forcedelete autoscaling:maxsize autoscaling:minsize cloudwatch:namespace dynamodb:leadingkeys
+autoscaling:forcedelete autoscaling:maxsize autoscaling:minsize cloudwatch:namespace
 ec2:createaction ec2:region ecs:cluster ecs:service ecs:task-definition iam:passedtoservice iam:permissionsboundary
 iam:policyarn iam:awsservicename kms:calleraccount
 kms:encryptioncontextkeys kms:grantisforawsresource kms:requestalias kms:viaservice lambda:functionarn
@@ -20,7 +20,7 @@ route53-recovery-cluster:allowsafetyrulesoverrides route53:changeresourcerecords
 route53:changeresourcerecordsetsnormalizedrecordnames route53:changeresourcerecordsetsrecordtypes s3:delimiter
 s3:max-keys s3:prefix s3:resourceaccount s3:versionid s3:x-amz-acl s3:x-amz-server-side-encryption
 s3:x-amz-server-side-encryption-aws-kms-key-id secretsmanager:secretid sns:endpoint sns:protocol ssm:overwrite
-sts:externalid sts:rolesessionname sts:sourceidentity sts:transitivetagkeys sts:awsservicename
+sts:externalid sts:rolesessionname sts:sourceidentity sts:transitivetagkeys
 """
 
 # Real keys that are rightly absent from every request the embedded AWS receives (no VPC endpoints, no MFA,
@@ -54,7 +54,7 @@ _PREFIXES = (
 # Keys whose value is a set: a condition on them needs ForAllValues, ForAnyValue or Null.
 _SETS = """
 aws:calledvia aws:principalorgpaths aws:principalservicenameslist aws:resourceorgpaths aws:sourceorgpaths aws:tagkeys
-dynamodb:leadingkeys kms:encryptioncontextkeys route53:changeresourcerecordsetsactions
+kms:encryptioncontextkeys route53:changeresourcerecordsetsactions
 route53:changeresourcerecordsetsnormalizedrecordnames route53:changeresourcerecordsetsrecordtypes
 sts:transitivetagkeys
 """
