@@ -5,6 +5,7 @@ DrError
 ├── RefusedError             it would be unsafe or is not allowed in this run; nothing was changed
 │   └── FencedError          another run, epoch or Region owns this resource; this one must not act
 ├── ConflictError            somebody else's operation is in the way; look again later
+│   └── StaleRecordError     the ledger's record was changed meanwhile; read it again
 ├── NotFoundError            the named thing does not exist
 ├── AccessDeniedError        a role, trust or policy does not allow the call
 ├── DeadlineError            it took longer than it may
@@ -47,6 +48,10 @@ class FencedError(RefusedError):
 
 class ConflictError(DrError):
     """Somebody else's operation is in the way."""
+
+
+class StaleRecordError(ConflictError):
+    """The ledger's record was changed meanwhile; read it again."""
 
 
 class NotFoundError(DrError):

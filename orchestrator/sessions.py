@@ -34,7 +34,7 @@ from orchestrator.words import Mode, Phase, Side
 
 GLOBAL_CONTROL_PLANE_REGION = "us-east-1"
 """Where the control planes of Route 53, IAM and Organizations live (partition aws)."""
-GLOBAL_SERVICES = {"route53", "iam", "organizations"}
+GLOBAL_SERVICES = frozenset({"route53", "iam", "organizations"})
 READ_PREFIXES = ("Describe", "Get", "List", "Search", "Lookup", "BatchGet", "Head", "Test")
 SESSION_SECONDS = 900
 CREDENTIALS_REUSED_SECONDS = 600
@@ -84,17 +84,29 @@ class AwsReader:
     """Body of `contract.Reader`: one account, one Region, parsed replies, read operations only."""
 
     def __init__(
-        self, account: str, region: str, session: boto3.Session, what: str, dns_servers: Sequence[str] = ()
+        self,
+        account: str,
+        region: str,
+        session: boto3.Session,
+        what: str,
+        dns_servers: Sequence[str] = (),
+        refused: frozenset[str] = frozenset(),
     ) -> None:
         self.account = account
         self.region = region
         self._session = session
         self._what = what
         self._dns_servers = dns_servers
+        self._refused = refused
         self._clients: dict[tuple[str, bool], Any] = {}
 
     def client(self, service: str, *, changes: bool = False) -> Any:
         """Return a botocore client; those for changes never retry by themselves."""
+        if service in self._refused:
+            raise RefusedError(
+                f"an emergency run may not call {service}: its control plane lives in {GLOBAL_CONTROL_PLANE_REGION}.",
+                "use a data plane: a pre-made record steered by a health check.",
+            )
         key = (service, changes)
         if key not in self._clients:
             region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
@@ -205,7 +217,15 @@ class Hub:
         """Return the ARN of whoever runs this code (sts:GetCallerIdentity)."""
         return str(self.client("sts").get_caller_identity()["Arn"])
 
-    def spoke(self, account: str, region: str, technology: str, caller: Caller, policy: str | None) -> AwsReader:
+    def spoke(
+        self,
+        account: str,
+        region: str,
+        technology: str,
+        caller: Caller,
+        policy: str | None,
+        refused: frozenset[str] = frozenset(),
+    ) -> AwsReader:
         """Assume the spoke role of a technology and return a reader there; raise `AccessDeniedError` when refused."""
         role = self.access.role_arn(account, technology)
         credentials = self._assume(role, caller, policy)
@@ -216,7 +236,7 @@ class Hub:
             region_name=region,
             botocore_session=_shared_core(),
         )
-        return AwsReader(account, region, session, role, self._dns_servers)
+        return AwsReader(account, region, session, role, self._dns_servers, refused)
 
     def _assume(self, role: str, caller: Caller, policy: str | None) -> Mapping[str, str]:
         key = (role, caller.session_name, caller.source_identity, policy or "")
@@ -286,7 +306,8 @@ class RunClients:
                     f"this emergency run may not call the {side} side in {region}: that Region is treated as lost.",
                     "use what the target side and the inventory tell.",
                 )
-            self._readers[side] = self._hub.spoke(account, region, self._spec.key, self._caller, self._policy)
+            refused = frozenset() if self.reaches(Side.GLOBAL) else GLOBAL_SERVICES
+            self._readers[side] = self._hub.spoke(account, region, self._spec.key, self._caller, self._policy, refused)
         return self._readers[side]
 
     def _place(self, side: Side) -> tuple[str, str]:

@@ -164,13 +164,19 @@ class Action(Record):
     called_at: Mapping[str, datetime] = Field(default_factory=dict)
     intent: str | None = None
     """The step whose call was about to be made; present after a crash between call and record."""
-    calls: int = 0
+    call_counts: Mapping[str, int] = Field(default_factory=dict)
+    """Step name -> how often its call was made."""
     looks: int = 0
     errors: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
     version: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Return how many mutating calls the action has made."""
+        return sum(self.call_counts.values())
 
 
 class Gate(Record):

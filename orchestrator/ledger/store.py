@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from orchestrator.errors import ConflictError
+from orchestrator.errors import StaleRecordError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Action, Event, Gate, Lock, Run, Scope, Stage
 
@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 8
 
 
 class Ledger(ABC):
-    """Remembers. Saving a record whose `version` is not the stored one raises `ConflictError`; reading what is not
+    """Remembers. Saving a record whose `version` is not the stored one raises `StaleRecordError`; reading what is not
     there raises `NotFoundError`.
     """
 
@@ -117,7 +117,7 @@ class Ledger(ABC):
         for _ in range(MAX_ATTEMPTS - 1):
             try:
                 return self.save_run(change(self.run(run_id)))
-            except ConflictError:
+            except StaleRecordError:
                 continue
         return self.save_run(change(self.run(run_id)))
 
@@ -126,7 +126,7 @@ class Ledger(ABC):
         for _ in range(MAX_ATTEMPTS - 1):
             try:
                 return self.save_stage(change(self.stage(run_id, stage_id)))
-            except ConflictError:
+            except StaleRecordError:
                 continue
         return self.save_stage(change(self.stage(run_id, stage_id)))
 
@@ -135,6 +135,6 @@ class Ledger(ABC):
         for _ in range(MAX_ATTEMPTS - 1):
             try:
                 return self.save_gate(change(self.gate(run_id, gate_id)))
-            except ConflictError:
+            except StaleRecordError:
                 continue
         return self.save_gate(change(self.gate(run_id, gate_id)))

@@ -1,0 +1,390 @@
+"""`advance`: look at one action's resources, decide, make at most one change, write down what was seen and done.
+
+May be interrupted at any instant and repeated: the resource is read again each time, an intent is written before a
+call and the answer after it, and a call that may have been made is not repeated before AWS had time to show its effect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pydantic import JsonValue
+
+from orchestrator.blobs import Blobs
+from orchestrator.clock import Clock
+from orchestrator.contract import NOTHING_TO_DO, Adapter, Call, Clients, RunContext, Step, Target
+from orchestrator.errors import (
+    AccessDeniedError,
+    ConflictError,
+    DrError,
+    FencedError,
+    NotFoundError,
+    RefusedError,
+    StaleRecordError,
+    ThrottledError,
+    UnreachableError,
+)
+from orchestrator.ledger.records import Action, Event, Run, StepRecord
+from orchestrator.ledger.store import Ledger
+from orchestrator.targets import load_target
+from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, StepState
+
+SETTLE_SECONDS = 60
+"""How long AWS may take to show the effect of a call before the same call may be made again."""
+MAX_CALLS_PER_STEP = 3
+MAX_ERRORS_IN_A_ROW = 8
+SOON_SECONDS = 3
+MAX_WAIT_SECONDS = 60
+
+
+class Session(Clients, Protocol):
+    """Clients that can also perform a step's call."""
+
+    def perform(self, call: Call, token: str) -> Mapping[str, JsonValue]:
+        """Make the call once and return what it wants kept."""
+
+
+OpenSession = Callable[[Run, Adapter[Any], RunContext, Target], Session]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What the state machine does next: end, or look again after `wait_seconds`."""
+
+    done: bool
+    wait_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Advances actions. Everything it needs from outside comes in here."""
+
+    ledger: Ledger
+    blobs: Blobs
+    clock: Clock
+    adapter: Callable[[str], Adapter[Any]]
+    open_session: OpenSession
+
+    def advance(self, run_id: str, stage_id: str, action_id: str) -> Tick:
+        """Take one action one step further. Raise `FencedError` when this run may no longer act."""
+        run, action = self.ledger.run(run_id), self.ledger.action(run_id, action_id)
+        if action.status is ActionStatus.ENDED:
+            return Tick(done=True)
+        self._fence(run)
+        action = self._started(action)
+        try:
+            return self._look_and_act(run, action, rolling_back=self.ledger.stage(run_id, stage_id).rolling_back)
+        except StaleRecordError:
+            return Tick(done=False, wait_seconds=SOON_SECONDS)  # another advance of this action saved first
+
+    def _fence(self, run: Run) -> None:
+        lock = self.ledger.holder(run.scope)
+        if lock is None or lock.run_id != run.run_id or lock.epoch != run.epoch:
+            holder = "nobody" if lock is None else f"run {lock.run_id} (epoch {lock.epoch})"
+            raise FencedError(
+                f"run {run.run_id} (epoch {run.epoch}) may not act on {run.scope}: the scope is held by {holder}.",
+                f"dr status {run.run_id}",
+            )
+
+    def _started(self, action: Action) -> Action:
+        if action.started_at is not None:
+            return action
+        now = self.clock.now()
+        minutes = self.adapter(action.adapter).spec.deadline_minutes
+        kept: dict[str, Mapping[str, JsonValue]] = {}
+        for phase in list(Phase)[: list(Phase).index(action.phase)]:
+            kept.update(self._kept_in(action, phase))
+        return self.ledger.save_action(
+            action.but(
+                status=ActionStatus.RUNNING,
+                started_at=now,
+                deadline_at=now + timedelta(minutes=minutes),
+                kept={**kept, **action.kept},
+            )
+        )
+
+    def _kept_in(self, action: Action, phase: Phase) -> Mapping[str, Mapping[str, JsonValue]]:
+        try:
+            return self.ledger.action(action.run_id, action_id_of(phase, action.target_id)).kept
+        except NotFoundError:
+            return {}
+
+    def _look_and_act(self, run: Run, action: Action, *, rolling_back: bool) -> Tick:
+        adapter = self.adapter(action.adapter)
+        target = load_target(self.blobs, run.run_id, action.target_id)
+        context = context_of(run, action, target, self.clock.now())
+        try:
+            session = self.open_session(run, adapter, context, target)
+            view = adapter.observe(target, session, context)
+            steps = (
+                adapter.rollback(action.phase, view, context)
+                if rolling_back
+                else adapter.steps(action.phase, view, context)
+            )
+        except DrError as err:
+            return self._look_failed(action, err)
+        action = self._seen(action, steps)
+        verdict = judge(steps, action.member_outcomes, action.resource_ids)
+        if verdict.end is not None:
+            outcome = Outcome.ROLLED_BACK if rolling_back and verdict.end is not Outcome.FAILED else verdict.end
+            return self._end(action, outcome, verdict.detail, verdict.remedy, verdict.members)
+        action = action.but(member_outcomes=verdict.members)
+        assert verdict.step is not None
+        if context.now > (action.deadline_at or context.now):
+            return self._late(action, verdict.step)
+        if verdict.step.state is StepState.TODO:
+            return self._do(run, action, verdict.step, session, adapter)
+        self.ledger.save_action(action)
+        return Tick(done=False, wait_seconds=self._pace(action, adapter))
+
+    def _do(self, run: Run, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
+        if run.cancelled_by:
+            return self._cancelled(run, action, step)
+        refusal = refuse(run, step)
+        if refusal is not None:
+            return self._end(action, Outcome.FAILED, refusal.message, refusal.remedy, action.member_outcomes)
+        now = self.clock.now()
+        last = action.called_at.get(step.name)
+        if last is not None and (now - last).total_seconds() < SETTLE_SECONDS:
+            self.ledger.save_action(action)
+            return Tick(done=False, wait_seconds=min(self._pace(action, adapter), SETTLE_SECONDS))
+        times = action.call_counts.get(step.name, 0)
+        if times >= MAX_CALLS_PER_STEP:
+            detail = f"{step.name}: the call was made {times} times and its effect never showed: {step.reason}"
+            return self._end(
+                action,
+                Outcome.FAILED,
+                detail,
+                "look at the resource in the console, then retry.",
+                action.member_outcomes,
+            )
+        assert step.call is not None
+        action = self.ledger.save_action(
+            action.but(
+                intent=step.name,
+                called_at={**action.called_at, step.name: now},
+                call_counts={**action.call_counts, step.name: times + 1},
+            )
+        )
+        self._note(action, "call", f"{describe(step.call)} ({step.name}: {step.reason})", step)
+        try:
+            kept = session.perform(step.call, token_of(action, step))
+        except DrError as err:
+            return self._call_failed(action, step, err, adapter)
+        self._note(action, "answer", f"{describe(step.call)} accepted", step, {"kept": dict(kept)})
+        earlier = action.kept.get(step.name, {})
+        self.ledger.save_action(
+            action.but(
+                intent=None, errors=0, kept={**action.kept, step.name: {**earlier, **kept}} if kept else action.kept
+            )
+        )
+        return Tick(done=False, wait_seconds=SOON_SECONDS)
+
+    def _call_failed(self, action: Action, step: Step, err: DrError, adapter: Adapter[Any]) -> Tick:
+        self._note(action, "error", err.message, step, {"code": err.code})
+        errors = action.errors + 1
+        if isinstance(err, UnreachableError):
+            # The effect is unknown: the time of the call stays, so that the next look comes before any repetition.
+            self.ledger.save_action(action.but(errors=errors))
+            return Tick(done=False, wait_seconds=self._pace(action, adapter))
+        passing = isinstance(err, ThrottledError | ConflictError) or (
+            isinstance(err, AccessDeniedError) and errors < MAX_ERRORS_IN_A_ROW // 2
+        )
+        if not passing or errors >= MAX_ERRORS_IN_A_ROW:
+            return self._end(
+                action.but(intent=None),
+                Outcome.FAILED,
+                f"{step.name}: {err.message}",
+                err.remedy,
+                action.member_outcomes,
+            )
+        called_at = {name: at for name, at in action.called_at.items() if name != step.name}
+        self.ledger.save_action(action.but(errors=errors, intent=None, called_at=called_at))
+        return Tick(done=False, wait_seconds=min(MAX_WAIT_SECONDS, adapter.spec.poll_seconds * errors))
+
+    def _look_failed(self, action: Action, err: DrError) -> Tick:
+        errors = action.errors + 1
+        self._note(action, "error", err.message, None, {"code": err.code})
+        passing = err.retryable or isinstance(err, AccessDeniedError | ConflictError)
+        if isinstance(err, RefusedError) or not passing or errors >= MAX_ERRORS_IN_A_ROW:
+            return self._end(action, Outcome.FAILED, err.message, err.remedy, action.member_outcomes)
+        self.ledger.save_action(action.but(errors=errors))
+        return Tick(done=False, wait_seconds=min(MAX_WAIT_SECONDS, 5 * errors))
+
+    def _seen(self, action: Action, steps: list[Step]) -> Action:
+        now = self.clock.now()
+        before = {step.name: step for step in action.steps}
+        records = tuple(_record(step, before.get(step.name), now) for step in steps)
+        return action.but(steps=records, looks=action.looks + 1, errors=0 if action.intent is None else action.errors)
+
+    def _pace(self, action: Action, adapter: Adapter[Any]) -> int:
+        """Wait the adapter's poll time; after twenty looks up to a minute, so that long waits stay cheap."""
+        grown = adapter.spec.poll_seconds * max(1, action.looks // 20)
+        return max(adapter.spec.poll_seconds, min(MAX_WAIT_SECONDS, grown))
+
+    def _late(self, action: Action, step: Step) -> Tick:
+        detail = f"{step.name}: not finished by {action.deadline_at:%H:%M:%S} UTC; last seen: {step.reason}"
+        return self._end(
+            action,
+            Outcome.TIMED_OUT,
+            detail,
+            step.remedy or "look at the resource, then retry.",
+            action.member_outcomes,
+        )
+
+    def _cancelled(self, run: Run, action: Action, step: Step) -> Tick:
+        outcome = Outcome.SKIPPED if action.calls == 0 else Outcome.FAILED
+        detail = f"cancelled by {run.cancelled_by} before step {step.name}"
+        return self._end(
+            action, outcome, detail, "start a new run; what is done already will be adopted.", action.member_outcomes
+        )
+
+    def _end(self, action: Action, outcome: Outcome, detail: str, remedy: str, members: Mapping[str, Outcome]) -> Tick:
+        every = {resource: members.get(resource, outcome) for resource in action.resource_ids}
+        self.ledger.save_action(
+            action.but(
+                status=ActionStatus.ENDED,
+                outcome=outcome,
+                member_outcomes=every,
+                detail=detail,
+                remedy=remedy,
+                intent=None,
+                ended_at=self.clock.now(),
+            )
+        )
+        self._note(action, "outcome", f"{action.action_id}: {outcome}. {detail}".strip(), None)
+        return Tick(done=True)
+
+    def _note(
+        self, action: Action, kind: str, message: str, step: Step | None, data: Mapping[str, JsonValue] | None = None
+    ) -> None:
+        call = step.call if step else None
+        facts: dict[str, JsonValue] = {"step": step.name} if step else {}
+        if call is not None and kind == "call":
+            facts |= {"operation": f"{call.service}.{call.operation}", "side": call.side, "params": _shown(call.params)}
+        self.ledger.record(
+            Event(
+                run_id=action.run_id,
+                at=self.clock.now(),
+                kind=kind,
+                message=message,
+                stage_id=action.stage_id,
+                action_id=action.action_id,
+                resource_id=action.resource_ids[0] if len(action.resource_ids) == 1 else None,
+                data=facts | dict(data or {}),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a list of steps means: an end, or the step to be waited for or performed."""
+
+    end: Outcome | None
+    step: Step | None
+    members: Mapping[str, Outcome]
+    detail: str = ""
+    remedy: str = ""
+
+
+def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple[str, ...]) -> Verdict:
+    """Decide from the steps: a failure that names members ends only those, one that names none the action. Pure."""
+    lost = dict(members)
+    reasons: list[str] = []
+    remedy = ""
+    for step in steps:
+        if step.state is StepState.DONE:
+            continue
+        if step.members and all(member in lost for member in step.members):
+            continue
+        if step.state not in {StepState.FAILED, StepState.BLOCKED}:
+            return Verdict(None, step, lost)
+        detail = f"{step.name}: {step.reason}"
+        if not step.members:
+            return Verdict(Outcome.FAILED, step, lost, detail, step.remedy)
+        lost |= dict.fromkeys(step.members, Outcome.FAILED)
+        reasons.append(detail)
+        remedy = remedy or step.remedy
+    if any(outcome is Outcome.FAILED for outcome in lost.values()):
+        every = lost | {r: Outcome.SUCCEEDED for r in resource_ids if r not in lost}
+        return Verdict(Outcome.FAILED, None, every, "; ".join(reasons) or "some members failed", remedy)
+    if [step.name for step in steps] == [NOTHING_TO_DO]:
+        return Verdict(Outcome.SKIPPED, None, lost, steps[0].reason)
+    warnings = "; ".join(step.warning for step in steps if step.warning)
+    return Verdict(Outcome.SUCCEEDED_WITH_WARNINGS if warnings else Outcome.SUCCEEDED, None, lost, warnings)
+
+
+def refuse(run: Run, step: Step) -> RefusedError | None:
+    """Return why a step may not be performed now, or None. The last guard before every call. Pure."""
+    if step.effect is Effect.IRREVERSIBLE and run.mode is not Mode.DRILL and not run.committed:
+        return RefusedError(
+            f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",
+            f"dr approve the commit gate shown by: dr status {run.run_id}",
+        )
+    return None
+
+
+def context_of(run: Run, action: Action, target: Target, now: datetime) -> RunContext:
+    """Return what the adapter may know of the run and of its own past. Pure."""
+    rpo = {
+        m.resource_id: int(m.tags["dr:rpo-target"]) for m in target.members if m.tags.get("dr:rpo-target", "").isdigit()
+    }
+    return RunContext(
+        run_id=run.run_id,
+        operation=run.operation,
+        mode=run.mode,
+        phase=action.phase,
+        source_region=run.source_region,
+        target_region=run.target_region,
+        now=now,
+        started_at=action.started_at or now,
+        kept=dict(action.kept),
+        called_at=dict(action.called_at),
+        rpo_minutes=rpo,
+    )
+
+
+def action_id_of(phase: Phase, target_id: str) -> str:
+    """Return the id of the action of one phase on one batch."""
+    return f"{phase}.{target_id}"
+
+
+def token_of(action: Action, step: Step) -> str:
+    """Return the idempotency token: the same for every attempt of the same step of the same action."""
+    return hashlib.sha256(f"{action.run_id}/{action.action_id}/{step.name}".encode()).hexdigest()[:32]
+
+
+def describe(call: Call) -> str:
+    """Return a call as people read it: rds.SwitchoverGlobalCluster on the source side."""
+    return f"{call.service}.{call.operation} on the {call.side} side"
+
+
+def _record(step: Step, before: StepRecord | None, now: datetime) -> StepRecord:
+    return StepRecord(
+        name=step.name,
+        state=step.state,
+        effect=step.effect,
+        reason=step.reason,
+        remedy=step.remedy,
+        call=f"{step.call.service}.{step.call.operation}" if step.call else (before.call if before else None),
+        first_seen_at=before.first_seen_at if before else now,
+        done_at=(before.done_at if before and before.done_at else now) if step.state is StepState.DONE else None,
+    )
+
+
+def _shown(params: Mapping[str, Any]) -> JsonValue:
+    return {name: _masked(name, value) for name, value in params.items()}
+
+
+def _masked(name: str, value: Any) -> JsonValue:
+    if any(word in name.lower() for word in ("password", "secret", "token")):
+        return "***"
+    if isinstance(value, Mapping):
+        return {k: _masked(k, v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(name, v) for v in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
