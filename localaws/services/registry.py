@@ -11,4 +11,5 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.elbv2:Elbv2Service",
     "localaws.services.ec2:Ec2Service",
     "localaws.services.drs:DrsService",
+    "localaws.services.route53:Route53Service",
 )
