@@ -13,8 +13,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic import ValidationError as ModelError
 
+from orchestrator import words
 from orchestrator.errors import RefusedError, ValidationError
-from orchestrator.words import Approval, Mode, Operation, Order, Phase
+from orchestrator.words import Approval, Operation, Order, Phase
 
 REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d$")
 
@@ -84,11 +85,11 @@ class Request(BaseModel):
         return self.PrimaryRegion if self.Operation is Operation.FAILBACK else self.DRRegion
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> words.Mode:
         """Return how the run treats data and the source side."""
         if self.Operation is Operation.TEST:
-            return Mode.DRILL
-        return Mode.EMERGENCY if self.Emergency else Mode.PLANNED
+            return words.Mode.DRILL
+        return words.Mode.EMERGENCY if self.Emergency else words.Mode.PLANNED
 
 
 def parse(raw: object) -> Request:

@@ -1,0 +1,180 @@
+"""The frozen plan: stages, actions, targets, and the preview of every call. Same input, same hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from orchestrator.blobs import Blobs
+from orchestrator.ledger.records import Action, Scope, Stage
+from orchestrator.targets import PlannedTarget
+from orchestrator.words import Effect, Mode, Operation, Order, Phase, Priority, Side, StepState
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedCall(_Frozen):
+    """An API call as the preview shows it; values known only later read "<later: ...>"."""
+
+    service: str
+    operation: str
+    side: Side
+    account: str
+    region: str
+    params: Mapping[str, JsonValue]
+
+
+class PlannedStep(_Frozen):
+    """A step of the preview."""
+
+    name: str
+    state: StepState
+    effect: Effect
+    reason: str
+    call: PlannedCall | None = None
+
+
+class PlannedAction(_Frozen):
+    """One adapter, one phase, one batch."""
+
+    action_id: str
+    stage_id: str
+    target_id: str
+    adapter: str
+    strategy: str
+    phase: Phase
+    wave: int
+    priority: Priority
+    resource_ids: tuple[str, ...]
+    expected_minutes: float
+    steps: tuple[PlannedStep, ...] = ()
+
+
+class PlannedStage(_Frozen):
+    """All actions of one phase and wave; groups one after another, the actions of a group in parallel."""
+
+    stage_id: str
+    index: int
+    phase: Phase
+    wave: int
+    groups: tuple[tuple[str, ...], ...]
+    expected_minutes: float
+    irreversible: bool = False
+
+
+class LossStatement(_Frozen):
+    """What an emergency would lose of one resource; `seconds` is None when it cannot be read."""
+
+    resource_id: str
+    seconds: float | None
+    detail: str
+
+
+class Plan(_Frozen):
+    """Ordered stages, frozen before the first change."""
+
+    scope: Scope
+    operation: Operation
+    mode: Mode
+    order: Order
+    order_reason: str
+    source_region: str
+    target_region: str
+    stages: tuple[PlannedStage, ...]
+    actions: tuple[PlannedAction, ...]
+    targets: tuple[PlannedTarget, ...]
+    deferred: tuple[Phase, ...] = ()
+    excluded: Mapping[str, str] = Field(default_factory=dict)
+    """Resource id -> why it is not part of the plan."""
+    losses: tuple[LossStatement, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of what will be done to what; the preview's observations do not enter it."""
+        essence = {
+            "scope": self.scope.key,
+            "operation": self.operation,
+            "mode": self.mode,
+            "order": self.order,
+            "regions": [self.source_region, self.target_region],
+            "stages": [[s.stage_id, s.groups] for s in self.stages],
+            "targets": [
+                [t.target_id, t.strategy, [[m.resource_id, m.source.arn, m.target.arn] for m in t.members]]
+                for t in self.targets
+            ],
+        }
+        return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def expected_minutes(self) -> float:
+        """Return the expected machine time of the whole plan."""
+        return sum(stage.expected_minutes for stage in self.stages)
+
+    def resource_count(self) -> int:
+        """Return how many resources the plan moves."""
+        return sum(len(target.members) for target in self.targets)
+
+    def with_previews(self, steps: Mapping[str, tuple[PlannedStep, ...]], losses: tuple[LossStatement, ...]) -> Self:
+        """Return the plan with each action's steps, and with the stages marked that hold an irreversible one."""
+        actions = tuple(a.model_copy(update={"steps": steps.get(a.action_id, ())}) for a in self.actions)
+        crossing = {
+            a.stage_id
+            for a in actions
+            for step in a.steps
+            if step.effect is Effect.IRREVERSIBLE and step.state is not StepState.DONE
+        }
+        stages = tuple(s.model_copy(update={"irreversible": s.stage_id in crossing}) for s in self.stages)
+        return self.model_copy(update={"actions": actions, "stages": stages, "losses": losses})
+
+    def ledger_records(self, run_id: str) -> tuple[list[Stage], list[Action]]:
+        """Return the plan's stages and actions as the ledger starts them."""
+        stages = [
+            Stage(
+                run_id=run_id,
+                stage_id=s.stage_id,
+                index=s.index,
+                phase=s.phase,
+                wave=s.wave,
+                groups=s.groups,
+                irreversible=s.irreversible,
+            )
+            for s in self.stages
+        ]
+        actions = [
+            Action(
+                run_id=run_id,
+                stage_id=a.stage_id,
+                action_id=a.action_id,
+                target_id=a.target_id,
+                adapter=a.adapter,
+                strategy=a.strategy,
+                phase=a.phase,
+                wave=a.wave,
+                priority=a.priority,
+                resource_ids=a.resource_ids,
+            )
+            for a in self.actions
+        ]
+        return stages, actions
+
+
+def plan_key(run_id: str) -> str:
+    """Return where a run's plan is kept."""
+    return f"runs/{run_id}/plan.json"
+
+
+def save_plan(blobs: Blobs, run_id: str, plan: Plan) -> str:
+    """Keep a plan; return its key."""
+    blobs.put(plan_key(run_id), plan.model_dump_json(indent=1).encode())
+    return plan_key(run_id)
+
+
+def load_plan(blobs: Blobs, run_id: str) -> Plan:
+    """Return a run's plan; raise `NotFoundError` before it is built."""
+    return Plan.model_validate_json(blobs.get(plan_key(run_id)))

@@ -1,0 +1,275 @@
+"""The planner: inventory and request in, stages out. Pure; every problem is listed, never only the first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
+from typing import Any
+
+from orchestrator import tags as tag_rules
+from orchestrator.contract import Adapter
+from orchestrator.engine import action_id_of
+from orchestrator.errors import ValidationError
+from orchestrator.inventory import Resource, Snapshot
+from orchestrator.plan import Plan, PlannedAction, PlannedStage
+from orchestrator.request import Request
+from orchestrator.targets import PlannedMember, PlannedTarget
+from orchestrator.words import Mode, Order, Phase, Priority
+
+PHASES = {
+    Mode.PLANNED: tuple(Phase),
+    Mode.EMERGENCY: (Phase.ACTIVATE,),
+    Mode.DRILL: (Phase.INSTANTIATE, Phase.ACTIVATE, Phase.CLEANUP),
+}
+DEFERRED = {Mode.PLANNED: (), Mode.EMERGENCY: (Phase.CLEANUP, Phase.REPLICATE), Mode.DRILL: ()}
+
+FindAdapter = Callable[[str], Adapter[Any]]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A resource that will be moved, with the meaning of its tags."""
+
+    resource: Resource
+    tags: tag_rules.DrTags
+    strategy: str
+
+    @property
+    def id(self) -> str:
+        return self.resource.resource_id
+
+
+def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
+    """Return the plan without previews; raise `ValidationError` with every problem of the scope's resources."""
+    items, excluded, problems = _select(request, snapshot.resources, adapter)
+    dependencies, more = _dependencies(items)
+    problems += more
+    if problems:
+        raise ValidationError(
+            f"{len(problems)} problem(s) in scope {snapshot.scope}: {'; '.join(problems)}.",
+            "correct the tags or the manifest, then: dr plan",
+            code="BadScope",
+        )
+    if not items:
+        raise ValidationError(
+            f"nothing to do: {len(snapshot.resources)} resource(s) in scope {snapshot.scope}, none enabled in the chosen waves.",
+            "check dr:enabled, dr:wave and Waves.",
+            code="EmptyScope",
+        )
+    levels = _levels(items, dependencies)
+    targets, places = _batches(items, levels, request, adapter)
+    order, reason = _order(request, items)
+    phases = tuple(p for p in PHASES[request.mode] if request.Phases is None or p in request.Phases)
+    stages, actions = _stages(order, phases, targets, places, adapter)
+    return Plan(
+        scope=snapshot.scope,
+        operation=request.Operation,
+        mode=request.mode,
+        order=order,
+        order_reason=reason,
+        source_region=request.source_region,
+        target_region=request.target_region,
+        stages=stages,
+        actions=actions,
+        targets=tuple(targets),
+        deferred=DEFERRED[request.mode],
+        excluded=excluded,
+    )
+
+
+def _select(
+    request: Request, resources: Iterable[Resource], adapter: FindAdapter
+) -> tuple[list[_Item], dict[str, str], list[str]]:
+    items: list[_Item] = []
+    excluded: dict[str, str] = {}
+    problems: list[str] = []
+    for resource in sorted(resources, key=lambda r: r.resource_id):
+        spec = adapter(resource.adapter).spec
+        meaning, wrong = tag_rules.read(resource.tags, [s.name for s in spec.strategies])
+        wrong += tag_rules.conflicts({region: side.tags for region, side in resource.sides.items()})
+        wrong += _foreign(request, resource)
+        if meaning is not None and not meaning.enabled:
+            excluded[resource.resource_id] = "dr:enabled is false"
+            continue
+        if meaning is not None and request.Waves is not None and meaning.wave not in request.Waves:
+            excluded[resource.resource_id] = f"wave {meaning.wave} was not asked for"
+            continue
+        strategy = (meaning.strategy if meaning else None) or resource.strategy
+        if meaning is not None and strategy is None:
+            known = ", ".join(s.name for s in spec.strategies)
+            wrong.append(f"the strategy cannot be told from the resource; set dr:recovery-strategy to one of {known}")
+        wrong += [
+            f"has no counterpart in {region}; it was found only in {', '.join(sorted(resource.sides))}"
+            for region in (request.source_region, request.target_region)
+            if resource.side(region) is None
+        ]
+        problems += [f"{resource.resource_id}: {problem}" for problem in wrong]
+        if meaning is not None and strategy is not None and not wrong:
+            items.append(_Item(resource, meaning, strategy))
+    return items, excluded, problems
+
+
+def _foreign(request: Request, resource: Resource) -> list[str]:
+    wanted = {tag_rules.CUSTOMER: request.Customer, tag_rules.ENVIRONMENT: request.Environment.value}
+    return [
+        f'{tag} is "{side.tags[tag]}" in {region}, expected "{value}": a foreign resource stops the run'
+        for tag, value in wanted.items()
+        for region, side in sorted(resource.sides.items())
+        if side.tags.get(tag, value) != value
+    ]
+
+
+def _dependencies(items: Sequence[_Item]) -> tuple[dict[str, set[str]], list[str]]:
+    by_name: dict[str, list[_Item]] = {}
+    for item in items:
+        by_name.setdefault(item.resource.name, []).append(item)
+        by_name.setdefault(item.id, []).append(item)
+    graph: dict[str, set[str]] = {item.id: set() for item in items}
+    problems: list[str] = []
+    for item in items:
+        for name in item.tags.dependencies:
+            found = by_name.get(name, [])
+            if not found:
+                problems.append(f'{item.id}: dr:dependencies names "{name}", which is not in the scope')
+            for needed in found:
+                if needed.tags.wave > item.tags.wave:
+                    problems.append(
+                        f"{item.id} (wave {item.tags.wave}) depends on {needed.id}, which comes later (wave {needed.tags.wave})"
+                    )
+                elif needed.id != item.id:
+                    graph[item.id].add(needed.id)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as err:
+        problems.append(f"dependencies form a cycle: {' -> '.join(err.args[1])}")
+    return graph, problems
+
+
+def _levels(items: Sequence[_Item], graph: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
+    """Return for each resource (priority rank, dependency depth); what a resource needs is at least as urgent as it."""
+    by_id = {item.id: item for item in items}
+    ranks = {item.id: item.tags.priority.rank for item in items}
+    depths = dict.fromkeys(ranks, 0)
+    sequence = list(TopologicalSorter(graph).static_order())
+    for needy in reversed(sequence):
+        for needed in graph[needy]:
+            if by_id[needed].tags.wave == by_id[needy].tags.wave:
+                ranks[needed] = min(ranks[needed], ranks[needy])
+    for needy in sequence:
+        for needed in graph[needy]:
+            if by_id[needed].tags.wave == by_id[needy].tags.wave:
+                depths[needy] = max(depths[needy], depths[needed] + 1)
+    return {name: (ranks[name], depths[name]) for name in ranks}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a target stands in the plan."""
+
+    wave: int
+    level: tuple[int, int]
+    adapter: str
+
+
+def _batches(
+    items: Sequence[_Item], levels: Mapping[str, tuple[int, int]], request: Request, adapter: FindAdapter
+) -> tuple[list[PlannedTarget], dict[str, _Place]]:
+    def family(item: _Item) -> tuple[int, tuple[int, int], str, str, str, str]:
+        source, target = _sides(item, request)
+        return item.tags.wave, levels[item.id], item.resource.adapter, item.strategy, source.account, target.account
+
+    targets: list[PlannedTarget] = []
+    places: dict[str, _Place] = {}
+    for key, group in groupby(sorted(items, key=lambda i: (family(i), i.id)), key=family):
+        wave, level, adapter_key, strategy, *_ = key
+        size = adapter(adapter_key).spec.batch_size
+        batch = list(group)
+        for start in range(0, len(batch), size):
+            chunk = batch[start : start + size]
+            target_id = _target_id(adapter_key, chunk, size, places)
+            places[target_id] = _Place(wave, level, adapter_key)
+            members = tuple(_planned(item, request) for item in chunk)
+            targets.append(PlannedTarget(target_id=target_id, strategy=strategy, members=members))
+    return targets, places
+
+
+def _target_id(adapter_key: str, chunk: Sequence[_Item], size: int, taken: Mapping[str, _Place]) -> str:
+    name = chunk[0].resource.name if size == 1 else f"batch-w{chunk[0].tags.wave}-{chunk[0].resource.name}"
+    base = f"{adapter_key}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}"[:70]
+    return base if base not in taken else f"{base}-{sum(1 for other in taken if other.startswith(base)) + 1}"
+
+
+def _sides(item: _Item, request: Request) -> tuple[Any, Any]:
+    return item.resource.side(request.source_region), item.resource.side(request.target_region)
+
+
+def _planned(item: _Item, request: Request) -> PlannedMember:
+    source, target = _sides(item, request)
+    return PlannedMember(
+        resource_id=item.id,
+        name=item.resource.name,
+        source=source,
+        target=target,
+        tags=item.resource.tags,
+        settings=item.resource.settings,
+    )
+
+
+def _order(request: Request, items: Sequence[_Item]) -> tuple[Order, str]:
+    if request.Mode is not None:
+        return request.Mode, "asked for in the request"
+    if all(item.resource.adapter == "drs" for item in items):
+        return Order.WAVE, "every resource is a DRS server"
+    return Order.LIFECYCLE, "the scope holds more than DRS servers"
+
+
+def _stages(
+    order: Order,
+    phases: Sequence[Phase],
+    targets: Sequence[PlannedTarget],
+    places: Mapping[str, _Place],
+    adapter: FindAdapter,
+) -> tuple[tuple[PlannedStage, ...], tuple[PlannedAction, ...]]:
+    waves = sorted({place.wave for place in places.values()})
+    pairs = (
+        [(p, w) for p in phases for w in waves] if order is Order.LIFECYCLE else [(p, w) for w in waves for p in phases]
+    )
+    stages: list[PlannedStage] = []
+    actions: list[PlannedAction] = []
+    for index, (phase, wave) in enumerate(pairs, start=1):
+        stage_id = f"{index:02d}-{phase}-w{wave}"
+        mine = sorted((t for t in targets if places[t.target_id].wave == wave), key=lambda t: places[t.target_id].level)
+        groups: list[tuple[str, ...]] = []
+        minutes = 0.0
+        for level, group in groupby(mine, key=lambda t: places[t.target_id].level):
+            planned = [_action(target, places[target.target_id], level, phase, stage_id, adapter) for target in group]
+            actions += planned
+            groups.append(tuple(action.action_id for action in planned))
+            minutes += max(action.expected_minutes for action in planned)
+        stages.append(
+            PlannedStage(
+                stage_id=stage_id, index=index, phase=phase, wave=wave, groups=tuple(groups), expected_minutes=minutes
+            )
+        )
+    return tuple(stages), tuple(actions)
+
+
+def _action(
+    target: PlannedTarget, place: _Place, level: tuple[int, int], phase: Phase, stage_id: str, adapter: FindAdapter
+) -> PlannedAction:
+    strategy = adapter(place.adapter).spec.strategy(target.strategy)
+    return PlannedAction(
+        action_id=action_id_of(phase, target.target_id),
+        stage_id=stage_id,
+        target_id=target.target_id,
+        adapter=place.adapter,
+        strategy=target.strategy,
+        phase=phase,
+        wave=place.wave,
+        priority=list(Priority)[level[0]],
+        resource_ids=tuple(member.resource_id for member in target.members),
+        expected_minutes=strategy.typical_minutes.get(phase, 0.0),
+    )
