@@ -6,10 +6,13 @@ Add a line for each new module.
 from __future__ import annotations
 
 SERVICES: tuple[str, ...] = (
+    # First: other modules register computed metrics with it.
+    "localaws.services.cloudwatch:CloudWatchService",
     "localaws.services.application_autoscaling:ApplicationAutoScalingService",
     "localaws.services.ecs:EcsService",
     "localaws.services.elbv2:Elbv2Service",
     "localaws.services.ec2:Ec2Service",
     "localaws.services.drs:DrsService",
     "localaws.services.route53:Route53Service",
+    "localaws.services.rds:RdsService",
 )

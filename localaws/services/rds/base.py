@@ -1,0 +1,337 @@
+"""What every part of the RDS module shares: finding resources, walking them through statuses, events.
+
+`RdsBase` keeps the state that moto lacks. `instantly()` makes changes take no time; seeders use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
+
+from botocore import xform_name
+from moto.rds.models import DBCluster, DBClusterSnapshot, DBInstance, DBInstanceClustered, DBSnapshot
+
+from localaws.service import Call, Reply, Service
+from localaws.services.rds import errors
+from localaws.services.rds.state import (
+    ClusterState,
+    Event,
+    GlobalCluster,
+    InstanceState,
+    ReplicatedBackup,
+    ResourceState,
+    SnapshotState,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from localaws.world import World
+
+Effect = Callable[[], None]
+State = TypeVar("State", bound=ResourceState)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One leg of a change: `status` is shown for `seconds` AWS seconds, then `then` happens.
+
+    `kind` names the transition for scenarios; the change's own kind when empty.
+    """
+
+    status: str
+    seconds: float
+    then: Effect | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account and a Region."""
+
+    account: str
+    region: str
+
+
+@dataclass
+class _Walk:
+    resource: Any
+    kind: str
+    epoch: int
+    stages: Sequence[Stage]
+    end: str
+    on_failure: Effect | None
+    at: int = field(default=0)
+
+
+def place_of(arn: str) -> Place:
+    """Return the account and Region an ARN names."""
+    parts = arn.split(":")
+    return Place(parts[4], parts[3])
+
+
+def name_in(identifier: str) -> str:
+    """Return the plain name of a resource given by name or ARN (automated snapshot names contain a colon)."""
+    return identifier.split(":", 6)[6] if identifier.startswith("arn:") else identifier
+
+
+class RdsBase(Service):
+    """Base of the RDS operation groups."""
+
+    name: ClassVar[str] = "rds"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._instant = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything moto does not hold."""
+        self._states: WeakKeyDictionary[Any, ResourceState] = WeakKeyDictionary()
+        self.globals: dict[str, dict[str, GlobalCluster]] = {}
+        self.events: dict[Place, list[Event]] = {}
+        self.replicated_backups: dict[Place, list[ReplicatedBackup]] = {}
+        self._dark_since: dict[str, datetime] = {}
+
+    # --- state beside moto's objects
+
+    def instance_state(self, instance: Any) -> InstanceState:
+        """Return the state kept beside a DB instance."""
+        return self._state(instance, InstanceState)
+
+    def cluster_state(self, cluster: Any) -> ClusterState:
+        """Return the state kept beside a DB cluster."""
+        return self._state(cluster, ClusterState)
+
+    def snapshot_state(self, snapshot: Any) -> SnapshotState:
+        """Return the state kept beside a DB or cluster snapshot."""
+        return self._state(snapshot, SnapshotState)
+
+    def _state(self, resource: Any, kind: type[State]) -> State:
+        state = self._states.get(resource)
+        if not isinstance(state, kind):
+            state = self._states[resource] = kind()
+        return state
+
+    def state(self, resource: Any) -> ResourceState:
+        """Return the state kept beside any of the resources."""
+        if isinstance(resource, DBCluster):
+            return self.cluster_state(resource)
+        if isinstance(resource, DBSnapshot | DBClusterSnapshot):
+            return self.snapshot_state(resource)
+        return self.instance_state(resource)
+
+    # --- finding
+
+    def backend(self, account: str, region: str) -> Any:
+        """Return moto's RDS store of an account and Region."""
+        return self.world.backend("rds", account, region)
+
+    def backend_of(self, call: Call) -> Any:
+        """Return moto's RDS store the call addresses."""
+        return self.backend(call.account, call.region)
+
+    def instance(self, call: Call, identifier: str) -> Any:
+        """Return moto's DB instance by name or ARN; raise `DBInstanceNotFound`."""
+        place = place_of(identifier) if identifier.startswith("arn:") else Place(call.account, call.region)
+        found = self.backend(place.account, place.region).databases.get(name_in(identifier))
+        if found is None:
+            raise errors.instance_not_found(name_in(identifier))
+        return found
+
+    def cluster(self, call: Call, identifier: str) -> Any:
+        """Return moto's DB cluster by name or ARN; raise `DBClusterNotFoundFault`."""
+        place = place_of(identifier) if identifier.startswith("arn:") else Place(call.account, call.region)
+        found = self.backend(place.account, place.region).clusters.get(name_in(identifier))
+        if found is None:
+            raise errors.cluster_not_found(name_in(identifier))
+        return found
+
+    def cluster_instances(self, cluster: Any) -> list[Any]:
+        """Return the DB instances of a cluster."""
+        return [
+            instance
+            for instance in cluster.backend.databases.values()
+            if isinstance(instance, DBInstanceClustered)
+            and instance.db_cluster_identifier == cluster.db_cluster_identifier
+        ]
+
+    def global_clusters(self, account: str) -> dict[str, GlobalCluster]:
+        """Return the account's global databases by name."""
+        return self.globals.setdefault(account, {})
+
+    def global_of(self, cluster: Any) -> GlobalCluster | None:
+        """Return the global database a cluster belongs to."""
+        everywhere = self.global_clusters(cluster.account_id).values()
+        return next((one for one in everywhere if one.member_of(cluster) is not None), None)
+
+    def sources_and_replicas(self, instance: Any) -> tuple[Any | None, list[Any]]:
+        """Return the source a DB instance replicates from and the replicas that name it as source."""
+        source = self._linked(instance, instance.source_db_instance_identifier)
+        replicas = [self._linked(instance, identifier) for identifier in instance.replicas]
+        return source, [replica for replica in replicas if replica is not None]
+
+    def _linked(self, instance: Any, identifier: str | None) -> Any | None:
+        if not identifier:
+            return None
+        place = place_of(identifier) if identifier.startswith("arn:") else Place(instance.account_id, instance.region)
+        return self.backend(place.account, place.region).databases.get(name_in(identifier))
+
+    # --- Regions that are down
+
+    def region_is_down(self, region: str) -> bool:
+        """Tell whether the scenario has blacked the Region out."""
+        faults = getattr(self.world, "faults", None)
+        probe = getattr(faults, "region_is_down", None)
+        down = bool(probe(region)) if probe is not None else False
+        if not down:
+            self._dark_since.pop(region, None)
+        else:
+            self._dark_since.setdefault(region, self.world.clock.now())
+        return down
+
+    def dark_since(self, region: str) -> datetime | None:
+        """Return since when the Region is known to be down, None when it is up."""
+        return self._dark_since.get(region) if self.region_is_down(region) else None
+
+    # --- change over time
+
+    @contextmanager
+    def instantly(self) -> Iterator[None]:
+        """Let every change made inside take no time; for seeding."""
+        self._instant += 1
+        try:
+            yield
+        finally:
+            self._instant -= 1
+
+    def set_status(self, resource: Any, status: str) -> None:
+        """Show `status` from now on."""
+        self.state(resource).status = status
+        # moto's cluster turns `creating` into `available` when read, so it is never told the truth.
+        resource.status = Status.AVAILABLE.value if isinstance(resource, DBCluster) else str(status)
+
+    def walk(
+        self,
+        resource: Any,
+        kind: str,
+        stages: Sequence[Stage],
+        end: str = Status.AVAILABLE,
+        on_failure: Effect | None = None,
+    ) -> None:
+        """Lead a resource through `stages`, ending in status `end`; a failed transition ends in `failed`."""
+        state = self.state(resource)
+        state.epoch += 1
+        state.busy = True
+        self._next(_Walk(resource, f"rds.{kind}", state.epoch, stages, end, on_failure))
+
+    def _next(self, walk: _Walk) -> None:
+        state = self.state(walk.resource)
+        if state.epoch != walk.epoch:
+            return
+        if walk.at == len(walk.stages):
+            state.busy = False
+            self.set_status(walk.resource, walk.end)
+            return
+        stage = walk.stages[walk.at]
+        self.set_status(walk.resource, stage.status)
+
+        def done() -> None:
+            if state.epoch != walk.epoch:
+                return
+            if stage.then is not None:
+                stage.then()
+            self._next(replace(walk, at=walk.at + 1))
+
+        def failed() -> None:
+            if state.epoch != walk.epoch:
+                return
+            state.busy = False
+            self.set_status(walk.resource, Status.FAILED)
+            if walk.on_failure is not None:
+                walk.on_failure()
+
+        self.later(stage.kind or walk.kind, walk.resource.arn, stage.seconds, done, failed)
+
+    def later(self, kind: str, resource: str, seconds: float, effect: Effect, on_failure: Effect | None = None) -> None:
+        """Apply `effect` after `seconds` AWS seconds by the world's clock and faults; at once while seeding."""
+        if self._instant:
+            effect()
+        else:
+            self.world.transition(kind, resource, seconds, effect, on_failure)
+
+    def require_status(self, instance: Any, *allowed: str) -> None:
+        """Refuse with `InvalidDBInstanceState` unless the DB instance is in one of the statuses and unoccupied."""
+        state = self.instance_state(instance)
+        allowed = allowed or (Status.AVAILABLE,)
+        if state.status in allowed and not (state.busy and state.status == Status.AVAILABLE):
+            return
+        wanted = ", ".join(str(one) for one in allowed)
+        shown = "changing" if state.status in allowed else state.status
+        raise errors.instance_state(
+            f"Instance {instance.db_instance_identifier} is currently {shown}, expected it to be one of {wanted}."
+        )
+
+    def require_cluster(self, cluster: Any, *allowed: str) -> None:
+        """Refuse with `InvalidDBClusterStateFault` unless the cluster is in one of the statuses and unoccupied."""
+        state = self.cluster_state(cluster)
+        allowed = allowed or (Status.AVAILABLE,)
+        if state.status in allowed and not (state.busy and state.status == Status.AVAILABLE):
+            return
+        wanted = ", ".join(str(one) for one in allowed)
+        raise errors.cluster_state(
+            f"DbCluster {cluster.db_cluster_identifier} is in {state.status} state "
+            f"but expected it to be one of {wanted}."
+        )
+
+    # --- events and replies
+
+    def note(self, resource: Any, message: str, *categories: str) -> None:
+        """Add a line to DescribeEvents."""
+        source_type = {
+            DBCluster: "db-cluster",
+            DBSnapshot: "db-snapshot",
+            DBClusterSnapshot: "db-cluster-snapshot",
+        }.get(type(resource), "db-instance")
+        place = Place(resource.account_id, resource.region)
+        event = Event(self.world.clock.now(), resource.resource_id, source_type, resource.arn, message, categories)
+        self.events.setdefault(place, []).append(event)
+
+    def ask_moto(self, call: Call, operation: str, region: str | None = None, **params: Any) -> Reply:
+        """Ask moto another operation on behalf of the same caller."""
+        return self.world.moto(replace(call, operation=operation, params=params, region=region or call.region))
+
+    @staticmethod
+    def snake(params: Any) -> dict[str, Any]:
+        """Return parameters under the names moto's constructors take."""
+        return {xform_name(key): value for key, value in params.items()}
+
+    def is_clustered(self, instance: Any) -> bool:
+        """Tell whether a DB instance belongs to a cluster."""
+        return isinstance(instance, DBInstanceClustered)
+
+    def new_instance(self, call: Call, params: dict[str, Any]) -> Any:
+        """Put a DB instance into moto's store.
+
+        moto's own creation also takes a backup named by the minute, which fails when a freed name is soon used again.
+        """
+        backend = self.backend_of(call)
+        kwargs = self.snake(params)
+        with errors.moto_errors():
+            backend._validate_db_identifier(params["DBInstanceIdentifier"])
+            maker = DBInstanceClustered if params.get("DBClusterIdentifier") else DBInstance
+            instance = maker(backend=backend, **kwargs)
+        instance.dbi_resource_id = f"db-{_resource_id(instance)}"
+        instance.created = instance.instance_create_time = self.world.clock.now().replace(tzinfo=None)
+        backend.databases[instance.db_instance_identifier] = instance
+        self.instance_state(instance).created = self.world.clock.now()
+        return instance
+
+
+def _resource_id(resource: Any) -> str:
+    from moto.moto_api._internal import mock_random
+
+    return str(mock_random.get_random_hex(26)).upper()
