@@ -55,7 +55,8 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
         )
     if not items:
         raise ValidationError(
-            f"nothing to do: {len(snapshot.resources)} resource(s) in scope {snapshot.scope}, none enabled in the chosen waves.",
+            f"nothing to do: of {len(snapshot.resources)} resource(s) in scope {snapshot.scope} none is enabled "
+            "in the chosen waves.",
             "check dr:enabled, dr:wave and Waves.",
             code="EmptyScope",
         )
@@ -137,7 +138,8 @@ def _dependencies(items: Sequence[_Item]) -> tuple[dict[str, set[str]], list[str
             for needed in found:
                 if needed.tags.wave > item.tags.wave:
                     problems.append(
-                        f"{item.id} (wave {item.tags.wave}) depends on {needed.id}, which comes later (wave {needed.tags.wave})"
+                        f"{item.id} (wave {item.tags.wave}) depends on {needed.id}, "
+                        f"which comes later (wave {needed.tags.wave})"
                     )
                 elif needed.id != item.id:
                     graph[item.id].add(needed.id)

@@ -82,6 +82,7 @@ class Run(Record):
     plan_hash: str | None = None
     committed: bool = False
     cancelled_by: str | None = None
+    rejected_by: str | None = None
     failure: str | None = None
     findings: tuple[FindingRecord, ...] = ()
     version: int = 0

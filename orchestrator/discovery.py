@@ -1,0 +1,173 @@
+"""Find the resources of a scope: Resource Explorer says where, adapters re-describe, sides are paired.
+
+Resource Explorer's ListResources pages below 1,000 results (at exactly 1,000 it returns no NextToken), sees every
+account of a multi-account view, does not see DRS source servers, and may show resources that are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestrator.contract import Adapter, Found, Reader
+from orchestrator.errors import DrError, ValidationError
+from orchestrator.inventory import Resource, SideRecord, Snapshot
+from orchestrator.ledger.records import Scope
+from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT
+
+PAGE_SIZE = 500
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One tagged object as Resource Explorer lists it."""
+
+    arn: str
+    account: str
+    region: str
+    resource_type: str
+
+
+class _ExplorerResource(BaseModel):
+    Arn: str
+    OwningAccountId: str
+    Region: str
+    ResourceType: str
+
+
+class ExplorerPage(BaseModel):
+    """A page of resource-explorer-2 ListResources."""
+
+    Resources: list[_ExplorerResource] = []
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an adapter looks: one account and Region, and the ARNs found there (none: it lists by itself)."""
+
+    adapter: str
+    account: str
+    region: str
+    arns: tuple[str, ...]
+
+
+OpenReader = Callable[[str, str, str], Reader]
+"""(account, region, technology) -> reader in that spoke."""
+
+
+def explore(explorer: Reader, scope: Scope, regions: Sequence[str]) -> list[Hit]:
+    """Return every object tagged for the scope in `regions` or global (resource-explorer-2:ListResources)."""
+    query = f'tag:{CUSTOMER}="{scope.customer}" tag:{ENVIRONMENT}="{scope.environment}" tag.key:{ENABLED}'
+    pages = explorer.pages(
+        "resource-explorer-2", "ListResources", ExplorerPage, Filters={"FilterString": query}, MaxResults=PAGE_SIZE
+    )
+    return [
+        Hit(each.Arn, each.OwningAccountId, each.Region, each.ResourceType)
+        for page in pages
+        for each in page.Resources
+        if each.Region in {*regions, "global"}
+    ]
+
+
+def places(
+    hits: Iterable[Hit], adapters: Sequence[Adapter[Any]], accounts: Iterable[str], regions: Sequence[str]
+) -> list[Place]:
+    """Return where which adapter must look; raise `ValidationError` for a tagged type that no adapter knows."""
+    wanted: dict[tuple[str, str, str], list[str]] = {}
+    unknown: list[str] = []
+    for hit in hits:
+        mine = [each.spec for each in adapters if hit.resource_type in each.spec.resource_types]
+        if not mine:
+            unknown.append(f"{hit.arn} ({hit.resource_type})")
+        for spec in mine:
+            region = regions[0] if spec.global_service else hit.region
+            wanted.setdefault((spec.key, hit.account, region), []).append(hit.arn)
+    if unknown:
+        raise ValidationError(
+            f"no adapter knows the type of {len(unknown)} tagged resource(s): {', '.join(sorted(unknown)[:10])}.",
+            f"remove {ENABLED} from them or set it on the resource they belong to.",
+            code="UnknownType",
+        )
+    seen_accounts = sorted({*accounts, *(account for _, account, _ in wanted)})
+    for each in adapters:
+        if each.spec.native_listing:
+            for account in seen_accounts:
+                for region in regions:
+                    wanted.setdefault((each.spec.key, account, region), [])
+    return [Place(*key, arns=tuple(sorted(set(arns)))) for key, arns in sorted(wanted.items())]
+
+
+def take(
+    scope: Scope,
+    at: datetime,
+    where: Sequence[Place],
+    adapter: Callable[[str], Adapter[Any]],
+    open_reader: OpenReader,
+) -> Snapshot:
+    """Re-describe everything in parallel over accounts and return the paired inventory of the scope."""
+
+    def look(place: Place) -> tuple[Place, list[Found] | DrError]:
+        try:
+            return place, adapter(place.adapter).discover(
+                open_reader(place.account, place.region, place.adapter), place.arns
+            )
+        except DrError as err:
+            return place, err
+
+    found: list[tuple[str, Found]] = []
+    missing: dict[str, str] = {}
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        for place, result in pool.map(look, where):
+            if isinstance(result, DrError):
+                missing[f"{place.account}/{place.region}/{place.adapter}"] = str(result)
+            else:
+                found += [(place.adapter, each) for each in result]
+    return Snapshot(scope=scope, taken_at=at, resources=tuple(pair(scope, found)), missing_accounts=missing)
+
+
+def pair(scope: Scope, found: Iterable[tuple[str, Found]]) -> list[Resource]:
+    """Join what belongs together into resources with two sides. An object of another scope drops out. Pure."""
+    grouped: dict[tuple[str, str], list[Found]] = {}
+    for adapter_key, each in found:
+        if _in_scope(scope, each.tags):
+            grouped.setdefault((adapter_key, each.pair_key), []).append(each)
+    return [_resource(adapter_key, group) for (adapter_key, _), group in sorted(grouped.items())]
+
+
+def _resource(adapter_key: str, group: Sequence[Found]) -> Resource:
+    ordered = sorted(group, key=lambda each: (each.place.region, each.place.arn))
+    sides: dict[str, SideRecord] = {}
+    for each in ordered:
+        region = each.place.region
+        if region in sides and sides[region].arn != each.place.arn:
+            raise ValidationError(
+                f"{adapter_key} {each.name}: {sides[region].arn} and {each.place.arn} both claim the side in {region}.",
+                "keep the dr:* tags on one of them.",
+                code="Ambiguous",
+            )
+        sides[region] = SideRecord(
+            account=each.place.account,
+            region=region,
+            id=each.place.id,
+            arn=each.place.arn,
+            facts=each.place.facts,
+            tags=dict(each.tags),
+        )
+    strategies = {each.strategy for each in ordered if each.strategy}
+    return Resource(
+        resource_id=f"{adapter_key}/{ordered[0].name}",
+        adapter=adapter_key,
+        name=ordered[0].name,
+        strategy=strategies.pop() if len(strategies) == 1 else None,
+        sides=sides,
+    )
+
+
+def _in_scope(scope: Scope, tags: Mapping[str, str]) -> bool:
+    return tags.get(CUSTOMER) == scope.customer and tags.get(ENVIRONMENT) == scope.environment

@@ -1,0 +1,142 @@
+"""The preview of a plan: every step of every phase with its exact call, from one look at each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+
+from orchestrator.contract import Adapter, Call, Finding, Later, RunContext, Step, Target
+from orchestrator.engine import OpenSession, Session
+from orchestrator.errors import DrError
+from orchestrator.ledger.records import FindingRecord, Run
+from orchestrator.plan import LossStatement, Plan, PlannedCall, PlannedStep
+from orchestrator.targets import PlannedTarget
+from orchestrator.words import Phase, Severity, Side, StepState
+
+PARALLEL = 8
+FindAdapter = Callable[[str], Adapter[Any]]
+
+
+def preview(
+    plan: Plan, run: Run, now: datetime, adapter: FindAdapter, open_session: OpenSession
+) -> tuple[Plan, list[FindingRecord]]:
+    """Return the plan with steps and losses, and the readiness findings: one look per target serves all three."""
+    by_target = {action.target_id: action.adapter for action in plan.actions}
+
+    def look(planned: PlannedTarget) -> _Looked:
+        return _look(plan, run, now, planned, adapter(by_target[planned.target_id]), open_session)
+
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        looked = list(pool.map(look, plan.targets))
+    steps: dict[str, tuple[PlannedStep, ...]] = {}
+    for each in looked:
+        steps |= each.steps
+    losses = tuple(loss for each in looked for loss in each.losses)
+    findings = [finding for each in looked for finding in each.findings]
+    return plan.with_previews(steps, losses), findings
+
+
+class _Looked:
+    def __init__(self) -> None:
+        self.steps: dict[str, tuple[PlannedStep, ...]] = {}
+        self.losses: list[LossStatement] = []
+        self.findings: list[FindingRecord] = []
+
+
+def _look(
+    plan: Plan, run: Run, now: datetime, planned: PlannedTarget, adapter: Adapter[Any], open_session: OpenSession
+) -> _Looked:
+    result = _Looked()
+    target = planned.target()
+    actions = [action for action in plan.actions if action.target_id == planned.target_id]
+    context = preview_context(run, actions[0].phase, target, now)
+    try:
+        session = open_session(run, adapter, context, target)
+        view = adapter.observe(target, session, context)
+    except DrError as err:
+        result.findings += [_unreadable(member.resource_id, err) for member in target.members]
+        return result
+    result.findings += [_finding(each) for each in adapter.readiness(view, context)]
+    result.losses += [
+        LossStatement(resource_id=x.resource_id, seconds=x.seconds, detail=x.detail)
+        for x in adapter.loss(view, context)
+    ]
+    for action in actions:
+        context = replace(context, phase=action.phase)
+        steps = adapter.steps(action.phase, view, context)
+        result.steps[action.action_id] = tuple(planned_step(step, target, session) for step in steps)
+        view = adapter.after(action.phase, view, context)
+    return result
+
+
+def preview_context(run: Run, phase: Phase, target: Target, now: datetime) -> RunContext:
+    """Return the context of a look before the run's first change."""
+    rpo = {
+        m.resource_id: int(m.tags["dr:rpo-target"]) for m in target.members if m.tags.get("dr:rpo-target", "").isdigit()
+    }
+    return RunContext(
+        run_id=run.run_id,
+        operation=run.operation,
+        mode=run.mode,
+        phase=phase,
+        source_region=run.source_region,
+        target_region=run.target_region,
+        now=now,
+        started_at=now,
+        rpo_minutes=rpo,
+    )
+
+
+def planned_step(step: Step, target: Target, session: Session) -> PlannedStep:
+    """Return a step as the plan keeps it."""
+    shown = step.state is not StepState.DONE and step.call is not None
+    return PlannedStep(
+        name=step.name,
+        state=step.state,
+        effect=step.effect,
+        reason=step.reason,
+        call=_planned_call(step.call, target) if shown and step.call else None,
+    )
+
+
+def _planned_call(call: Call, target: Target) -> PlannedCall:
+    place = target.members[0].source if call.side is Side.SOURCE else target.members[0].target
+    return PlannedCall(
+        service=call.service,
+        operation=call.operation,
+        side=call.side,
+        account=place.account,
+        region=place.region,
+        params={name: _shown(value) for name, value in call.params.items()},
+    )
+
+
+def _shown(value: Any) -> JsonValue:
+    if isinstance(value, Later):
+        return f"<later: {value.what}>"
+    if isinstance(value, Mapping):
+        return {k: _shown(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(v) for v in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _finding(finding: Finding) -> FindingRecord:
+    return FindingRecord(
+        resource_id=finding.resource_id,
+        code=finding.code,
+        severity=finding.severity,
+        message=finding.message,
+        remedy=finding.remedy,
+    )
+
+
+def _unreadable(resource_id: str, err: DrError) -> FindingRecord:
+    return FindingRecord(
+        resource_id=resource_id, code="unreadable", severity=Severity.RED, message=err.message, remedy=err.remedy
+    )

@@ -1,0 +1,104 @@
+"""What a run does next: ask a person, run a stage, or finish. Pure: the machines only obey."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.ledger.records import Gate, Run, Stage
+from orchestrator.words import Approval, Choice, GateKind, GateStatus, StageStatus
+
+PASSED = {StageStatus.PASSED, StageStatus.SKIPPED}
+APPROVAL_CHOICES = (Choice.APPROVE, Choice.REJECT)
+FAILURE_CHOICES = (Choice.RETRY, Choice.SKIP, Choice.ROLLBACK, Choice.ABORT)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Open (or ask again) a gate."""
+
+    kind: GateKind
+    stage: Stage | None
+    gate_id: str
+    question: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class RunStage:
+    """Run a stage."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Finish:
+    """End the run; the ledger tells how."""
+
+
+Move = Ask | RunStage | Finish
+
+
+def next_move(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
+    """Return the next move. Decisions at failure gates have already been applied to the stages."""
+    if run.status.ended or run.cancelled_by or run.rejected_by or run.failure:
+        return Finish()
+    for position, stage in enumerate(stages):
+        if stage.status in PASSED:
+            continue
+        if stage.status is StageStatus.FAILED:
+            return _ask_after_failure(run, stage)
+        if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
+            return RunStage(stage)
+        gate = _gate_before(run, stages, position)
+        if gate is None or _answered(gates, gate.gate_id):
+            return RunStage(stage)
+        return gate
+    return Finish()
+
+
+def gate_id(run_id: str, kind: GateKind, stage_id: str, attempt: int = 0) -> str:
+    """Return a short id, the same whenever the same question of the same run is asked."""
+    return "g-" + hashlib.sha256(f"{run_id}/{kind}/{stage_id}/{attempt}".encode()).hexdigest()[:8]
+
+
+def _answered(gates: Sequence[Gate], wanted: str) -> bool:
+    return any(g.gate_id == wanted and g.status is GateStatus.ANSWERED and g.choice is Choice.APPROVE for g in gates)
+
+
+def _gate_before(run: Run, stages: Sequence[Stage], position: int) -> Ask | None:
+    if run.approval is Approval.AUTOMATIC:
+        return None
+    stage = stages[position]
+    kind, question = _question(run, stages, position)
+    if kind is None:
+        return None
+    return Ask(kind, stage, gate_id(run.run_id, kind, stage.stage_id), question, APPROVAL_CHOICES)
+
+
+def _question(run: Run, stages: Sequence[Stage], position: int) -> tuple[GateKind | None, str]:
+    stage = stages[position]
+    crossing = stage.irreversible and not run.committed
+    if position == 0 and not crossing:
+        return (
+            GateKind.PLAN,
+            f"Start the {run.operation} of {run.scope} from {run.source_region} to {run.target_region}?",
+        )
+    if crossing:
+        return GateKind.COMMIT, (
+            f"{stage.phase} of wave {stage.wave} holds the first irreversible step: after it the way back is a planned "
+            "failback, not a rollback. Go on?"
+        )
+    before = stages[position - 1]
+    if before.phase is not stage.phase:
+        return GateKind.PHASE, f"{before.phase} is complete. Go on with {stage.phase}, wave {stage.wave}?"
+    if before.wave != stage.wave:
+        return GateKind.WAVE, f"Wave {before.wave} of {stage.phase} is complete. Go on with wave {stage.wave}?"
+    return None, ""
+
+
+def _ask_after_failure(run: Run, stage: Stage) -> Ask:
+    question = f"{stage.phase} of wave {stage.wave} did not pass. What shall happen?"
+    gate = gate_id(run.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
+    return Ask(GateKind.FAILURE, stage, gate, question, FAILURE_CHOICES)
