@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localaws.service import AwsError, Call, Reply, operation
@@ -23,9 +23,13 @@ from localaws.services.route53.records import (
 from localaws.services.route53.zones import HostedZoneOperations
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from localaws.world import World
 
 PAGE_SIZE = 300
+METRICS_REGION = "us-east-1"
+METRICS = {"HealthCheckStatus": 1.0, "HealthCheckPercentageHealthy": 100.0}
 
 
 class Route53Service(HostedZoneOperations, HealthCheckOperations):
@@ -36,6 +40,8 @@ class Route53Service(HostedZoneOperations, HealthCheckOperations):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.data_plane = DataPlane(world, self.changes, self.health)
+        # CloudWatch may be made after us: register once everything is there.
+        world.clock.after(0, self._publish_metrics)
 
     def reset(self) -> None:
         self._forget_zones()
@@ -101,6 +107,26 @@ class Route53Service(HostedZoneOperations, HealthCheckOperations):
         zone = self.world.backend("route53", account, "us-east-1").zones[zone_id.rsplit("/", 1)[-1]]
         records = by_key(zone.rrsets) | by_key(make(each) for each in described)
         zone.rrsets = list(records.values())
+
+    def _publish_metrics(self) -> None:
+        try:
+            cloudwatch: Any = self.world.service("cloudwatch")
+        except KeyError:
+            return
+        cloudwatch.register_metric_source("AWS/Route53", self._metric, self._metrics)
+
+    def _metric(
+        self, account: str, region: str, name: str, dimensions: Mapping[str, str], _at: datetime
+    ) -> float | None:
+        """Compute HealthCheckStatus (0 or 1) and HealthCheckPercentageHealthy; they live in us-east-1 only."""
+        if region != METRICS_REGION or name not in METRICS:
+            return None
+        healthy = self.status(account, dimensions.get("HealthCheckId", ""))
+        return None if healthy is None else METRICS[name] * healthy
+
+    def _metrics(self, account: str, region: str) -> list[tuple[str, Mapping[str, str]]]:
+        checks = self.world.backend("route53", account, region).health_checks if region == METRICS_REGION else ()
+        return [(name, {"HealthCheckId": check_id}) for check_id in checks for name in METRICS]
 
     def _refuse_protected(self, zone: Any, touched: set[Key]) -> None:
         problems = [
