@@ -32,6 +32,7 @@ SEEDERS: dict[str, str] = {
     "dns-weighted": "localaws.seeds.dns:seed_weighted",
     "dns-alarm": "localaws.seeds.dns:seed_alarm",
     "bystander": "localaws.seeds.bystander:seed",
+    "service-quota": "localaws.seeds.service_quota:seed",
 }
 SHIPPED = Path(__file__).parent / "estates"
 
@@ -187,6 +188,8 @@ def seed(world: World, estate: Estate, source: str = "estate") -> None:
     """Put everything in an estate into `world`; `source` names it in errors. Raises `EstateError`."""
     for name, account in estate.accounts.items():
         world.accounts.add(account, name)
+    for part in ("organization", "explorer"):
+        importlib.import_module(f"localaws.seeds.{part}").seed(world, estate)
     for index, entry in enumerate(estate.resources):
         try:
             _seeder(entry.kind)(world, estate, entry)

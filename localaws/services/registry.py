@@ -6,6 +6,8 @@ Add a line for each new module.
 from __future__ import annotations
 
 SERVICES: tuple[str, ...] = (
+    "localaws.services.sts:StsService",
+    "localaws.services.iam:IamService",
     # First: other modules register computed metrics with it.
     "localaws.services.cloudwatch:CloudWatchService",
     "localaws.services.application_autoscaling:ApplicationAutoScalingService",
@@ -15,4 +17,6 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.drs:DrsService",
     "localaws.services.route53:Route53Service",
     "localaws.services.rds:RdsService",
+    "localaws.services.service_quotas:ServiceQuotasService",
+    "localaws.services.resource_explorer_2:ResourceExplorerService",
 )

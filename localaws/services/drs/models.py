@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from moto.moto_api._internal import mock_random
 
-from localaws.service import AwsError
+from localaws.service import AwsError, Principal
 
 T = TypeVar("T")
 
@@ -171,6 +171,7 @@ class Job:
     type: JobType
     drill: bool
     created_at: datetime
+    principal: Principal
     participants: list[Participant]
     tags: dict[str, str] = field(default_factory=dict)
     status: JobStatus = JobStatus.PENDING

@@ -48,6 +48,7 @@ class DrsService(Servers, Configuration):
             type=JobType.LAUNCH,
             drill=bool(call.params.get("isDrill", False)),
             created_at=self.world.clock.now(),
+            principal=call.principal,
             participants=[Participant(w["sourceServerID"], w.get("recoverySnapshotID")) for w in wanted],
             tags=dict(call.params.get("tags", {})),
         )
@@ -73,6 +74,7 @@ class DrsService(Servers, Configuration):
             type=JobType.TERMINATE,
             drill=all(i.drill for i in instances),
             created_at=self.world.clock.now(),
+            principal=call.principal,
             participants=[Participant(i.server_id, instance_id=i.id) for i in instances],
         )
         self.launches.start(state, job)

@@ -1,13 +1,20 @@
-"""The EC2 side of a launch: the calls DRS makes in the target account and Region."""
+"""The EC2 side of a launch: the calls DRS makes in the target account and Region, with its caller's rights.
+
+A caller without the EC2 permissions gets a job, and the job fails: the call itself succeeds, as in AWS.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from localaws import authorization
 from localaws.service import AwsError, Reply
 from localaws.services.drs.models import Job, SourceServer
 from localaws.services.ec2 import Ec2Service
 from localaws.world import World
+
+if TYPE_CHECKING:
+    from localaws.dispatcher import LocalAws
 
 LAUNCH_INTO_TAG = ("AWSDRS", "AllowLaunchingIntoThisInstance")
 IGNORED_STATES = {"not-found", "terminated", "shutting-down"}
@@ -91,8 +98,10 @@ class Targets:
         return str(next(iter(self.world.backend("ec2", job.account, job.region).amis)))
 
     def _as_caller(self, job: Job, operation: str, params: dict[str, Any]) -> Reply:
-        # The seam has no forward access session: EC2 does not check the caller's own permissions here.
-        return self.world.call("ec2", operation, job.account, job.region, **params)
+        """Make an EC2 call with the rights of whoever started the job, as DRS does (forward access session)."""
+        return authorization.call_as(
+            cast("LocalAws", self.world), job.principal, "drs.amazonaws.com", "ec2", operation, job.region, **params
+        )
 
     def _ec2(self) -> Ec2Service:
         ec2 = self.world.service("ec2")

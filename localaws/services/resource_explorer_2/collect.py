@@ -1,0 +1,157 @@
+"""Read from moto's backends what Resource Explorer would list, under the names it uses.
+
+Left out on purpose, because the real service does not list it: DRS source servers, record sets, ECS tasks,
+Lambda aliases, FSx volumes. DocumentDB and Neptune appear as `rds:db` and `rds:cluster`, as they do in AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import moto.backends
+
+GLOBAL = "global"
+# Global resources are reported from this Region, whatever their own Region is called.
+HOME_OF_GLOBAL = "us-east-1"
+# Types whose tags the service cannot search.
+UNTAGGED_TYPES = frozenset({"rds:global-cluster", "elasticache:globalreplicationgroup"})
+# moto's name of a taggable type -> Resource Explorer's.
+TYPES: Mapping[str, str] = {
+    "rds:db": "rds:db",
+    "rds:cluster": "rds:cluster",
+    "rds:snapshot": "rds:snapshot",
+    "rds:cluster-snapshot": "rds:cluster-snapshot",
+    "ecs:service": "ecs:service",
+    "ecs:cluster": "ecs:cluster",
+    "ecs:task-definition": "ecs:task-definition",
+    "lambda:function": "lambda:function",
+    "elasticache:cache_clusters": "elasticache:cluster",
+    "elasticache:replication-group": "elasticache:replicationgroup",
+    "events:event-bus": "events:event-bus",
+    "elasticfilesystem:file-system": "elasticfilesystem:file-system",
+    "fsx:file-system": "fsx:file-system",
+    "fsx:backup": "fsx:backup",
+    "s3:bucket": "s3:bucket",
+}
+TAGGABLE = ("rds", "ecs", "lambda", "elasticache", "events", "efs", "fsx")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One indexed resource."""
+
+    arn: str
+    account: str
+    region: str
+    type: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def service(self) -> str:
+        """Return the service part of the type."""
+        return self.type.split(":")[0]
+
+
+Found = Iterator[tuple[str, str, Mapping[str, str]]]
+
+
+def collect(account: str, region: str) -> list[Record]:
+    """Return every resource of an account and Region; `us-east-1` reports the global ones too."""
+    records = [
+        Record(arn, account, region, kind, {} if kind in UNTAGGED_TYPES else dict(tags))
+        for arn, kind, tags in _regional(account, region)
+    ]
+    if region == HOME_OF_GLOBAL:
+        records += [Record(arn, account, GLOBAL, kind, dict(tags)) for arn, kind, tags in _global(account)]
+    return records
+
+
+def existing_backend(service: str, account: str, region: str) -> Any | None:
+    """Return moto's backend when something has used it already; looking must not create one."""
+    accounts = moto.backends.get_backend(service)
+    regions = dict.get(accounts, account)
+    return None if regions is None else dict.get(regions, region)
+
+
+def _regional(account: str, region: str) -> Found:
+    for service in TAGGABLE:
+        backend = existing_backend(service, account, region)
+        if backend is not None:
+            yield from _taggable(backend)
+    for service, lister in LISTERS.items():
+        backend = existing_backend(service, account, region)
+        if backend is not None:
+            yield from lister(backend)
+
+
+def _global(account: str) -> Found:
+    zones = existing_backend("route53", account, "aws")
+    if zones is not None:
+        yield from _route53(zones)
+    buckets = existing_backend("s3", account, "aws")
+    if buckets is not None:
+        yield from _taggable(buckets)
+    for region in dict.get(moto.backends.get_backend("rds"), account, {}):
+        backend = existing_backend("rds", account, region)
+        for cluster in getattr(backend, "global_clusters", {}).values():
+            yield cluster.global_cluster_arn, "rds:global-cluster", {}
+
+
+def _taggable(backend: Any) -> Found:
+    for found in backend.iter_tagged_resources():
+        if found.resource_type in TYPES:
+            yield found.arn, TYPES[found.resource_type], found.tags
+
+
+def _ec2(backend: Any) -> Found:
+    for instance in backend.all_instances():
+        if instance.state != "terminated":
+            arn = f"arn:aws:ec2:{backend.region_name}:{backend.account_id}:instance/{instance.id}"
+            yield arn, "ec2:instance", backend.tags.get(instance.id, {})
+
+
+def _opensearch(backend: Any) -> Found:
+    for domain in backend.domains.values():
+        yield domain.arn, "es:domain", _pairs(backend.tagger.list_tags_for_resource(domain.arn)["Tags"])
+
+
+def _autoscaling(backend: Any) -> Found:
+    for group in backend.autoscaling_groups.values():
+        yield group.arn, "autoscaling:autoScalingGroup", _pairs(group.tags)
+
+
+def _memorydb(backend: Any) -> Found:
+    for cluster in backend.clusters.values():
+        yield cluster.arn, "memorydb:cluster", _pairs(backend.tagger.list_tags_for_resource(cluster.arn)["Tags"])
+
+
+def _rules(backend: Any) -> Found:
+    for bus in backend.event_buses.values():
+        for rule in bus.rules.values():
+            yield rule.arn, "events:rule", backend.tagger.get_tag_dict_for_resource(rule.arn)
+
+
+def _route53(backend: Any) -> Found:
+    for zone in backend.zones.values():
+        yield f"arn:aws:route53:::hostedzone/{zone.id}", "route53:hostedzone", backend.resource_tags.get(zone.id, {})
+    for check in backend.health_checks.values():
+        yield (
+            f"arn:aws:route53:::healthcheck/{check.id}",
+            "route53:healthcheck",
+            backend.resource_tags.get(check.id, {}),
+        )
+
+
+def _pairs(tags: list[Mapping[str, str]]) -> dict[str, str]:
+    return {tag.get("Key") or tag["key"]: tag.get("Value") or tag.get("value", "") for tag in tags}
+
+
+LISTERS: Mapping[str, Callable[[Any], Found]] = {
+    "ec2": _ec2,
+    "opensearch": _opensearch,
+    "autoscaling": _autoscaling,
+    "memorydb": _memorydb,
+    "events": _rules,
+}
