@@ -8,6 +8,8 @@ from __future__ import annotations
 SERVICES: tuple[str, ...] = (
     "localaws.services.sts:StsService",
     "localaws.services.iam:IamService",
+    "localaws.services.lambda_:LambdaService",
+    "localaws.services.stepfunctions:StepFunctionsService",
     # First: other modules register computed metrics with it.
     "localaws.services.cloudwatch:CloudWatchService",
     "localaws.services.application_autoscaling:ApplicationAutoScalingService",
@@ -19,4 +21,8 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.rds:RdsService",
     "localaws.services.service_quotas:ServiceQuotasService",
     "localaws.services.resource_explorer_2:ResourceExplorerService",
+    "localaws.services.cloudformation.service:CloudFormation",
+    "localaws.services.dynamodb:DynamoDbService",
+    "localaws.services.organizations:OrganizationsService",
+    "localaws.services.s3:S3Service",
 )
