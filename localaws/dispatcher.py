@@ -20,8 +20,9 @@ import boto3
 import botocore.session
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
+from moto.organizations.models import organizations_backends
 
-from localaws import admin, calllog, inprocess, motocalls, wire
+from localaws import admin, authorization, calllog, inprocess, motocalls, wire
 from localaws.accounts import Accounts
 from localaws.clock import Clock, ScaledClock
 from localaws.service import AwsError, Call, ConnectionLost, Principal, Reply, Service
@@ -75,6 +76,7 @@ class LocalAws:
             module, class_name = path.split(":")
             service = getattr(importlib.import_module(module), class_name)(self)
             self._services[service.name] = service
+        self.authorizer = authorization.install(self)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one HTTP request (WSGI)."""
@@ -157,7 +159,10 @@ class LocalAws:
         with self._guard(call):
             if ours is not None and call.operation in ours.operations:
                 return ours.operations[call.operation](call)
-            return self.moto(call)
+            reply = self.moto(call)
+            if ours is not None and call.operation in ours.observers:
+                ours.observers[call.operation](call, reply)
+            return reply
 
     def background(self, work: Callable[[], None]) -> None:
         """Run `work` on a thread of its own; a failure is logged."""
@@ -218,7 +223,7 @@ class LocalAws:
             try:
                 if handler is None:
                     answer = motocalls.send(incoming, call)
-                    return self._after_moto(incoming, call, answer)
+                    return self._after_moto(incoming, call, answer, ours)
                 _require(incoming)
                 reply = handler(call)
             finally:
@@ -227,16 +232,16 @@ class LocalAws:
             reply = after(call, reply)
         return wire.build(incoming, reply, call.request_id)
 
-    def _after_moto(self, incoming: Incoming, call: Call, answer: HttpReply) -> HttpReply:
+    def _after_moto(self, incoming: Incoming, call: Call, answer: HttpReply, ours: Service | None) -> HttpReply:
         """Run the after hooks over moto's answer; untouched, it goes out as it came."""
         if answer.status >= 300:
             if answer.status == 404 and not answer.body and call.service != "s3":
                 raise NotServed(call.service, call.operation)
             self._current.error = _error_code(call, answer)
             return answer
-        if not self.after:
-            return answer
         original = LazyReply(call, answer)
+        if ours is not None and call.operation in ours.observers:
+            ours.observers[call.operation](call, original)
         reply: Reply = original
         for after in self.after:
             reply = after(call, reply)
@@ -305,6 +310,7 @@ def _configure_moto() -> None:
     default_user_config["batch"]["use_docker"] = False
     os.environ.pop("MOTO_ACCOUNT_ID", None)
     BackendDict.reset()
+    organizations_backends.master_accounts.clear()
 
 
 def _as(call: Call, principal: Principal) -> Call:

@@ -77,8 +77,18 @@ def operation(name: str) -> Callable[[Callable[..., Reply]], Callable[..., Reply
     return mark
 
 
+def observes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Mark a method as called with `(call, reply)` after moto answered one of these operations successfully."""
+
+    def mark(method: Callable[..., None]) -> Callable[..., None]:
+        method.__dict__["aws_observed"] = names
+        return method
+
+    return mark
+
+
 class Service:
-    """Base of a service module: finds its handlers, holds the world."""
+    """Base of a service module: finds its handlers and observers, holds the world."""
 
     name: ClassVar[str]
     # Operations answered without the world's lock, because they wait for work that calls back (Lambda, long polls).
@@ -88,11 +98,17 @@ class Service:
     def __init__(self, world: World) -> None:
         self.world = world
         self.operations: dict[str, Handler] = {}
+        self.observers: dict[str, Callable[[Call, Reply], None]] = {}
         for attribute in dir(type(self)):
             method = getattr(type(self), attribute)
             operation_name = getattr(method, "aws_operation", None)
             if operation_name is not None:
                 self.operations[operation_name] = getattr(self, attribute)
+            for observed in getattr(method, "aws_observed", ()):
+                self.observers[observed] = getattr(self, attribute)
+
+    def connected(self) -> None:
+        """Do what needs other modules; called once when all of them exist."""
 
     def reset(self) -> None:
         """Forget everything; a module with state of its own overrides this."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import UnknownServiceError
 from botocore.utils import parse_timestamp
@@ -149,9 +149,9 @@ def _credentials(environ: Mapping[str, Any]) -> tuple[str | None, str, str | Non
     """Return signing name, Region, access key and session token."""
     header = environ.get("HTTP_AUTHORIZATION", "")
     query: dict[str, str] = {}
-    if not header and "X-Amz-Credential" in environ.get("QUERY_STRING", ""):
+    if not header and "Signature=" in environ.get("QUERY_STRING", ""):
         query = dict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
-        header = "Credential=" + unquote(query["X-Amz-Credential"])
+        header = "Credential=" + query.get("X-Amz-Credential", "")
     token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN") or query.get("X-Amz-Security-Token")
     scope = SCOPE.search(header)
     if scope:
@@ -160,7 +160,8 @@ def _credentials(environ: Mapping[str, Any]) -> tuple[str | None, str, str | Non
     if scope:
         region = environ.get("HTTP_X_AMZ_REGION_SET", DEFAULT_REGION).split(",")[0]
         return scope["service"], DEFAULT_REGION if region == "*" else region, scope["key"], token
-    return None, DEFAULT_REGION, None, token
+    # Signature version 2 in a presigned S3 address names the key only.
+    return None, DEFAULT_REGION, query.get("AWSAccessKeyId"), token
 
 
 def _service(signing_name: str | None, environ: Mapping[str, Any], body: bytes) -> str:

@@ -1,0 +1,106 @@
+"""S3: moto's buckets, plus replication to the buckets that a bucket's rules name."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from localaws.service import AwsError, Call, Reply, Service, observes, operation
+
+if TYPE_CHECKING:
+    from localaws.world import World
+
+log = logging.getLogger("localaws.s3")
+
+
+class S3Service(Service):
+    """Copies new objects (and delete markers where the rule says so) as soon as they are written."""
+
+    name = "s3"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+
+    @operation("PutBucketReplication")
+    def put_bucket_replication(self, call: Call) -> Reply:
+        buckets = [call.params["Bucket"]]
+        buckets += [_name(rule["Destination"]["Bucket"]) for rule in call.params["ReplicationConfiguration"]["Rules"]]
+        for name in buckets:
+            bucket = self._bucket(call.account, name)
+            if bucket is None:
+                raise AwsError("InvalidRequest", f"Destination bucket must exist: {name}")
+            if not bucket.is_versioned:
+                raise AwsError(
+                    "InvalidRequest", f"Versioning must be 'Enabled' on the bucket {name} to use replication."
+                )
+        return self.world.moto(call)
+
+    @observes("PutObject", "CopyObject", "CompleteMultipartUpload")
+    def written(self, call: Call, _reply: Reply) -> None:
+        """Copy a new object to every destination."""
+        source = self._bucket(call.account, call.params["Bucket"])
+        key = call.params["Key"]
+        for rule in _rules(source, key):
+            target = self._bucket(call.account, _name(rule["Destination"]["Bucket"]))
+            if target is None:
+                log.warning("replication of %s/%s: no bucket %s", source.name, key, rule["Destination"]["Bucket"])
+                continue
+            self._copy(source, target, key)
+
+    @observes("DeleteObject")
+    def deleted(self, call: Call, _reply: Reply) -> None:
+        """Copy a delete marker; deletions of one version are never replicated, as in AWS."""
+        if call.params.get("VersionId"):
+            return
+        source = self._bucket(call.account, call.params["Bucket"])
+        key = call.params["Key"]
+        for rule in _rules(source, key):
+            target = self._bucket(call.account, _name(rule["Destination"]["Bucket"]))
+            if target is not None and rule.get("DeleteMarkerReplication", {}).get("Status") == "Enabled":
+                self.world.backend("s3", target.account_id, call.region).delete_object(target.name, key)
+
+    def _copy(self, source: Any, target: Any, key: str) -> None:
+        original = source.keys[key]
+        backend = self.world.backend("s3", target.account_id, target.region_name)
+        replica = backend.put_object(
+            bucket_name=target.name,
+            key_name=key,
+            value=original.value,
+            storage=original.storage_class,
+            etag=original.etag.strip('"') if original.multipart else None,
+            multipart=original.multipart,
+            disable_notification=True,
+        )
+        if target.is_versioned and original.is_versioned:
+            replica._version_id = original.version_id
+        replica.set_metadata(original.metadata)
+        backend.tagger.copy_tags(original.arn, replica.arn)
+
+    def _bucket(self, account: str, name: str) -> Any:
+        from moto.s3.models import s3_backends
+
+        own = s3_backends[account]["aws"].buckets.get(name)
+        if own is not None:
+            return own
+        for other in list(s3_backends):
+            bucket = s3_backends[other]["aws"].buckets.get(name)
+            if bucket is not None:
+                return bucket
+        return None
+
+
+def _name(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]
+
+
+def _rules(bucket: Any, key: str) -> list[dict[str, Any]]:
+    configuration = getattr(bucket, "replication", None)
+    if not configuration:
+        return []
+    chosen = []
+    for rule in configuration["Rule"]:
+        filters = rule.get("Filter") or {}
+        prefix = rule.get("Prefix") or filters.get("Prefix") or (filters.get("And") or {}).get("Prefix") or ""
+        if rule.get("Status") == "Enabled" and key.startswith(prefix):
+            chosen.append(rule)
+    return chosen
