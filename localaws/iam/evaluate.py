@@ -50,13 +50,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Policies:
-    """Everything that has a say. None for `session` or `boundary` means there is none, which limits nothing."""
+    """Everything that has a say. None for `session` or `boundary` means there is none, which limits nothing.
+
+    `resource_required`: the resource's own policy must name the caller or its account too (KMS keys).
+    """
 
     identity: tuple[Policy, ...] = ()
     session: tuple[Policy, ...] | None = None
     boundary: Policy | None = None
     resource: Policy | None = None
     resource_account: str | None = None
+    resource_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def _decide(request: Request, policies: Policies) -> Decision:
     named = _named_by_resource(request, policies.resource)
     if named is Match.SESSION and _same_account(request, policies):
         return Decision(Effect.ALLOW, PolicyType.RESOURCE)
-    if not _same_account(request, policies) and named is Match.NONE:
+    needs_naming = policies.resource_required or not _same_account(request, policies)
+    if needs_naming and named is Match.NONE:
         return Decision(Effect.IMPLICIT_DENY, PolicyType.RESOURCE)
     return _own_policies(
         request, policies, identity_needed=not (named is Match.ROLE and _same_account(request, policies))

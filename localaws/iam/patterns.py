@@ -30,7 +30,7 @@ class Unresolved(Exception):  # noqa: N818 -- a signal inside this package, not 
 @lru_cache(maxsize=8192)
 def glob(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
     """Compile a `*`/`?` pattern that must match the whole text."""
-    return re.compile(_glob_source(pattern, ".*", "."), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+    return re.compile(_glob_source(pattern, ".*", ".") + r"\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 @lru_cache(maxsize=8192)
@@ -41,7 +41,8 @@ def arn_glob(pattern: str) -> re.Pattern[str]:
     parts = pattern.split(":", _ARN_PARTS - 1)
     parts += ["*"] * (_ARN_PARTS - len(parts))
     sources = [_glob_source(part, "[^:]*", "[^:]") for part in parts[:-1]]
-    return re.compile(":".join([*sources, _glob_source(parts[-1], ".*", ".")]), re.DOTALL)
+    last = _glob_source(parts[-1], ".*", ".") + r"\Z"
+    return re.compile(":".join([*sources, last]), re.DOTALL)
 
 
 def has_variables(text: str) -> bool:
@@ -106,4 +107,4 @@ def _guard(value: str) -> str:
 
 def _glob_source(pattern: str, star: str, question: str) -> str:
     wild = {"*": star, "?": question}
-    return "".join(wild.get(char) or re.escape(_UNGUARD.get(char, char)) for char in pattern) + r"\Z"
+    return "".join(wild.get(char) or re.escape(_UNGUARD.get(char, char)) for char in pattern)

@@ -1,0 +1,70 @@
+"""Looks up in moto what a resource's name alone does not tell: paths, unique ids, aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.world import World
+
+
+@dataclass(frozen=True)
+class MotoNames:
+    """`localaws.iam.resources.Names` over moto's state, for one account and Region."""
+
+    world: World
+    account: str
+    region: str
+
+    def arn(self, kind: str, name: str) -> str | None:
+        """Return the ARN of the resource of `kind` called `name`, None when there is none."""
+        finder = _FINDERS.get(kind)
+        if finder is None:
+            return None
+        service, find = finder
+        return find(self.world.backend(service, self.account, self.region), name)
+
+
+def _arn_by_name(*collections: str) -> Callable[[Any, str], str | None]:
+    """Find by `name` among the values of the backend's dictionaries."""
+
+    def find(backend: Any, name: str) -> str | None:
+        for collection in collections:
+            for item in getattr(backend, collection).values():
+                if item.name == name:
+                    return str(item.arn)
+        return None
+
+    return find
+
+
+def _stack(backend: Any, name: str) -> str | None:
+    return next((str(stack.stack_id) for stack in backend.stacks.values() if stack.name == name), None)
+
+
+def _key(backend: Any, alias: str) -> str | None:
+    return next((str(key.arn) for key in backend.keys.values() if alias in key.aliases), None)
+
+
+def _group(backend: Any, name: str) -> str | None:
+    group = backend.autoscaling_groups.get(name)
+    return str(group.arn) if group else None
+
+
+def _secret(backend: Any, name: str) -> str | None:
+    secret = backend.secrets.get(name)
+    return str(secret.arn) if secret else None
+
+
+_FINDERS: dict[str, tuple[str, Callable[[Any, str], str | None]]] = {
+    "autoscaling:autoScalingGroup": ("autoscaling", _group),
+    "cloudformation:stack": ("cloudformation", _stack),
+    "iam:instance-profile": ("iam", _arn_by_name("instance_profiles")),
+    "iam:policy": ("iam", _arn_by_name("managed_policies")),
+    "iam:role": ("iam", _arn_by_name("roles")),
+    "iam:user": ("iam", _arn_by_name("users")),
+    "kms:key": ("kms", _key),
+    "secretsmanager:Secret": ("secretsmanager", _secret),
+}
