@@ -1,0 +1,156 @@
+"""The deployment configuration: YAML validated at synth, so that a bad file fails the build rather than the night.
+
+`config/example.yaml` explains every field; `config/local.yaml` deploys into the embedded AWS.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")]
+TagValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$")]
+
+LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
+
+
+def _log_retention(days: int) -> int:
+    if days not in LOG_RETENTION_DAYS:
+        raise ValueError(f"{days} is not a retention CloudWatch Logs offers; use one of {LOG_RETENTION_DAYS}")
+    return days
+
+
+class Strict(BaseModel):
+    """Unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hub(Strict):
+    """Where the hub lives: the same stacks in two Regions of one account."""
+
+    account: AccountId
+    home_region: RegionName
+    peer_region: RegionName
+    external_id: Annotated[str, StringConstraints(min_length=16, max_length=1224, pattern=r"^[\w+=,.@:/-]+$")]
+    """Goes with every assumption of a spoke role. Not a secret, but unique to this hub: make one with `uuidgen`."""
+    explorer_views: dict[RegionName, str] = Field(default_factory=dict)
+    """Region -> ARN of the organisation-wide Resource Explorer view there; empty: the Region's default view."""
+    dns_servers: tuple[HostPort, ...] = ()
+    """Ask these resolvers instead of the zones' own name servers."""
+    log_level: Annotated[str, StringConstraints(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_retention_days: Annotated[int, AfterValidator(_log_retention)] = 365
+    retain_data: bool = True
+    """Keep tables, buckets and keys, and protect them from deletion, when a stack is deleted."""
+
+    @property
+    def regions(self) -> tuple[str, str]:
+        """Return both Regions, home first."""
+        return (self.home_region, self.peer_region)
+
+    def other(self, region: str) -> str:
+        """Return the other of the two Regions."""
+        return self.peer_region if region == self.home_region else self.home_region
+
+    @model_validator(mode="after")
+    def _regions_make_sense(self) -> Hub:
+        if self.home_region == self.peer_region:
+            raise ValueError(f"home_region and peer_region are both {self.home_region}; name two different Regions")
+        if strangers := set(self.explorer_views) - set(self.regions):
+            raise ValueError(f"explorer_views names {sorted(strangers)}, which is no Region of this hub {self.regions}")
+        return self
+
+
+class StackSetModel(StrEnum):
+    """Who creates the roles in the spoke accounts."""
+
+    SERVICE_MANAGED = "service-managed"
+    SELF_MANAGED = "self-managed"
+
+
+class Spokes(Strict):
+    """The workload accounts."""
+
+    deployment: StackSetModel = StackSetModel.SERVICE_MANAGED
+    organizational_units: tuple[Annotated[str, StringConstraints(pattern=r"^(ou-|r-)[a-z0-9-]+$")], ...] = ()
+    accounts: tuple[AccountId, ...] = ()
+    delegated_administrator: bool = False
+    """True when the hub account administers StackSets for the organisation without being its management account."""
+    permissions_boundary: str = ""
+    """Name of a managed policy in every spoke account that bounds the spoke roles; empty: none."""
+    administration_role: str = "AWSCloudFormationStackSetAdministrationRole"
+    execution_role: str = "AWSCloudFormationStackSetExecutionRole"
+    max_concurrent_percent: Annotated[int, Field(ge=1, le=100)] = 100
+    failure_tolerance_percent: Annotated[int, Field(ge=0, le=100)] = 10
+
+    @model_validator(mode="after")
+    def _targets_fit_the_model(self) -> Spokes:
+        managed = self.deployment is StackSetModel.SERVICE_MANAGED
+        if managed and not self.organizational_units:
+            raise ValueError("service-managed deployment needs organizational_units; list at least one")
+        if managed and self.accounts:
+            raise ValueError("service-managed deployment targets organizational_units; remove accounts")
+        if not managed and not self.accounts:
+            raise ValueError("self-managed deployment needs accounts; list at least one")
+        if not managed and (self.organizational_units or self.delegated_administrator):
+            raise ValueError(
+                "self-managed deployment targets accounts; remove organizational_units and delegated_administrator"
+            )
+        return self
+
+
+class Contacts(Strict):
+    """Who is told."""
+
+    emails: tuple[Email, ...] = ()
+    phones: tuple[Phone, ...] = ()
+
+
+class Customer(Strict):
+    """One customer whose stacks the hub recovers; `contacts` hear only of this customer's runs."""
+
+    name: TagValue
+    contacts: Contacts = Contacts()
+
+
+class Organization(Strict):
+    """The AWS Organization that hub and spokes belong to."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
+
+
+class Config(Strict):
+    """One hub with its spokes."""
+
+    hub: Hub
+    organization: Organization
+    spokes: Spokes
+    operators: Contacts = Contacts()
+    """Hear of every run and every alarm."""
+    customers: tuple[Customer, ...] = Field(min_length=1)
+    refresh_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
+
+    @model_validator(mode="after")
+    def _customers_are_unique(self) -> Config:
+        names = [customer.name for customer in self.customers]
+        if doubles := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"customers lists {doubles} more than once; merge the entries")
+        return self
+
+
+def load(path: Path) -> Config:
+    """Read and validate a configuration file; raise ValueError that names the file and every wrong field."""
+    try:
+        return Config.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as err:
+        raise ValueError(f"{path} does not exist; copy config/example.yaml and pass -c config={path}") from err
+    except (yaml.YAMLError, ValueError) as err:
+        raise ValueError(f"{path}: {err}") from err

@@ -1,0 +1,1 @@
+"""Constructs build, one module per capability."""

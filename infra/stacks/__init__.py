@@ -1,0 +1,1 @@
+"""Stacks compose constructs and hold nothing of their own."""

@@ -1,0 +1,87 @@
+"""The hub of one Region: complete, so that it works when the other Region is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra import names
+from infra.config import Config
+from infra.constructs.alarms import Alarms
+from infra.constructs.buckets import ReplicatedBucket
+from infra.constructs.dashboard import Dashboard
+from infra.constructs.documents import Documents
+from infra.constructs.events import ExecutionsEnded, InventoryClock
+from infra.constructs.functions import FunctionFactory, Surroundings, make_all
+from infra.constructs.machines import Machines
+from infra.constructs.notifications import Notifications
+from infra.names import Machine
+from infra.package import Package
+
+
+class HubStack(Stack):
+    """`DrHub-<region>`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        region: str,
+        key: kms.IKey,
+        package: Package,
+        code: lambda_.Code,
+        **settings: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **settings)
+        hub = config.hub
+        bucket = ReplicatedBucket(
+            self,
+            "Documents",
+            name=names.bucket(hub.account, region),
+            key=key,
+            retain=hub.retain_data,
+            replica_name=names.replica_bucket(hub.account, hub.other(region)),
+            replica_region=hub.other(region),
+        )
+        notifications = Notifications(self, "Notifications", config=config, key=key)
+        surroundings = Surroundings(region, bucket.name, key, notifications.topic, notifications.dead_letters)
+        functions = make_all(FunctionFactory(Construct(self, "Functions"), hub, package, code, surroundings))
+        machines = Machines(
+            self,
+            "Machines",
+            functions=functions,
+            bucket_name=bucket.name,
+            key=key,
+            log_retention_days=hub.log_retention_days,
+        ).machines
+        ExecutionsEnded(
+            self,
+            "ExecutionsEnded",
+            function=functions["on_execution_ended"],
+            dead_letters=notifications.dead_letters,
+        )
+        InventoryClock(
+            self,
+            "InventoryClock",
+            function=functions["refresh_inventory"],
+            dead_letters=notifications.dead_letters,
+            key=key,
+            every_minutes=config.refresh_minutes,
+        )
+        alarms = Alarms(self, "Alarms", topic=notifications.topic)
+        alarms.watch_functions(functions)
+        alarms.watch_machines(machines)
+        alarms.watch_tables()
+        alarms.watch_dead_letters(notifications.dead_letters)
+        Documents(self, "RunDocuments", region=region)
+        if region == hub.home_region:
+            Dashboard(self, "Dashboard", regions=hub.regions)
+        CfnOutput(self, "OrchestratorArn", value=machines[Machine.ORCHESTRATOR].state_machine_arn)
+        CfnOutput(self, "BucketName", value=bucket.name)
+        CfnOutput(self, "TopicArn", value=notifications.topic.topic_arn)
