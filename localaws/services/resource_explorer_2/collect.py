@@ -12,6 +12,9 @@ from typing import Any
 
 import moto.backends
 
+from localaws.services.rds import RdsService
+from localaws.world import World
+
 GLOBAL = "global"
 # Global resources are reported from this Region, whatever their own Region is called.
 HOME_OF_GLOBAL = "us-east-1"
@@ -57,15 +60,15 @@ class Record:
 Found = Iterator[tuple[str, str, Mapping[str, str]]]
 
 
-def collect(account: str, region: str) -> list[Record]:
+def collect(world: World, account: str, region: str) -> list[Record]:
     """Return every resource of an account and Region; `us-east-1` reports the global ones too."""
-    records = [
-        Record(arn, account, region, kind, {} if kind in UNTAGGED_TYPES else dict(tags))
-        for arn, kind, tags in _regional(account, region)
-    ]
+    found = [(region, *one) for one in _regional(account, region)]
     if region == HOME_OF_GLOBAL:
-        records += [Record(arn, account, GLOBAL, kind, dict(tags)) for arn, kind, tags in _global(account)]
-    return records
+        found += [(GLOBAL, *one) for one in _global(world, account)]
+    return [
+        Record(arn, account, where, kind, {} if kind in UNTAGGED_TYPES else dict(tags))
+        for where, arn, kind, tags in found
+    ]
 
 
 def existing_backend(service: str, account: str, region: str) -> Any | None:
@@ -86,17 +89,17 @@ def _regional(account: str, region: str) -> Found:
             yield from lister(backend)
 
 
-def _global(account: str) -> Found:
+def _global(world: World, account: str) -> Found:
     zones = existing_backend("route53", account, "aws")
     if zones is not None:
         yield from _route53(zones)
     buckets = existing_backend("s3", account, "aws")
     if buckets is not None:
         yield from _taggable(buckets)
-    for region in dict.get(moto.backends.get_backend("rds"), account, {}):
-        backend = existing_backend("rds", account, region)
-        for cluster in getattr(backend, "global_clusters", {}).values():
-            yield cluster.global_cluster_arn, "rds:global-cluster", {}
+    rds = world.service("rds")
+    assert isinstance(rds, RdsService)
+    for cluster in rds.global_clusters(account).values():
+        yield cluster.arn, "rds:global-cluster", cluster.tags
 
 
 def _taggable(backend: Any) -> Found:
@@ -135,7 +138,8 @@ def _rules(backend: Any) -> Found:
 
 def _route53(backend: Any) -> Found:
     for zone in backend.zones.values():
-        yield f"arn:aws:route53:::hostedzone/{zone.id}", "route53:hostedzone", backend.resource_tags.get(zone.id, {})
+        zone_id = zone.id.removeprefix("/hostedzone/")
+        yield f"arn:aws:route53:::hostedzone/{zone_id}", "route53:hostedzone", backend.resource_tags.get(zone_id, {})
     for check in backend.health_checks.values():
         yield (
             f"arn:aws:route53:::healthcheck/{check.id}",

@@ -46,7 +46,7 @@ class Reports:
         delay = timedelta(seconds=self.world.clock.wall_seconds(self.delay_seconds))
         before = self._seen.get(key, {})
         after: dict[str, _Seen] = {}
-        for record in collect(*key):
+        for record in collect(self.world, *key):
             seen = before.get(record.arn) or _Seen(None, record, now)
             if seen.newest != record:
                 seen.newest, seen.changed_at = record, now

@@ -60,7 +60,7 @@ class ResourceExplorerService(Service):
         index = self._index_by_arn(call.account, call.params["Arn"])
         wanted = IndexType(call.params["Type"])
         other = self.registry.aggregator(call.account)
-        if wanted is IndexType.AGGREGATOR and other not in {None, index}:
+        if wanted is IndexType.AGGREGATOR and other is not None and other is not index:
             raise AwsError("ConflictException", f"The account has an aggregator index in {other.region}.", 409)
         index.type, index.state, index.updated_at = wanted, "UPDATING", self.world.clock.now()
         self._settle(index, "resource-explorer-2.update-index")
