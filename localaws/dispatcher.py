@@ -22,7 +22,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.organizations.models import organizations_backends
 
-from localaws import admin, authorization, calllog, inprocess, motocalls, wire
+from localaws import admin, authorization, calllog, faults, inprocess, motocalls, wire
 from localaws.accounts import Accounts
 from localaws.clock import Clock, ScaledClock
 from localaws.service import AwsError, Call, ConnectionLost, Principal, Reply, Service
@@ -76,7 +76,10 @@ class LocalAws:
             module, class_name = path.split(":")
             service = getattr(importlib.import_module(module), class_name)(self)
             self._services[service.name] = service
+        for service in self._services.values():
+            service.connected()
         self.authorizer = authorization.install(self)
+        self.faults = faults.install(self)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one HTTP request (WSGI)."""
