@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localaws.seeds.drs_server import run_instance
 from localaws.seeds.network import default_network
 from localaws.service import AwsError
 from localaws.services.ecs import EcsService
@@ -145,7 +146,8 @@ def _placement(side: _Side) -> dict[str, Any]:
         return {**placement, "launchType": "FARGATE", "desiredCount": side.desired_count if side.is_source else 0}
     if side.is_source:
         backend = side.world.backend("ecs", side.account, side.region)
-        backend.register_container_instance(side.cluster, f"i-{side.entry.name[:17]}")
+        instance = run_instance(side.world, side.account, side.region, {"Name": f"{side.entry.name}-host"}, "m5.large")
+        backend.register_container_instance(side.cluster, instance)
     return {**placement, "launchType": "EC2", "schedulingStrategy": "DAEMON"}
 
 
