@@ -69,7 +69,9 @@ def template(specs: Sequence[Spec]) -> Json:
         "Outputs": {
             "RoleNames": {
                 "Description": "The roles the hub assumes here",
-                "Value": ",".join([*sorted(f"{SPOKE_ROLE_PREFIX}{s.key}" for s in specs), f"{SPOKE_ROLE_PREFIX}discovery"]),
+                "Value": ",".join(
+                    [*sorted(f"{SPOKE_ROLE_PREFIX}{s.key}" for s in specs), f"{SPOKE_ROLE_PREFIX}discovery"]
+                ),
             }
         },
     }
@@ -255,7 +257,9 @@ def _plain(value: object) -> object:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the template, or with --check say whether the checked-in one is current."""
-    parser = argparse.ArgumentParser(prog="python -m infra.spoke", description="Generate stacksets/spoke.template.json.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.spoke", description="Generate stacksets/spoke.template.json."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is not current")
     options = parser.parse_args(arguments)
     fresh = render(template([each.spec for each in adapters()]))

@@ -26,7 +26,11 @@ FUNCTION_METRICS = (
     ("Function errors", "Errors", "Sum"),
     ("Function duration, p95, milliseconds", "Duration", "p95"),
 )
-EXECUTION_METRICS = (("ExecutionsStarted", "started"), ("ExecutionsSucceeded", "succeeded"), ("ExecutionsFailed", "failed"))
+EXECUTION_METRICS = (
+    ("ExecutionsStarted", "started"),
+    ("ExecutionsSucceeded", "succeeded"),
+    ("ExecutionsFailed", "failed"),
+)
 
 
 class Dashboard(Construct):
@@ -80,7 +84,9 @@ class Dashboard(Construct):
             for machine in Machine
             for metric, label in EXECUTION_METRICS
         ]
-        return cloudwatch.GraphWidget(title=f"Executions, {region}", width=WIDTH, height=HEIGHT, region=region, left=lines)
+        return cloudwatch.GraphWidget(
+            title=f"Executions, {region}", width=WIDTH, height=HEIGHT, region=region, left=lines
+        )
 
     def _functions(self, region: str, title: str, metric: str, statistic: str) -> cloudwatch.GraphWidget:
         lines = [

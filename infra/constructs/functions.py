@@ -130,7 +130,9 @@ class FunctionFactory:
     def _statements(self, verb: Verb) -> list[iam.PolicyStatement]:
         documents = f"arn:{Aws.PARTITION}:s3:::{self._around.bucket_name}"
         statements = [
-            iam.PolicyStatement(sid=f"{table.name.capitalize()}Table", actions=[*ACTIONS[access]], resources=_table(table))
+            iam.PolicyStatement(
+                sid=f"{table.name.capitalize()}Table", actions=[*ACTIONS[access]], resources=_table(table)
+            )
             for table, access in verb.tables.items()
         ]
         statements += [
@@ -167,14 +169,13 @@ class FunctionFactory:
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:
-        acknowledge(
-            parent,
-            "IAM5",
-            "X-Ray's two actions have no resource; documents and executions are named by run, below a fixed name.",
-            "Resource::*",
-            f"Resource::arn:{Aws.PARTITION}:s3:::{self._around.bucket_name}/*",
-            *(f"Resource::{machine_arn(machine, 'execution')}:*" for machine in Machine),
-        )
+        documents = f"Resource::arn:{Aws.PARTITION}:s3:::{self._around.bucket_name}/*"
+        acknowledge(parent, "IAM5", "Documents are named by run and scope, below one bucket.", documents)
+        tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
+        acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{tokens}.", "Resource::*")
+        if verb.describes_executions:
+            executions = [f"Resource::{machine_arn(machine, 'execution')}:*" for machine in Machine]
+            acknowledge(parent, "IAM5", "Executions are named by run, below the three machines.", *executions)
         if verb.enters_spokes:
             acknowledge(
                 parent,

@@ -69,10 +69,15 @@ class Machines(Construct):
                 include_execution_data=True,
             ),
         )
-        own = self._map_permissions() if machine is Machine.WAVE else ()
-        for statement in (*(s for binding in bindings.values() for s in binding.permissions), *own):
+        for statement in (s for binding in bindings.values() for s in binding.permissions):
             made.add_to_role_policy(statement)
-        _acknowledge(made, self._bucket_name)
+        acknowledge(made, "IAM5", "Log delivery and X-Ray actions name no resource.", "Resource::*")
+        if machine is Machine.WAVE:
+            self._allow_map(made)
+        for child in definitions.NESTED[FILES[machine]]:
+            executions = f"{machine_arn(Machine(definitions.PHYSICAL_NAMES[child]), 'execution')}:*"
+            reason = "It waits for its own executions of one machine, whose names are those of the runs."
+            acknowledge(made, "IAM5", reason, f"Resource::{executions}")
         return made
 
     def _bindings(self, machine: Machine) -> dict[str, Binding]:
@@ -82,24 +87,25 @@ class Machines(Construct):
             bindings[definitions.machine_token(child)] = nested_run(Machine(definitions.PHYSICAL_NAMES[child]))
         return dict(sorted(bindings.items()))
 
-    def _map_permissions(self) -> tuple[iam.PolicyStatement, ...]:
-        """Return what a Distributed Map needs: its items, and executions of its own machine."""
-        own = machine_arn(Machine.WAVE)
-        children = f"{machine_arn(Machine.WAVE, 'execution')}:*"
-        map_runs = f"{machine_arn(Machine.WAVE, 'execution')}/*"
-        return (
-            iam.PolicyStatement(
-                sid="MapItems",
-                actions=["s3:GetObject"],
-                resources=[f"arn:{Aws.PARTITION}:s3:::{self._bucket_name}/*"],
-            ),
+    def _allow_map(self, machine: sfn.StateMachine) -> None:
+        """Allow what a Distributed Map needs: its items, and executions of its own machine."""
+        children = [f"{machine_arn(Machine.WAVE, 'execution')}{tail}" for tail in (":*", "/*")]
+        items = f"arn:{Aws.PARTITION}:s3:::{self._bucket_name}/*"
+        control = ["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"]
+        for statement in (
+            iam.PolicyStatement(sid="MapItems", actions=["s3:GetObject"], resources=[items]),
             iam.PolicyStatement(sid="MapItemsKey", actions=["kms:Decrypt"], resources=[self._key.key_arn]),
-            iam.PolicyStatement(sid="MapChildren", actions=["states:StartExecution"], resources=[own]),
             iam.PolicyStatement(
-                sid="MapChildrenControl",
-                actions=["states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"],
-                resources=[children, map_runs],
+                sid="MapChildren", actions=["states:StartExecution"], resources=[machine_arn(Machine.WAVE)]
             ),
+            iam.PolicyStatement(sid="MapChildrenControl", actions=control, resources=children),
+        ):
+            machine.add_to_role_policy(statement)
+        acknowledge(
+            machine,
+            "IAM5",
+            "Map items and the executions of a map run are named by run, below one bucket and one machine.",
+            *(f"Resource::{each}" for each in (items, *children)),
         )
 
 
@@ -122,9 +128,7 @@ def invocation(function: lambda_.IFunction) -> Binding:
 def nested_run(child: Machine) -> Binding:
     """Bind a machine and what startExecution.sync:2 needs (Step Functions watches it by a managed rule)."""
     arn = machine_arn(child)
-    rule = (
-        f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
-    )
+    rule = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
     return Binding(
         arn,
         (
@@ -137,16 +141,4 @@ def nested_run(child: Machine) -> Binding:
                 actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]
             ),
         ),
-    )
-
-
-def _acknowledge(machine: sfn.StateMachine, bucket_name: str) -> None:
-    executions = [f"Resource::{machine_arn(each, 'execution')}{tail}" for each in Machine for tail in (":*", "/*")]
-    acknowledge(
-        machine,
-        "IAM5",
-        "Log delivery and X-Ray actions have no resource; executions and map items are named by run, below a fixed name.",
-        "Resource::*",
-        f"Resource::arn:{Aws.PARTITION}:s3:::{bucket_name}/*",
-        *executions,
     )

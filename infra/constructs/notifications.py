@@ -9,7 +9,6 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
 from infra.config import Config, Contacts
 from infra.names import DEAD_LETTERS, TOPIC
 
@@ -22,9 +21,7 @@ class Notifications(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, key: kms.IKey) -> None:
         super().__init__(scope, construct_id)
-        self.topic = sns.Topic(
-            self, "Topic", topic_name=TOPIC, display_name="DR", master_key=key, enforce_ssl=True
-        )
+        self.topic = sns.Topic(self, "Topic", topic_name=TOPIC, display_name="DR", master_key=key, enforce_ssl=True)
         self._subscribe(config.operators, None)
         for customer in config.customers:
             self._subscribe(customer.contacts, customer.name)
@@ -37,7 +34,6 @@ class Notifications(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        acknowledge(self.dead_letters, "SQS3", "This is the dead-letter queue; an alarm watches its depth.")
 
     def _subscribe(self, contacts: Contacts, customer: str | None) -> None:
         only = None if customer is None else {CUSTOMER_ATTRIBUTE: _equals(customer)}

@@ -43,9 +43,7 @@ class SpokeStackSet(Construct):
                 for name, value in parameters(config).items()
             ],
             stack_instances_group=[
-                CfnStackSet.StackInstancesProperty(
-                    deployment_targets=_targets(spokes, managed), regions=[region]
-                )
+                CfnStackSet.StackInstancesProperty(deployment_targets=_targets(spokes, managed), regions=[region])
             ],
             tags=[CfnTag(key="dr:component", value="spoke")],
         )
@@ -59,7 +57,9 @@ class SpokeStackSet(Construct):
             )
             self.stack_set.call_as = "DELEGATED_ADMIN" if spokes.delegated_administrator else "SELF"
         else:
-            self.stack_set.administration_role_arn = f"arn:{Aws.PARTITION}:iam::{account}:role/{spokes.administration_role}"
+            self.stack_set.administration_role_arn = (
+                f"arn:{Aws.PARTITION}:iam::{account}:role/{spokes.administration_role}"
+            )
             self.stack_set.execution_role_name = spokes.execution_role
 
     def _choose_template(self, template: Path) -> None:
@@ -92,7 +92,5 @@ def hub_roles(config: Config) -> Sequence[str]:
 
 def _targets(spokes: Spokes, managed: bool) -> CfnStackSet.DeploymentTargetsProperty:
     if managed:
-        return CfnStackSet.DeploymentTargetsProperty(
-            organizational_unit_ids=list(spokes.organizational_units)
-        )
+        return CfnStackSet.DeploymentTargetsProperty(organizational_unit_ids=list(spokes.organizational_units))
     return CfnStackSet.DeploymentTargetsProperty(accounts=list(spokes.accounts))
