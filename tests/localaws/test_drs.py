@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from localaws import estate as estates
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.estate import Estate
+from localaws.scenario import Blackout, Effect
 from localaws.service import Call, Reply
 
 ACCOUNT = "222222222222"
@@ -101,6 +103,10 @@ def events(drs: Client, job: dict[str, Any]) -> list[str]:
 def replication(drs: Client) -> dict[str, Any]:
     info: dict[str, Any] = drs.describe_source_servers()["items"][0]["dataReplicationInfo"]
     return info
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def code(failure: pytest.ExceptionInfo[ClientError]) -> str:
@@ -300,6 +306,66 @@ def test_a_stopped_source_stalls_and_is_recovered_from_its_last_recovery_point(
     assert replication(drs)["dataReplicationState"] in {"RESCAN", "BACKLOG"}
     clock.advance(10 * MINUTE)
     assert replication(drs)["dataReplicationState"] == "CONTINUOUS"
+
+
+def test_a_region_that_goes_dark_stalls_its_servers_from_that_moment(
+    local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
+) -> None:
+    seed(local, "orders-app-1")
+    drs, cloudwatch = client("drs", TARGET), client("cloudwatch", TARGET)
+    (server_id,) = server_ids(drs)
+    clock.advance(5 * MINUTE)
+    dark_from = clock.now()
+    local.faults.add(Blackout(effect=Effect.BLACKOUT, region=SOURCE))
+    try:
+        clock.advance(20 * MINUTE)
+        info = replication(drs)
+        assert info["dataReplicationState"] == "STALLED"
+        assert info["lagDuration"] in {"PT19M0S", "PT19M30S", "PT20M0S"}
+        newest = drs.describe_recovery_snapshots(sourceServerID=server_id, order="DESC", maxResults=1)["items"][0]
+        assert datetime.fromisoformat(newest["timestamp"]) <= dark_from
+        lag = cloudwatch.get_metric_statistics(
+            Namespace="AWS/DRS",
+            MetricName="LagDuration",
+            Dimensions=[{"Name": "SourceServerID", "Value": server_id}],
+            StartTime=clock.now() - timedelta(minutes=5),
+            EndTime=clock.now(),
+            Period=300,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        assert lag[-1]["Maximum"] >= 19 * MINUTE
+        assert launch(drs, clock, server_id)["participatingServers"][0]["launchStatus"] == "LAUNCHED"
+    finally:
+        local.faults.remove()
+
+
+def test_a_caller_without_ec2_rights_gets_a_job_whose_launch_fails(
+    local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
+) -> None:
+    # Given a role that may start recoveries but not run instances
+    seed(local, "orders-app-1")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": "drs:*", "Resource": "*"}
+    iam = {"account": ACCOUNT, "region": SOURCE}
+    local.call("iam", "CreateRole", **iam, RoleName="narrow", AssumeRolePolicyDocument=policy(trust))
+    local.call("iam", "PutRolePolicy", **iam, RoleName="narrow", PolicyName="p", PolicyDocument=policy(rights))
+    role = f"arn:aws:iam::{ACCOUNT}:role/narrow"
+    keys = client("sts", TARGET).assume_role(RoleArn=role, RoleSessionName="run-1")["Credentials"]
+    drs = local.session(ACCOUNT, TARGET).client(
+        "drs",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+    # When it starts a recovery
+    job = launch(drs, clock, *server_ids(drs))
+
+    # Then the call succeeds and the launch does not
+    assert job["participatingServers"][0]["launchStatus"] == "FAILED"
+    failed = drs.describe_job_log_items(jobID=job["jobID"])["items"][-2]
+    assert failed["event"] == "LAUNCH_FAILED"
+    assert "ec2:" in failed["eventData"]["rawError"]
 
 
 def test_stopping_replication_deletes_every_recovery_point(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from localaws.service import AwsError, Call, Service
+from localaws.services.cloudwatch import CloudWatchService
 from localaws.services.drs.launches import Launches
 from localaws.services.drs.models import RegionState, SourceServer
 from localaws.services.drs.replication import Replication
@@ -27,10 +30,28 @@ class DrsBase(Service):
         self.launches = Launches(world, self.replication)
         self.reversal = Reversal(world, self.replication)
         self.reset()
+        cloudwatch = world.service("cloudwatch")
+        assert isinstance(cloudwatch, CloudWatchService)
+        cloudwatch.register_metric_source("AWS/DRS", self._metric)
 
     def reset(self) -> None:
         """Forget every account and Region."""
         self.regions: dict[tuple[str, str], RegionState] = {}
+        self.replication.reset()
+
+    def _metric(
+        self, account: str, region: str, name: str, dimensions: Mapping[str, str], _at: datetime
+    ) -> float | None:
+        """Compute LagDuration (seconds) and Backlog (bytes) of a source server."""
+        server = self.region_state(account, region).servers.get(dimensions.get("SourceServerID", ""))
+        if server is None:
+            return None
+        progress = self.replication.progress(server)
+        values = {
+            "LagDuration": progress.lag.total_seconds() if progress.lag else 0.0,
+            "Backlog": float(progress.backlog_bytes),
+        }
+        return values.get(name)
 
     def region_state(self, account: str, region: str) -> RegionState:
         """Return what DRS knows in an account and Region."""

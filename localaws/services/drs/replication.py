@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from localaws.service import AwsError
 from localaws.services.drs.models import ReplicationState, SourceServer, Window
@@ -23,6 +24,7 @@ FIRST_SNAPSHOT_SECONDS = 60.0
 STALLED_AFTER_SECONDS = 300.0
 DISCONNECTED_AFTER_SECONDS = 86_400.0
 RESCAN_SECONDS = 60.0
+HEARTBEAT_SECONDS = 60.0
 DRAIN_BYTES_PER_SECOND = 4 * 1024**2
 CATCH_UP_BYTES = 256 * 1024**2
 
@@ -56,6 +58,13 @@ class Replication:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._watched: dict[str, SourceServer] = {}
+        self._epoch = 0
+
+    def reset(self) -> None:
+        """Forget the servers that are watched."""
+        self._watched = {}
+        self._epoch += 1
 
     def begin(self, server: SourceServer) -> None:
         """Start (or restart) replication from the first byte."""
@@ -63,12 +72,14 @@ class Replication:
         server.silent_since = server.resumed_at = None
         server.windows.clear()
         self._enter(server, ReplicationState.INITIATING)
+        self._watch(server)
         self._next(server, "drs.initiate", INITIATING_SECONDS, ReplicationState.INITIAL_SYNC)
 
     def mark_continuous(self, server: SourceServer, since: datetime) -> None:
         """Declare that the server has replicated without a break since `since`."""
         server.state, server.state_since = ReplicationState.CONTINUOUS, since
         server.windows = [Window(since)]
+        self._watch(server)
 
     def stop(self, server: SourceServer, state: ReplicationState) -> None:
         """End replication and delete every recovery point, as StopReplication and Disconnect do."""
@@ -126,6 +137,27 @@ class Replication:
         synced = server.state in {ReplicationState.CONTINUOUS, ReplicationState.CREATING_SNAPSHOT}
         return synced and server.silent_since is None
 
+    def is_dark(self, region: str) -> bool:
+        """Say whether a fault keeps the Region from answering anybody."""
+        faults = getattr(self.world, "faults", None)
+        return faults is not None and bool(faults.region_is_down(region))
+
+    def _watch(self, server: SourceServer) -> None:
+        """Listen for the agent's heartbeat, so that the moment it falls silent is known although nobody looks."""
+        if not self._watched:
+            self.world.clock.after(HEARTBEAT_SECONDS, partial(self._beat, self._epoch))
+        self._watched[server.arn] = server
+
+    def _beat(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            return
+        ended = {ReplicationState.STOPPED, ReplicationState.DISCONNECTED}
+        self._watched = {arn: server for arn, server in self._watched.items() if server.state not in ended}
+        for server in self._watched.values():
+            self.refresh(server)
+        if self._watched:
+            self.world.clock.after(HEARTBEAT_SECONDS, partial(self._beat, epoch))
+
     def _kept_ticks(self, start: datetime, end: datetime, step: timedelta) -> list[datetime]:
         """Apply the default retention: an hour of 10-minute points, a day of hourly ones, a week of daily ones."""
         if end < start:
@@ -158,8 +190,7 @@ class Replication:
         return server_backlog
 
     def _silent_since(self, server: SourceServer) -> datetime | None:
-        faults = getattr(self.world, "faults", None)
-        if faults is not None and faults.region_is_down(server.origin_region):
+        if self.is_dark(server.origin_region):
             return server.silent_since or self.world.clock.now()
         if server.on_premises:
             return None

@@ -55,8 +55,7 @@ class Reversal:
             raise AwsError("ConflictException", f"Recovery instance {instance.id} is {state}, expected running.", 409)
 
     def _check_origin(self, origin: RegionState) -> None:
-        faults = getattr(self.world, "faults", None)
-        if faults is not None and faults.region_is_down(origin.region):
+        if self.replication.is_dark(origin.region):
             raise AwsError("InternalServerException", f"DRS in {origin.region} does not answer.", 500)
         if not origin.initialized:
             raise AwsError(
