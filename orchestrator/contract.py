@@ -158,6 +158,8 @@ class RunContext:
     """Step name -> when its call was last made."""
     rpo_minutes: Mapping[str, int] = field(default_factory=dict)
     """Resource id -> `dr:rpo-target`."""
+    excluded: frozenset[str] = frozenset()
+    """Resource ids of a batch that failed or are to be left alone: no call may touch them."""
 
     @property
     def short_id(self) -> str:

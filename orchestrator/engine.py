@@ -6,7 +6,6 @@ call and the answer after it, and a call that may have been made is not repeated
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,8 @@ from pydantic import JsonValue
 
 from orchestrator.blobs import Blobs
 from orchestrator.clock import Clock
-from orchestrator.contract import NOTHING_TO_DO, Adapter, Call, Clients, RunContext, Step, Target
+from orchestrator.context import run_context
+from orchestrator.contract import Adapter, Call, Clients, RunContext, Step, Target
 from orchestrator.errors import (
     AccessDeniedError,
     ConflictError,
@@ -28,10 +28,11 @@ from orchestrator.errors import (
     ThrottledError,
     UnreachableError,
 )
+from orchestrator.judgement import action_id_of, describe, judge, refuse, token_of
 from orchestrator.ledger.records import Action, Event, Run, StepRecord
 from orchestrator.ledger.store import Ledger
 from orchestrator.targets import load_target
-from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, StepState
+from orchestrator.words import ActionStatus, Outcome, Phase, StepState
 
 SETTLE_SECONDS = 60
 """How long AWS may take to show the effect of a call before the same call may be made again."""
@@ -116,7 +117,11 @@ class Engine:
     def _look_and_act(self, run: Run, action: Action, *, rolling_back: bool) -> Tick:
         adapter = self.adapter(action.adapter)
         target = load_target(self.blobs, run.run_id, action.target_id)
-        context = context_of(run, action, target, self.clock.now())
+        now = self.clock.now()
+        excluded = frozenset(action.member_outcomes)
+        context = run_context(
+            run, action.phase, target, now, action.started_at, action.kept, action.called_at, excluded
+        )
         try:
             session = self.open_session(run, adapter, context, target)
             view = adapter.observe(target, session, context)
@@ -146,6 +151,7 @@ class Engine:
             return self._cancelled(run, action, step)
         refusal = refuse(run, step)
         if refusal is not None:
+            self.ledger.change_stage(run.run_id, action.stage_id, lambda stage: stage.but(irreversible=True))
             return self._end(action, Outcome.FAILED, refusal.message, refusal.remedy, action.member_outcomes)
         now = self.clock.now()
         last = action.called_at.get(step.name)
@@ -278,89 +284,6 @@ class Engine:
                 data=facts | dict(data or {}),
             )
         )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a list of steps means: an end, or the step to be waited for or performed."""
-
-    end: Outcome | None
-    step: Step | None
-    members: Mapping[str, Outcome]
-    detail: str = ""
-    remedy: str = ""
-
-
-def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple[str, ...]) -> Verdict:
-    """Decide from the steps: a failure that names members ends only those, one that names none the action. Pure."""
-    lost = dict(members)
-    reasons: list[str] = []
-    remedy = ""
-    for step in steps:
-        if step.state is StepState.DONE:
-            continue
-        if step.members and all(member in lost for member in step.members):
-            continue
-        if step.state not in {StepState.FAILED, StepState.BLOCKED}:
-            return Verdict(None, step, lost)
-        detail = f"{step.name}: {step.reason}"
-        if not step.members:
-            return Verdict(Outcome.FAILED, step, lost, detail, step.remedy)
-        lost |= dict.fromkeys(step.members, Outcome.FAILED)
-        reasons.append(detail)
-        remedy = remedy or step.remedy
-    if any(outcome is Outcome.FAILED for outcome in lost.values()):
-        every = lost | {r: Outcome.SUCCEEDED for r in resource_ids if r not in lost}
-        return Verdict(Outcome.FAILED, None, every, "; ".join(reasons) or "some members failed", remedy)
-    if [step.name for step in steps] == [NOTHING_TO_DO]:
-        return Verdict(Outcome.SKIPPED, None, lost, steps[0].reason)
-    warnings = "; ".join(step.warning for step in steps if step.warning)
-    return Verdict(Outcome.SUCCEEDED_WITH_WARNINGS if warnings else Outcome.SUCCEEDED, None, lost, warnings)
-
-
-def refuse(run: Run, step: Step) -> RefusedError | None:
-    """Return why a step may not be performed now, or None. The last guard before every call. Pure."""
-    if step.effect is Effect.IRREVERSIBLE and run.mode is not Mode.DRILL and not run.committed:
-        return RefusedError(
-            f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",
-            f"dr approve the commit gate shown by: dr status {run.run_id}",
-        )
-    return None
-
-
-def context_of(run: Run, action: Action, target: Target, now: datetime) -> RunContext:
-    """Return what the adapter may know of the run and of its own past. Pure."""
-    rpo = {
-        m.resource_id: int(m.tags["dr:rpo-target"]) for m in target.members if m.tags.get("dr:rpo-target", "").isdigit()
-    }
-    return RunContext(
-        run_id=run.run_id,
-        operation=run.operation,
-        mode=run.mode,
-        phase=action.phase,
-        source_region=run.source_region,
-        target_region=run.target_region,
-        now=now,
-        started_at=action.started_at or now,
-        kept=dict(action.kept),
-        called_at=dict(action.called_at),
-        rpo_minutes=rpo,
-    )
-
-
-def action_id_of(phase: Phase, target_id: str) -> str:
-    """Return the id of the action of one phase on one batch."""
-    return f"{phase}.{target_id}"
-
-
-def token_of(action: Action, step: Step) -> str:
-    """Return the idempotency token: the same for every attempt of the same step of the same action."""
-    return hashlib.sha256(f"{action.run_id}/{action.action_id}/{step.name}".encode()).hexdigest()[:32]
-
-
-def describe(call: Call) -> str:
-    """Return a call as people read it: rds.SwitchoverGlobalCluster on the source side."""
-    return f"{call.service}.{call.operation} on the {call.side} side"
 
 
 def _record(step: Step, before: StepRecord | None, now: datetime) -> StepRecord:

@@ -11,9 +11,9 @@ from typing import Any
 
 from orchestrator import tags as tag_rules
 from orchestrator.contract import Adapter
-from orchestrator.engine import action_id_of
 from orchestrator.errors import ValidationError
 from orchestrator.inventory import Resource, Snapshot
+from orchestrator.judgement import action_id_of
 from orchestrator.plan import Plan, PlannedAction, PlannedStage
 from orchestrator.request import Request
 from orchestrator.targets import PlannedMember, PlannedTarget

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from orchestrator.contract import Adapter, Call, Finding, Later, RunContext, Step, Target
+from orchestrator.context import run_context
+from orchestrator.contract import Adapter, Call, Finding, Later, Step, Target
 from orchestrator.engine import OpenSession, Session
 from orchestrator.errors import DrError
 from orchestrator.ledger.records import FindingRecord, Run
 from orchestrator.plan import LossStatement, Plan, PlannedCall, PlannedStep
 from orchestrator.targets import PlannedTarget
-from orchestrator.words import Phase, Severity, Side, StepState
+from orchestrator.words import Severity, Side, StepState
 
 PARALLEL = 8
 FindAdapter = Callable[[str], Adapter[Any]]
@@ -54,7 +55,7 @@ def _look(
     result = _Looked()
     target = planned.target()
     actions = [action for action in plan.actions if action.target_id == planned.target_id]
-    context = preview_context(run, actions[0].phase, target, now)
+    context = run_context(run, actions[0].phase, target, now)
     try:
         session = open_session(run, adapter, context, target)
         view = adapter.observe(target, session, context)
@@ -72,24 +73,6 @@ def _look(
         result.steps[action.action_id] = tuple(planned_step(step, target, session) for step in steps)
         view = adapter.after(action.phase, view, context)
     return result
-
-
-def preview_context(run: Run, phase: Phase, target: Target, now: datetime) -> RunContext:
-    """Return the context of a look before the run's first change."""
-    rpo = {
-        m.resource_id: int(m.tags["dr:rpo-target"]) for m in target.members if m.tags.get("dr:rpo-target", "").isdigit()
-    }
-    return RunContext(
-        run_id=run.run_id,
-        operation=run.operation,
-        mode=run.mode,
-        phase=phase,
-        source_region=run.source_region,
-        target_region=run.target_region,
-        now=now,
-        started_at=now,
-        rpo_minutes=rpo,
-    )
 
 
 def planned_step(step: Step, target: Target, session: Session) -> PlannedStep:

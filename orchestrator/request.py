@@ -68,6 +68,8 @@ class Request(BaseModel):
             raise ValueError(f"PrimaryRegion and DRRegion are both {self.DRRegion}; they must differ")
         if self.Emergency and self.Operation is Operation.TEST:
             raise ValueError("Emergency does not go with Operation test: a drill never touches production")
+        if self.Emergency and self.ApprovalMode is Approval.AUTOMATIC and not self.AcceptDataLoss:
+            raise ValueError("an emergency without approvals needs AcceptDataLoss: true; unreplicated writes are lost")
         if any(wave < 1 for wave in self.Waves or ()):
             raise ValueError("Waves are numbered from 1")
         if self.Waves == () or self.Phases == ():

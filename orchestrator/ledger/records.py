@@ -65,6 +65,8 @@ class Run(Record):
     approval: Approval
     source_region: str
     target_region: str
+    primary_region: str
+    dr_region: str
     execution_arn: str
     requester: str
     reason: str = ""

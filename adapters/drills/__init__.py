@@ -1,0 +1,1 @@
+"""The isolated copies that drills make, check and delete, per technology. Production is only read."""

@@ -1,0 +1,80 @@
+"""Reads that several adapters share: CloudWatch lag, tags in their several spellings, names of drill copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, JsonValue
+
+from orchestrator.contract import Member, Reader, RunContext
+
+LAG_WINDOW_MINUTES = 5
+
+
+class KeyValue(BaseModel):
+    """A tag as most services write it."""
+
+    Key: str
+    Value: str = ""
+
+
+def tag_map(tags: Iterable[KeyValue] | None) -> dict[str, str]:
+    """Return tags as a mapping."""
+    return {tag.Key: tag.Value for tag in tags or ()}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[JsonValue]:
+    """Return tags as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+class _MetricResult(BaseModel):
+    Values: list[float] = []
+
+
+class _MetricData(BaseModel):
+    MetricDataResults: list[_MetricResult] = []
+
+
+def recent_values(
+    reader: Reader, now: datetime, namespace: str, metric: str, dimensions: Mapping[str, str], stat: str = "Maximum"
+) -> list[float]:
+    """Return a metric's datapoints of the last five minutes, newest first (cloudwatch:GetMetricData)."""
+    query: JsonValue = {
+        "Id": "lag",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": metric,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+            },
+            "Period": 60,
+            "Stat": stat,
+        },
+    }
+    reply = reader.read(
+        "cloudwatch",
+        "GetMetricData",
+        _MetricData,
+        MetricDataQueries=[query],
+        StartTime=now - timedelta(minutes=LAG_WINDOW_MINUTES),
+        EndTime=now + timedelta(minutes=1),
+        ScanBy="TimestampDescending",
+    )
+    return reply.MetricDataResults[0].Values if reply.MetricDataResults else []
+
+
+def drill_name(run: RunContext, base: str, limit: int = 63) -> str:
+    """Return the name of this drill's copy of `base`; the same at every retry."""
+    return f"drill-{run.short_id}-{base}"[:limit].rstrip("-")
+
+
+def is_of_this_drill(tags: Mapping[str, str], run: RunContext) -> bool:
+    """Say whether a thing was made by this very drill; only such things may be deleted."""
+    return tags.get("dr:drill-id") == run.run_id
+
+
+def remaining(members: Sequence[Member], run: RunContext) -> list[Member]:
+    """Return the members of a batch that may still be touched."""
+    return [member for member in members if member.resource_id not in run.excluded]

@@ -1,0 +1,1 @@
+"""The declarations of the adapters: strategies, permissions, statuses, times. Data, no code."""

@@ -1,0 +1,92 @@
+"""The verbs that end a run: finish, cancel, and what to do when somebody stopped the execution from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import NotFoundError, RefusedError
+from orchestrator.ledger.records import Run
+from orchestrator.notify import Notice, message
+from orchestrator.platform import Platform
+from orchestrator.reducer import outcome_counts, run_status
+from orchestrator.report import save_report
+from orchestrator.words import ActionStatus, GateStatus, Outcome, RunStatus, StageStatus
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended, in one word and one sentence."""
+
+    status: RunStatus
+    summary: str
+
+
+def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
+    """End a run: status, report, lock, message. Repeatable; `error` is what a state machine caught."""
+    try:
+        run = platform.ledger.run(run_id)
+    except NotFoundError:
+        return Ending(RunStatus.FAILED, error or "the run was never accepted")
+    if run.ended_at is not None:
+        return Ending(run.status, run.failure or "ended already")
+    if error and not run.failure:
+        run = platform.ledger.change_run(run_id, lambda r: r.but(failure=error))
+    return _close(platform, run, None)
+
+
+def stopped(platform: Platform, run_id: str, how: str) -> Ending:
+    """Leave a true ledger after the execution was stopped from outside; actions in flight are named, locks released."""
+    run = platform.ledger.run(run_id)
+    if run.ended_at is not None:
+        return Ending(run.status, run.failure or "ended already")
+    now = platform.clock.now()
+    for action in platform.ledger.actions(run_id):
+        if action.status is ActionStatus.RUNNING:
+            platform.ledger.save_action(
+                action.but(
+                    status=ActionStatus.ENDED,
+                    outcome=Outcome.FAILED,
+                    member_outcomes={**dict.fromkeys(action.resource_ids, Outcome.FAILED), **action.member_outcomes},
+                    detail=f"the execution {how} while this was under way; AWS may have gone on by itself",
+                    remedy="start the run again: what was done is recognised.",
+                    ended_at=now,
+                )
+            )
+    for stage in platform.ledger.stages(run_id):
+        if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
+            platform.ledger.change_stage(
+                run_id, stage.stage_id, lambda s: s.but(status=StageStatus.FAILED, ended_at=now)
+            )
+    run = platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"the execution {how} from outside"))
+    return _close(platform, run, RunStatus.STOPPED)
+
+
+def cancel(platform: Platform, run_id: str, by: str, reason: str) -> Run:
+    """Ask a run to stop after its current steps; raise `RefusedError` when it has ended."""
+    run = platform.ledger.run(run_id)
+    if run.status.ended:
+        raise RefusedError(f"run {run_id} has ended already: {run.status}.", f"dr report {run_id}", code="RunEnded")
+    run = platform.ledger.change_run(run_id, lambda r: r.but(cancelled_by=r.cancelled_by or by))
+    platform.note(run_id, "cancel", f"cancelled. {reason}".strip(), actor=by)
+    return run
+
+
+def _close(platform: Platform, run: Run, forced: RunStatus | None) -> Ending:
+    ledger, run_id = platform.ledger, run.run_id
+    actions = ledger.actions(run_id)
+    status = forced or run_status(run, ledger.stages(run_id), actions)
+    for gate in ledger.gates(run_id):
+        if gate.status is GateStatus.OPEN:
+            ledger.change_gate(run_id, gate.gate_id, lambda g: g.but(status=GateStatus.WITHDRAWN, token=None))
+    now = platform.clock.now()
+    run = ledger.change_run(run_id, lambda r: r.but(status=status, ended_at=now))
+    ledger.unlock(run.scope, run_id)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
+    summary = f"{status}: {counts}. {run.failure or ''}".strip()
+    platform.note(run_id, "end", summary)
+    save_report(platform.ledger, platform.blobs, run_id)
+    if not run.dry_run:
+        good = status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
+        body = f"{summary}\nReport: dr report {run_id}"
+        platform.notifier.send(message(Notice.ENDED if good else Notice.FAILURE, run, f"run {status}", body))
+    return Ending(status, summary)

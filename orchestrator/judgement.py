@@ -1,0 +1,75 @@
+"""What a list of judged steps means for their action, and the last guard before a call. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.contract import NOTHING_TO_DO, Call, Step
+from orchestrator.errors import RefusedError
+from orchestrator.ledger.records import Action, Run
+from orchestrator.words import Effect, Mode, Outcome, Phase, StepState
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a list of steps means: an end, or the step to be waited for or performed."""
+
+    end: Outcome | None
+    step: Step | None
+    members: Mapping[str, Outcome]
+    detail: str = ""
+    remedy: str = ""
+
+
+def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple[str, ...]) -> Verdict:
+    """Decide from the steps: a failure that names members ends only those, one that names none the action. Pure."""
+    lost = dict(members)
+    reasons: list[str] = []
+    remedy = ""
+    for step in steps:
+        if step.state is StepState.DONE:
+            continue
+        if step.members and all(member in lost for member in step.members):
+            continue
+        if step.state not in {StepState.FAILED, StepState.BLOCKED}:
+            return Verdict(None, step, lost)
+        detail = f"{step.name}: {step.reason}"
+        if not step.members:
+            return Verdict(Outcome.FAILED, step, lost, detail, step.remedy)
+        lost |= dict.fromkeys(step.members, Outcome.FAILED)
+        reasons.append(detail)
+        remedy = remedy or step.remedy
+    if any(outcome is Outcome.FAILED for outcome in lost.values()):
+        every = lost | {r: Outcome.SUCCEEDED for r in resource_ids if r not in lost}
+        return Verdict(Outcome.FAILED, None, every, "; ".join(reasons) or "some members failed", remedy)
+    if [step.name for step in steps] == [NOTHING_TO_DO]:
+        return Verdict(Outcome.SKIPPED, None, lost, steps[0].reason)
+    warnings = "; ".join(step.warning for step in steps if step.warning)
+    return Verdict(Outcome.SUCCEEDED_WITH_WARNINGS if warnings else Outcome.SUCCEEDED, None, lost, warnings)
+
+
+def refuse(run: Run, step: Step) -> RefusedError | None:
+    """Return why a step may not be performed now, or None. The last guard before every call. Pure."""
+    if step.effect is Effect.IRREVERSIBLE and run.mode is not Mode.DRILL and not run.committed:
+        return RefusedError(
+            f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",
+            f"dr approve the commit gate shown by: dr status {run.run_id}",
+        )
+    return None
+
+
+def action_id_of(phase: Phase, target_id: str) -> str:
+    """Return the id of the action of one phase on one batch."""
+    return f"{phase}.{target_id}"
+
+
+def token_of(action: Action, step: Step) -> str:
+    """Return the idempotency token: the same for every attempt of the same step of the same action."""
+    return hashlib.sha256(f"{action.run_id}/{action.action_id}/{step.name}".encode()).hexdigest()[:32]
+
+
+def describe(call: Call) -> str:
+    """Return a call as people read it: rds.SwitchoverGlobalCluster on the source side."""
+    return f"{call.service}.{call.operation} on the {call.side} side"

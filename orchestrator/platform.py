@@ -1,0 +1,71 @@
+"""Everything the verbs of the platform need from outside, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.blobs import Blobs
+from orchestrator.clock import Clock
+from orchestrator.contract import Adapter, Reader, RunContext, Target
+from orchestrator.discovery import OpenReader
+from orchestrator.engine import Engine, OpenSession
+from orchestrator.ledger.records import Event, Run
+from orchestrator.ledger.store import Ledger
+from orchestrator.notify import Notifier
+from orchestrator.sessions import AwsReader, Caller, Hub, RunClients
+from orchestrator.tags import CUSTOMER, ENVIRONMENT
+
+DISCOVERY = "discovery"
+"""The spoke role that may look everywhere and change nothing."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The composed platform of one hub Region."""
+
+    hub_region: str
+    ledger: Ledger
+    blobs: Blobs
+    clock: Clock
+    adapter: Callable[[str], Adapter[Any]]
+    adapters: Callable[[], Sequence[Adapter[Any]]]
+    open_session: OpenSession
+    open_reader: OpenReader
+    explorer: Callable[[], Reader]
+    notifier: Notifier
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine on this platform."""
+        return Engine(self.ledger, self.blobs, self.clock, self.adapter, self.open_session)
+
+    def note(
+        self, run_id: str, kind: str, message: str, *, actor: str = "platform", stage_id: str | None = None
+    ) -> None:
+        """Append to the run's audit trail."""
+        self.ledger.record(
+            Event(run_id=run_id, at=self.clock.now(), kind=kind, message=message, actor=actor, stage_id=stage_id)
+        )
+
+
+def spoke_session(hub: Hub) -> OpenSession:
+    """Return the opener of spoke sessions for runs: caller, session tags and session policy from run and target."""
+
+    def open_session(run: Run, adapter: Adapter[Any], context: RunContext, target: Target) -> RunClients:
+        caller = Caller(run.run_id, run.requester, {CUSTOMER: run.scope.customer, ENVIRONMENT: run.scope.environment})
+        phase = None if run.dry_run else context.phase
+        return RunClients(hub, caller, adapter.spec, context, phase, target)
+
+    return open_session
+
+
+def spoke_reader(hub: Hub) -> OpenReader:
+    """Return the opener of discovery readers."""
+
+    def open_reader(account: str, region: str, technology: str) -> AwsReader:
+        return hub.spoke(account, region, technology, Caller("discovery", "platform"), None)
+
+    return open_reader

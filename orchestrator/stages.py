@@ -1,0 +1,234 @@
+"""The verbs of a running plan: what comes next, start a stage, check its health, close it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from orchestrator.context import run_context
+from orchestrator.contract import Check
+from orchestrator.errors import DrError, NotFoundError
+from orchestrator.gates import checklist, open_gate
+from orchestrator.judgement import action_id_of
+from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
+from orchestrator.notify import Notice, message
+from orchestrator.plan import load_plan
+from orchestrator.planning import frozen_plan_calls
+from orchestrator.platform import Platform
+from orchestrator.probes import probe_url
+from orchestrator.progress import Ask, Finish, Move, RunStage, next_move
+from orchestrator.reducer import GOOD, outcome_counts, stage_status
+from orchestrator.tags import HEALTH_URL
+from orchestrator.targets import load_target
+from orchestrator.words import ActionStatus, Approval, CheckState, Mode, Outcome, Phase, RunStatus, StageStatus
+
+HEALTH_POLL_SECONDS = 15
+HEALTH_SETTLE_SECONDS = 900
+PARALLEL = 8
+CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Where the items of one Distributed Map lie."""
+
+    bucket: str
+    key: str
+    actions: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a stage's health has settled, or when to look again."""
+
+    settled: bool
+    wait_seconds: int = 0
+
+
+def decide_next(platform: Platform, run_id: str) -> Move:
+    """Return the next move; open its gate when it is a question."""
+    run, stages = platform.ledger.run(run_id), platform.ledger.stages(run_id)
+    move = next_move(run, stages, platform.ledger.gates(run_id))
+    if isinstance(move, Ask):
+        open_gate(platform.ledger, platform.clock, run, move, _checklist(platform, run, stages, move))
+        platform.ledger.change_run(run_id, lambda r: r.but(status=RunStatus.WAITING))
+    elif isinstance(move, RunStage):
+        crossing = move.stage.irreversible and run.approval is Approval.AUTOMATIC
+        platform.ledger.change_run(
+            run_id,
+            lambda r: r.but(
+                status=RunStatus.RUNNING,
+                started_at=r.started_at or platform.clock.now(),
+                committed=r.committed or crossing,
+            ),
+        )
+    else:
+        assert isinstance(move, Finish)
+    return move
+
+
+def _checklist(platform: Platform, run: Run, stages: list[Stage], ask: Ask) -> list[str]:
+    position = next((i for i, s in enumerate(stages) if ask.stage and s.stage_id == ask.stage.stage_id), 0)
+    looked_at = stages[position] if stages and stages[position].status is StageStatus.FAILED else None
+    before = looked_at or (stages[position - 1] if position else None)
+    actions = platform.ledger.actions(run.run_id, before.stage_id) if before else []
+    upcoming = next(
+        (s for s in load_plan(platform.blobs, run.run_id).stages if ask.stage and s.stage_id == ask.stage.stage_id),
+        None,
+    )
+    calls = frozen_plan_calls(platform, run.run_id, ask.stage.stage_id) if ask.stage else []
+    return checklist(before, actions, None if looked_at else upcoming, calls)
+
+
+def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
+    """Start a stage and write the items of its groups; actions that must not run are ended first. Repeatable."""
+    now = platform.clock.now()
+    stage = platform.ledger.change_stage(
+        run_id,
+        stage_id,
+        lambda s: (
+            s.but(status=StageStatus.RUNNING, started_at=s.started_at or now)
+            if s.status in {StageStatus.PENDING, StageStatus.RUNNING}
+            else s
+        ),
+    )
+    if stage.status is not StageStatus.RUNNING:
+        return []
+    groups: list[Group] = []
+    for number, action_ids in enumerate(stage.groups):
+        items = [
+            {"RunId": run_id, "StageId": stage_id, "ActionId": action_id}
+            for action_id in action_ids
+            if _startable(platform, platform.ledger.action(run_id, action_id))
+        ]
+        if items:
+            key = f"runs/{run_id}/stages/{stage_id}/{stage.attempt}-{number}.json"
+            platform.blobs.put(key, json.dumps(items).encode())
+            groups.append(Group(platform.blobs.bucket, key, len(items)))
+    return groups
+
+
+def _startable(platform: Platform, action: Action) -> bool:
+    """Leave alone what is ended, and whatever follows an ACTIVATE that did not succeed."""
+    if action.status is ActionStatus.ENDED:
+        return False
+    if action.phase not in {Phase.CLEANUP, Phase.REPLICATE}:
+        return True
+    lost = dict.fromkeys(_not_activated(platform, action), Outcome.SKIPPED)
+    if not lost:
+        return True
+    why = f"left alone: ACTIVATE did not succeed for {', '.join(sorted(lost))}"
+    ended = len(lost) == len(action.resource_ids)
+    changes: dict[str, object] = {"member_outcomes": lost, "detail": why}
+    if ended:
+        changes |= {"status": ActionStatus.ENDED, "outcome": Outcome.SKIPPED, "ended_at": platform.clock.now()}
+    platform.ledger.save_action(action.but(**changes))
+    platform.note(action.run_id, "outcome", f"{action.action_id}: {why}", stage_id=action.stage_id)
+    return not ended
+
+
+def _not_activated(platform: Platform, action: Action) -> set[str]:
+    try:
+        activate = platform.ledger.action(action.run_id, action_id_of(Phase.ACTIVATE, action.target_id))
+    except NotFoundError:
+        return set()  # the run was limited to other phases
+    good = GOOD - {Outcome.FAILED_IGNORED}
+    return {resource for resource in action.resource_ids if activate.member_outcomes.get(resource) not in good}
+
+
+def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
+    """Look once at the health of a stage's resources and keep what was seen; settled when nothing is left to wait for."""
+    run, stage = platform.ledger.run(run_id), platform.ledger.stage(run_id, stage_id)
+    actions = [
+        a for a in platform.ledger.actions(run_id, stage_id) if a.status is ActionStatus.ENDED and a.outcome in GOOD
+    ]
+    if stage.phase not in CHECKED_PHASES or stage.rolling_back or stage.status is StageStatus.PASSED:
+        return Health(settled=True)
+    if run.mode is Mode.DRILL and stage.phase is Phase.CLEANUP:
+        return Health(settled=True)  # the drill's copies are gone: nothing is left to be healthy
+
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        checks = [
+            check for found in pool.map(lambda action: _checks(platform, run, action), actions) for check in found
+        ]
+    now = platform.clock.now()
+    stage = platform.ledger.change_stage(
+        run_id,
+        stage_id,
+        lambda s: s.but(
+            status=StageStatus.CHECKING if s.status is StageStatus.RUNNING else s.status,
+            checks=tuple(
+                CheckRecord(resource_id=c.resource_id, name=c.name, state=c.state, detail=c.detail) for c in checks
+            ),
+            health_since=s.health_since or now,
+        ),
+    )
+    unsettled = [check for check in checks if check.state is not CheckState.HEALTHY]
+    waited_seconds = (now - (stage.health_since or now)).total_seconds()
+    if unsettled and waited_seconds < HEALTH_SETTLE_SECONDS and not run.cancelled_by:
+        return Health(settled=False, wait_seconds=HEALTH_POLL_SECONDS)
+    return Health(settled=True)
+
+
+def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
+    adapter = platform.adapter(action.adapter)
+    target = load_target(platform.blobs, run.run_id, action.target_id)
+    excluded = frozenset(r for r, o in action.member_outcomes.items() if o not in GOOD)
+    context = run_context(
+        run, action.phase, target, platform.clock.now(), action.started_at, action.kept, action.called_at, excluded
+    )
+    try:
+        session = platform.open_session(run, adapter, context, target)
+        checks = adapter.health(adapter.observe(target, session, context), context)
+    except DrError as err:
+        return [Check(resource, "observe", CheckState.UNHEALTHY, str(err)) for resource in action.resource_ids]
+    urls = [(m.resource_id, m.tags[HEALTH_URL]) for m in target.members if m.tags.get(HEALTH_URL)]
+    return [*checks, *(probe_url(resource, url) for resource, url in urls if run.mode is not Mode.DRILL)]
+
+
+def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
+    """Close a stage: its status from its actions and checks; lost actions are named. Repeatable."""
+    run, stage = platform.ledger.run(run_id), platform.ledger.stage(run_id, stage_id)
+    if stage.ended_at is not None:
+        return stage.status
+    actions = [_found_lost(platform, action) for action in platform.ledger.actions(run_id, stage_id)]
+    status = stage_status(actions, stage.checks, ignored=stage.ignored)
+    undone = stage.rolling_back and all(a.outcome in {Outcome.ROLLED_BACK, Outcome.SKIPPED} for a in actions)
+    if undone:
+        platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"{stage_id} was rolled back"))
+    now = platform.clock.now()
+    platform.ledger.change_stage(run_id, stage_id, lambda s: s.but(status=status, ended_at=s.ended_at or now))
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
+    platform.note(run_id, "stage", f"{stage_id} {status}: {counts}", stage_id=stage_id)
+    failed = status is StageStatus.FAILED
+    subject = f"{stage.phase} wave {stage.wave} {status}"
+    body = "\n".join([counts, *_failures(actions), *_unhealthy(stage)])
+    platform.notifier.send(message(Notice.FAILURE if failed else Notice.STAGE_DONE, run, subject, body))
+    return status
+
+
+def _found_lost(platform: Platform, action: Action) -> Action:
+    """End an action that nobody advances any more."""
+    if action.status is ActionStatus.ENDED:
+        return action
+    return platform.ledger.save_action(
+        action.but(
+            status=ActionStatus.ENDED,
+            outcome=Outcome.FAILED,
+            member_outcomes={**dict.fromkeys(action.resource_ids, Outcome.FAILED), **action.member_outcomes},
+            detail=f"the platform lost this action while it was {action.status}; the resource itself may have gone on",
+            remedy="answer the failure gate with retry: what was done already is recognised.",
+            ended_at=platform.clock.now(),
+        )
+    )
+
+
+def _failures(actions: list[Action]) -> list[str]:
+    return [f"{a.action_id}: {a.outcome}: {a.detail} {a.remedy}".rstrip() for a in actions if a.outcome not in GOOD]
+
+
+def _unhealthy(stage: Stage) -> list[str]:
+    return [
+        f"{c.resource_id}: {c.name} {c.state}: {c.detail}" for c in stage.checks if c.state is not CheckState.HEALTHY
+    ]
