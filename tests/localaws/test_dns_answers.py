@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import dns.resolver
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
+from localaws import admin
 from localaws import dns as local_dns
 from localaws import estate as estates
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.estate import Estate
-from localaws.service import AwsError, Call
+from localaws.scenario import parse_fault
 
 ACCOUNT = "222222222222"
 SOURCE, TARGET = "us-east-1", "us-west-2"
@@ -28,9 +30,7 @@ NAME = "store.shop.example.com"
 
 @cache
 def embedded_aws() -> LocalAws:
-    local = LocalAws({ACCOUNT: "apps"}, clock=ManualClock())
-    local.run_due()
-    return local
+    return LocalAws({ACCOUNT: "apps"}, clock=ManualClock())
 
 
 @cache
@@ -45,11 +45,8 @@ class Shop:
     def __init__(self, kind: str, *others: dict[str, Any], **settings: Any) -> None:
         self.local = embedded_aws()
         self.local.reset()
-        self.local.fates.clear()
-        self.local.before.clear()
+        self.local.faults.remove()
         self.clock = self.local.clock = ManualClock()
-        self.dark: set[str] = set()
-        self.local.faults = SimpleNamespace(region_is_down=self.dark.__contains__)  # type: ignore[attr-defined]
         entry = {"kind": kind, "account": "apps", "name": "store-dns", "zone": "shop.example.com"}
         estates.seed(self.local, estate_of([{**entry, "tags": {"dr:enabled": "true"}, **settings}, *others]))
         self.clock.advance(60)
@@ -91,12 +88,15 @@ class Shop:
         }
         client("cloudwatch", TARGET).put_metric_data(Namespace="DR/Switch", MetricData=[datum])
 
-    def take_control_plane_down(self) -> None:
-        def refuse(call: Call) -> None:
-            if call.service == "route53":
-                raise AwsError("ServiceUnavailable", "Route 53 is impaired", 503)
+    def go_dark(self, *regions: str) -> None:
+        for region in regions:
+            self.local.faults.add(parse_fault({"effect": "blackout", "region": region}))
 
-        self.local.before.append(refuse)
+    def come_back(self) -> None:
+        self.local.faults.remove()
+
+    def take_control_plane_down(self) -> None:
+        self.local.faults.add(parse_fault({"effect": "control-plane-down", "service": "route53"}))
 
 
 def estate_of(resources: list[dict[str, Any]]) -> Estate:
@@ -118,11 +118,11 @@ def test_failover_follows_a_dead_region_by_itself_and_returns_with_it() -> None:
     shop = Shop("dns-failover")
     assert shop.answers() == ON_SOURCE
 
-    shop.dark.add(SOURCE)
+    shop.go_dark(SOURCE)
     shop.clock.advance(45)
     assert shop.answers() == ON_TARGET
 
-    shop.dark.clear()
+    shop.come_back()
     shop.clock.advance(45)
     assert shop.answers() == ON_SOURCE
 
@@ -131,7 +131,7 @@ def test_a_dead_endpoint_is_noticed_only_after_the_checkers_agree() -> None:
     shop = Shop("dns-failover")
     assert shop.answers() == ON_SOURCE
 
-    shop.dark.add(SOURCE)
+    shop.go_dark(SOURCE)
     shop.clock.advance(10)
     assert shop.answers() == ON_SOURCE
     shop.clock.advance(25)
@@ -158,7 +158,7 @@ def test_disabled_and_inverted_forces_the_check_unhealthy_whatever_the_endpoint_
 def test_a_disabled_check_counts_as_healthy_over_a_dead_endpoint() -> None:
     shop = Shop("dns-failover")
     shop.update_check(Disabled=True)
-    shop.dark.add(SOURCE)
+    shop.go_dark(SOURCE)
 
     shop.clock.advance(600)
 
@@ -180,7 +180,7 @@ def test_weights_move_in_one_change_and_zero_weights_wait_in_reserve() -> None:
     shop.set_weights(0, 100)
     assert shop.answers() == ON_TARGET
 
-    shop.dark.add(TARGET)
+    shop.go_dark(TARGET)
     shop.clock.advance(45)
     assert shop.answers() == ON_SOURCE
 
@@ -196,7 +196,7 @@ def test_weights_of_zero_and_zero_share_the_traffic_equally() -> None:
 
 def test_when_nothing_is_healthy_the_primary_is_answered() -> None:
     shop = Shop("dns-weighted")
-    shop.dark |= {SOURCE, TARGET}
+    shop.go_dark(SOURCE, TARGET)
 
     shop.clock.advance(60)
 
@@ -205,7 +205,7 @@ def test_when_nothing_is_healthy_the_primary_is_answered() -> None:
 
 def test_the_standby_takes_over_by_an_alarm_while_source_region_and_control_plane_are_down() -> None:
     shop = Shop("dns-alarm")
-    shop.dark.add(SOURCE)
+    shop.go_dark(SOURCE)
     shop.take_control_plane_down()
     shop.clock.advance(60)
     assert shop.answers() == ON_SOURCE
@@ -216,8 +216,18 @@ def test_the_standby_takes_over_by_an_alarm_while_source_region_and_control_plan
     shop.clock.advance(45)
 
     assert shop.answers() == ON_TARGET
+    with pytest.raises(ConnectionClosedError):
+        shop.route53.list_hosted_zones()
+
+
+def test_answers_go_on_while_only_the_control_plane_is_down() -> None:
+    shop = Shop("dns-failover")
+    shop.take_control_plane_down()
+
     with pytest.raises(ClientError, match="ServiceUnavailable"):
         shop.route53.list_hosted_zones()
+
+    assert shop.answers() == ON_SOURCE
 
 
 def test_one_metric_value_switches_and_holds_until_the_next() -> None:
@@ -236,7 +246,7 @@ def test_one_metric_value_switches_and_holds_until_the_next() -> None:
 
 def test_the_health_check_status_metric_tells_the_truth_in_us_east_1_only() -> None:
     shop = Shop("dns-failover")
-    shop.dark.add(SOURCE)
+    shop.update_check(Disabled=True, Inverted=True)
     shop.clock.advance(60)
 
     def minimum(region: str) -> list[float]:
@@ -291,7 +301,7 @@ def test_a_calculated_check_needs_enough_healthy_children() -> None:
     shop.clock.advance(60)
     assert local_dns.resolve(shop.local, "both.shop.example.com") == ["primary.example.org"]
 
-    shop.dark.add(TARGET)
+    shop.go_dark(TARGET)
     shop.clock.advance(60)
     local_dns.resolve(shop.local, "both.shop.example.com")
     shop.clock.advance(60)
@@ -320,6 +330,23 @@ def test_test_dns_answer_says_what_the_name_servers_say() -> None:
     assert missing["ResponseCode"] == "NXDOMAIN"
 
 
+def test_the_admin_page_shows_the_live_answer() -> None:
+    shop = Shop("dns-failover")
+    environ = {
+        "PATH_INFO": "/_localaws/dns",
+        "QUERY_STRING": f"name={NAME}&type=A",
+        "REQUEST_METHOD": "GET",
+        "wsgi.input": io.BytesIO(),
+    }
+
+    answer = json.loads(admin.respond(shop.local, environ).body)
+    nameless = admin.respond(shop.local, {**environ, "QUERY_STRING": ""})
+
+    assert (answer["zone"], answer["exists"]) == ("shop.example.com.", True)
+    assert [(each["type"], each["ttl"]) for each in answer["records"]] == [("CNAME", 60)]
+    assert nameless.status == 400
+
+
 @pytest.fixture
 def served() -> Iterator[tuple[Shop, dns.resolver.Resolver]]:
     shop = Shop("dns-failover")
@@ -338,7 +365,7 @@ def test_a_real_resolver_gets_the_live_answer_with_its_ttl(
 ) -> None:
     shop, resolver = served
     before = resolver.resolve(NAME, "CNAME", tcp=tcp)
-    shop.dark.add(SOURCE)
+    shop.go_dark(SOURCE)
     shop.take_control_plane_down()
     shop.clock.advance(60)
 

@@ -14,8 +14,8 @@ from localaws import estate as estates
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.estate import Estate
+from localaws.scenario import parse_fault
 from localaws.service import Call, Reply
-from localaws.world import Fate
 
 ACCOUNT = "222222222222"
 SOURCE, TARGET = "us-east-1", "us-west-2"
@@ -48,7 +48,7 @@ class Story:
     def __init__(self, **settings: Any) -> None:
         self.local = embedded_aws()
         self.local.reset()
-        self.local.fates.clear()
+        self.local.faults.remove()
         self.clock = self.local.clock = ManualClock()
         estates.seed(self.local, estate_of(settings))
 
@@ -70,8 +70,8 @@ class Story:
     def bounds(self, region: str = TARGET, **changes: Any) -> None:
         self.client("application-autoscaling", region).register_scalable_target(**DIMENSION, **changes)
 
-    def fate(self, kind: str, outcome: Any) -> None:
-        self.local.fates.append(lambda k, _resource, seconds: Fate(seconds, outcome) if k == kind else None)
+    def make_transitions(self, kind: str, effect: str) -> None:
+        self.local.faults.add(parse_fault({"kind": kind, "effect": effect}))
 
     def tasks(self, region: str = TARGET, **filters: Any) -> list[dict[str, Any]]:
         ecs = self.client("ecs", region)
@@ -244,7 +244,7 @@ def test_bounds_that_contradict_each_other_are_refused(story: Story) -> None:
 
 
 def test_no_capacity_trips_the_circuit_breaker(story: Story) -> None:
-    story.fate("ecs.start-tasks", "fail")
+    story.make_transitions("ecs.start-tasks", "fail")
     story.scale(2)
 
     story.clock.advance(180)
@@ -260,13 +260,13 @@ def test_no_capacity_trips_the_circuit_breaker(story: Story) -> None:
 
 def test_without_a_circuit_breaker_ecs_tries_again_until_there_is_capacity() -> None:
     story = Story(desired_count=2, circuit_breaker=False)
-    story.fate("ecs.start-tasks", "fail")
+    story.make_transitions("ecs.start-tasks", "fail")
     story.scale(2)
     story.clock.advance(300)
     assert story.service()["deployments"][0]["rolloutState"] == "IN_PROGRESS"
     assert story.service()["deployments"][0]["failedTasks"] >= 4
 
-    story.local.fates.clear()
+    story.local.faults.remove()
     story.clock.advance(180)
 
     assert story.counts() == (2, 2, 0)
@@ -274,7 +274,7 @@ def test_without_a_circuit_breaker_ecs_tries_again_until_there_is_capacity() -> 
 
 
 def test_tasks_that_stick_stay_pending(story: Story) -> None:
-    story.fate("ecs.start-tasks", "stick")
+    story.make_transitions("ecs.start-tasks", "stuck")
     story.scale(2)
 
     story.clock.advance(3600)
@@ -312,6 +312,8 @@ def test_a_drill_task_runs_until_it_is_stopped(story: Story) -> None:
     drill = story.tasks(startedBy="drill-1a2b3c4d")
     assert [(t["lastStatus"], t["tags"]) for t in drill] == [("RUNNING", run["tags"])]
     assert story.counts() == (0, 0, 0)
+
+    assert ecs.list_tags_for_resource(resourceArn=task["taskArn"])["tags"] == run["tags"]
 
     ecs.stop_task(cluster="apps", task=task["taskArn"], reason="drill over")
     story.clock.advance(30)

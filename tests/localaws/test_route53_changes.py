@@ -14,8 +14,8 @@ from moto.core.utils import get_service_model
 from localaws import dns
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
+from localaws.scenario import parse_fault
 from localaws.service import Call, Reply
-from localaws.world import Fate
 
 ACCOUNT = "222222222222"
 NAME = "store.shop.example.com"
@@ -49,7 +49,7 @@ class Zone:
     def __init__(self) -> None:
         self.local = embedded_aws()
         self.local.reset()
-        self.local.fates.clear()
+        self.local.faults.remove()
         self.clock = self.local.clock = ManualClock()
         self.route53 = client()
         reply = self.route53.create_hosted_zone(Name="shop.example.com", CallerReference="zone")
@@ -117,13 +117,13 @@ def test_a_second_change_right_behind_the_first_is_refused(zone: Zone) -> None:
 
 def test_a_change_that_sticks_stays_pending_and_unanswered_until_a_later_one_overtakes_it(zone: Zone) -> None:
     zone.settle(("CREATE", cname("old.example.org")))
-    zone.local.fates.append(lambda kind, _resource, seconds: Fate(seconds, "stick"))
+    zone.local.faults.add(parse_fault({"kind": "route53.*", "effect": "stuck"}))
     stuck = zone.change(("UPSERT", cname("lost.example.org")))
     zone.clock.advance(3600)
     assert zone.status(stuck) == "PENDING"
     assert zone.answers() == ["old.example.org"]
 
-    zone.local.fates.clear()
+    zone.local.faults.remove()
     zone.settle(("UPSERT", cname("again.example.org")))
 
     assert zone.answers() == ["again.example.org"]

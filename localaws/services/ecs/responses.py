@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.service import AwsError, Call, Reply, Service, operation
 from localaws.services.ecs import checks
-from localaws.services.ecs.models import Deployment, Rollout, ServiceState, Task, TaskStatus
+from localaws.services.ecs.models import Deployment, Rollout, ServiceState, Task
 from localaws.services.ecs.scheduler import Scheduler, counts
 from localaws.services.ecs.show import page, show_service
 from localaws.services.ecs.tasks import build_task, show_task
@@ -336,7 +336,6 @@ def _asked_for(call: Call, task: Task) -> bool:
     family = task.task_definition_arn.rsplit("/", 1)[-1].split(":")[0]
     return (
         task.desired_status == wanted
-        and (wanted != "STOPPED" or task.last_status is not TaskStatus.PROVISIONING)
         and call.params.get("family") in (None, family)
         and call.params.get("startedBy") in (None, task.started_by)
         and call.params.get("launchType") in (None, task.launch_type)

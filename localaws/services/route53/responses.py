@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from localaws import dns
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.route53.answers import DataPlane
 from localaws.services.route53.checks import HealthCheckOperations
@@ -40,8 +41,13 @@ class Route53Service(HostedZoneOperations, HealthCheckOperations):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.data_plane = DataPlane(world, self.changes, self.health)
-        # CloudWatch may be made after us: register once everything is there.
-        world.clock.after(0, self._publish_metrics)
+
+    def connected(self) -> None:
+        """Publish the status of health checks as metrics, and the answers as an admin page."""
+        cloudwatch: Any = self.world.service("cloudwatch")
+        cloudwatch.register_metric_source("AWS/Route53", self._metric, self._metrics)
+        pages: Any = getattr(self.world, "admin_routes", {})
+        pages.setdefault("dns", dns.page)
 
     def reset(self) -> None:
         self._forget_zones()
@@ -107,13 +113,6 @@ class Route53Service(HostedZoneOperations, HealthCheckOperations):
         zone = self.world.backend("route53", account, "us-east-1").zones[zone_id.rsplit("/", 1)[-1]]
         records = by_key(zone.rrsets) | by_key(make(each) for each in described)
         zone.rrsets = list(records.values())
-
-    def _publish_metrics(self) -> None:
-        try:
-            cloudwatch: Any = self.world.service("cloudwatch")
-        except KeyError:
-            return
-        cloudwatch.register_metric_source("AWS/Route53", self._metric, self._metrics)
 
     def _metric(
         self, account: str, region: str, name: str, dimensions: Mapping[str, str], _at: datetime
