@@ -233,7 +233,8 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "opsitem": ("OpsItemId",),
     },
     "states": {
-        "statemachine": ("stateMachineArn", "name"),
+        # The name of an execution to start is not the machine's.
+        "statemachine": ("stateMachineArn", "name && (stateMachineArn || name)"),
         "execution": ("executionArn",),
         "maprun": ("mapRunArn",),
         "activity": ("activityArn", "name"),
