@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,12 @@ class Faults:
     def region_is_down(self, region: str) -> bool:
         """Tell whether a Region is blacked out: nothing in it answers or runs."""
         return any(active.fault.region == region for active in self._in_force(Blackout))
+
+    def region_down_since(self, region: str) -> datetime | None:
+        """Return since when a Region is blacked out; None when it is up."""
+        wait = self._local.clock.wall_seconds
+        found = [a for a in self._in_force(Blackout) if a.fault.region == region]
+        return min((a.since + timedelta(seconds=wait(a.fault.after_seconds)) for a in found), default=None)
 
     def before(self, call: Call) -> None:
         """Refuse a call, or remember to lose its answer."""

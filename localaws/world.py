@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from localaws.accounts import Accounts
     from localaws.clock import Clock
+    from localaws.faults import Faults
     from localaws.service import Call, Reply, Service
 
 
@@ -47,6 +48,7 @@ class World(Protocol):
     """What a service module may rely on. `localaws.dispatcher.LocalAws` is the body."""
 
     clock: Clock
+    faults: Faults
     accounts: Accounts
     call_log: list[LoggedCall]
     endpoint_url: str | None

@@ -24,6 +24,7 @@ from localaws.services.rds.state import (
     InstanceState,
     ReplicatedBackup,
     ResourceState,
+    Seconds,
     SnapshotState,
     Status,
 )
@@ -94,7 +95,6 @@ class RdsBase(Service):
         self.globals: dict[str, dict[str, GlobalCluster]] = {}
         self.events: dict[Place, list[Event]] = {}
         self.replicated_backups: dict[Place, list[ReplicatedBackup]] = {}
-        self._dark_since: dict[str, datetime] = {}
 
     # --- state beside moto's objects
 
@@ -184,18 +184,11 @@ class RdsBase(Service):
 
     def region_is_down(self, region: str) -> bool:
         """Tell whether the scenario has blacked the Region out."""
-        faults = getattr(self.world, "faults", None)
-        probe = getattr(faults, "region_is_down", None)
-        down = bool(probe(region)) if probe is not None else False
-        if not down:
-            self._dark_since.pop(region, None)
-        else:
-            self._dark_since.setdefault(region, self.world.clock.now())
-        return down
+        return self.world.faults.region_is_down(region)
 
     def dark_since(self, region: str) -> datetime | None:
-        """Return since when the Region is known to be down, None when it is up."""
-        return self._dark_since.get(region) if self.region_is_down(region) else None
+        """Return since when the Region is down, None when it is up."""
+        return self.world.faults.region_down_since(region)
 
     # --- change over time
 
@@ -228,10 +221,26 @@ class RdsBase(Service):
         state.busy = True
         self._next(_Walk(resource, f"rds.{kind}", state.epoch, stages, end, on_failure))
 
+    def after_seven_days(self, resource: Any, effect: Effect) -> None:
+        """Apply `effect` in seven days unless something else has happened to the resource by then."""
+        state = self.state(resource)
+        epoch = state.epoch
+
+        def due() -> None:
+            if self._states.get(resource) is state and state.epoch == epoch:
+                effect()
+
+        self.world.clock.after(Seconds.SEVEN_DAYS, due)
+
+    def _is_overtaken(self, walk: _Walk) -> bool:
+        """Tell whether a later operation, or a reset of the world, has made the walk pointless."""
+        state = self._states.get(walk.resource)
+        return state is None or state.epoch != walk.epoch
+
     def _next(self, walk: _Walk) -> None:
-        state = self.state(walk.resource)
-        if state.epoch != walk.epoch:
+        if self._is_overtaken(walk):
             return
+        state = self.state(walk.resource)
         if walk.at == len(walk.stages):
             state.busy = False
             self.set_status(walk.resource, walk.end)
@@ -240,14 +249,14 @@ class RdsBase(Service):
         self.set_status(walk.resource, stage.status)
 
         def done() -> None:
-            if state.epoch != walk.epoch:
+            if self._is_overtaken(walk):
                 return
             if stage.then is not None:
                 stage.then()
             self._next(replace(walk, at=walk.at + 1))
 
         def failed() -> None:
-            if state.epoch != walk.epoch:
+            if self._is_overtaken(walk):
                 return
             state.busy = False
             self.set_status(walk.resource, Status.FAILED)

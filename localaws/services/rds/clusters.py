@@ -169,10 +169,7 @@ class RdsClusters(RdsLinks):
         def stopped() -> None:
             wait = timedelta(seconds=self.world.clock.wall_seconds(Seconds.SEVEN_DAYS))
             state.restart_at = self.world.clock.now() + wait
-            epoch = state.epoch
-            self.world.clock.after(
-                Seconds.SEVEN_DAYS, lambda: self._start_cluster(cluster) if state.epoch == epoch else None
-            )
+            self.after_seven_days(cluster, lambda: self._start_cluster(cluster))
 
         self._with_instances(cluster, "stop-db-cluster", Stage(Status.STOPPING, Seconds.STOP, stopped), Status.STOPPED)
         return {"DBCluster": self.show_cluster(call, cluster)}

@@ -181,7 +181,8 @@ class RdsGlobalRoles(RdsGlobalClusters):
 
     def _await_region(self, one: GlobalCluster, member: Member, *, keep_writes: bool) -> None:
         cluster = member.cluster
-        if member not in one.members or member.is_writer:
+        known = self.global_clusters(one.account).get(one.identifier)
+        if known is not one or member not in one.members or member.is_writer:
             return
         if self.region_is_down(cluster.region):
             self.world.clock.after(

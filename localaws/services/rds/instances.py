@@ -196,10 +196,7 @@ class RdsInstances(RdsLinks):
 
         def stopped() -> None:
             state.restart_at = self.world.clock.now() + wait
-            epoch = state.epoch
-            self.world.clock.after(
-                Seconds.SEVEN_DAYS, lambda: self._start_instance(instance) if state.epoch == epoch else None
-            )
+            self.after_seven_days(instance, lambda: self._start_instance(instance))
             self.note(instance, "DB instance stopped", "notification")
 
         self.walk(instance, "stop-db-instance", [Stage(Status.STOPPING, Seconds.STOP, stopped)], end=Status.STOPPED)

@@ -170,11 +170,12 @@ class RdsViews(RdsBase):
         shown["PercentProgress"] = 100 if state.status == Status.AVAILABLE else 20
         if state.created is not None:
             shown["SnapshotCreateTime"] = state.created
-        if state.source_region is not None:
-            shown["SourceRegion"] = state.source_region
-        if state.source_arn is not None:
-            cluster_wide = "DBClusterSnapshotIdentifier" in shown
-            shown["SourceDBClusterSnapshotArn" if cluster_wide else "SourceDBSnapshotIdentifier"] = state.source_arn
+        if state.source_arn is None:
+            return shown
+        if "DBClusterSnapshotIdentifier" in shown:
+            shown["SourceDBClusterSnapshotArn"] = state.source_arn
+        else:
+            shown |= {"SourceDBSnapshotIdentifier": state.source_arn, "SourceRegion": state.source_region}
         return shown
 
     def show_backup(self, place: Place, backup: ReplicatedBackup) -> dict[str, Any]:
