@@ -35,6 +35,9 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Before = Callable[[Call], None]
 After = Callable[[Call, Reply], Reply]
 
+# Headers that the server or `__call__` sets; twice the same header breaks SDKs (two dates read as no date).
+SET_BY_SERVER = frozenset({"connection", "content-length", "date", "server", "status"})
+
 # Operations of moto that wait or call back; they run without the lock.
 MOTO_UNLOCKED = frozenset(
     {
@@ -91,7 +94,7 @@ class LocalAws:
             except ConnectionLost:
                 _cut(environ)
                 raise
-        headers = [(k, v) for k, v in answer.headers.items() if k.lower() not in {"content-length", "status"}]
+        headers = [(k, v) for k, v in answer.headers.items() if k.lower() not in SET_BY_SERVER]
         length = answer.headers.get("content-length", answer.headers.get("Content-Length"))
         if environ["REQUEST_METHOD"] != "HEAD" or length is None:
             length = str(len(answer.body))
@@ -135,9 +138,12 @@ class LocalAws:
     def moto(self, call: Call) -> Reply:
         """Answer `call` with moto; see `World.moto`."""
         current: tuple[Incoming, Call] | None = getattr(self._current, "request", None)
-        if current is not None and current[1] is call:
-            return motocalls.parsed(call, motocalls.send(current[0], call))
-        return motocalls.parsed(call, motocalls.ask(call))
+        try:
+            if current is not None and current[1] is call:
+                return motocalls.parsed(call, motocalls.send(current[0], call))
+            return motocalls.parsed(call, motocalls.ask(call))
+        except NotServed as error:
+            raise _not_served(error) from error
 
     def backend(self, service: str, account: str, region: str) -> Any:
         """Return moto's backend; see `World.backend`."""

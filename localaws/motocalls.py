@@ -51,9 +51,14 @@ def parsed(call: Call, answer: HttpReply) -> Reply:
     content_type = answer.headers.get("Content-Type", answer.headers.get("content-type", ""))
     if protocol == "json" and "xml" in content_type:
         protocol = "query"
-    response = {"status_code": answer.status, "headers": _Headers(answer.headers), "body": answer.body}
+    # A streamed body stays bytes: the parser would decode it as text.
+    streamed = answer.status < 300 and operation.has_streaming_output
+    body = b"" if streamed else answer.body
+    response = {"status_code": answer.status, "headers": _Headers(answer.headers), "body": body}
     result = create_parser(protocol).parse(response, operation.output_shape)
     result.pop("ResponseMetadata", None)
+    if streamed:
+        result[operation.output_shape.serialization["payload"]] = answer.body
     if answer.status >= 300 and "Error" in result:
         error = result.pop("Error")
         raise AwsError(error.get("Code") or str(answer.status), error.get("Message", ""), answer.status, **result)

@@ -10,6 +10,10 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.iam:IamService",
     "localaws.services.lambda_:LambdaService",
     "localaws.services.stepfunctions:StepFunctionsService",
+    "localaws.services.events:EventsService",
+    "localaws.services.scheduler:SchedulerService",
+    "localaws.services.sns:SnsService",
+    "localaws.services.ssm:SsmService",
     # First: other modules register computed metrics with it.
     "localaws.services.cloudwatch:CloudWatchService",
     "localaws.services.application_autoscaling:ApplicationAutoScalingService",
@@ -21,6 +25,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.rds:RdsService",
     "localaws.services.service_quotas:ServiceQuotasService",
     "localaws.services.resource_explorer_2:ResourceExplorerService",
+    "localaws.services.tagging:TaggingService",
     "localaws.services.cloudformation.service:CloudFormation",
     "localaws.services.dynamodb:DynamoDbService",
     "localaws.services.organizations:OrganizationsService",

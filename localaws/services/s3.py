@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket, s3_backends
+
 from localaws.service import AwsError, Call, Reply, Service, observes, operation
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ class S3Service(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        # Bucket policies are evaluated before a call gets here; moto's own evaluation ignores conditions.
+        FakeBucket.get_permission = _already_decided
 
     @operation("PutBucketReplication")
     def put_bucket_replication(self, call: Call) -> Reply:
@@ -77,16 +82,12 @@ class S3Service(Service):
         backend.tagger.copy_tags(original.arn, replica.arn)
 
     def _bucket(self, account: str, name: str) -> Any:
-        from moto.s3.models import s3_backends
+        _partition, owner = s3_backends.bucket_accounts.get(name, ("aws", account))
+        return s3_backends[owner]["aws"].buckets.get(name)
 
-        own = s3_backends[account]["aws"].buckets.get(name)
-        if own is not None:
-            return own
-        for other in list(s3_backends):
-            bucket = s3_backends[other]["aws"].buckets.get(name)
-            if bucket is not None:
-                return bucket
-        return None
+
+def _already_decided(_bucket: Any, _action: str, _resource: str) -> PermissionResult:
+    return PermissionResult.PERMITTED
 
 
 def _name(arn: str) -> str:

@@ -297,7 +297,7 @@ class StateMachine(ResourceType):
         else:
             where = properties["DefinitionS3Location"]
             reply = context.call("s3", "GetObject", Bucket=where["Bucket"], Key=where["Key"])
-            text = bytes(reply["Body"]).decode()
+            text = str(reply["Body"], "utf-8")
         return substitute(text, properties.get("DefinitionSubstitutions", {}))
 
 

@@ -49,7 +49,8 @@ def fetch(world: World, account: str, region: str, url: str) -> str:
         reply = world.call("s3", "GetObject", account, region, Bucket=bucket, Key=key)
     except AwsError as error:
         raise validation_error(f"S3 error: {error.message} ({url})") from error
-    return bytes(reply["Body"]).decode()
+    body_bytes: bytes = reply["Body"]
+    return body_bytes.decode()
 
 
 def parameters(given: list[Mapping[str, Any]] | None, previous: Mapping[str, str]) -> dict[str, str]:

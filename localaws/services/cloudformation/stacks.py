@@ -165,11 +165,8 @@ class StackOperations:
     @operation("GetTemplate")
     def get_template(self, call: Call) -> Reply:
         change_set = call.params.get("ChangeSetName")
-        if change_set:
-            text = self._change_set(call, change_set).inputs.body
-        else:
-            text = self._stack(call, call.params["StackName"]).inputs.body
-        return {"TemplateBody": text, "StagesAvailable": ["Original", "Processed"]}
+        holder = self._change_set(call, change_set) if change_set else self._stack(call, call.params["StackName"])
+        return {"TemplateBody": holder.inputs.body, "StagesAvailable": ["Original", "Processed"]}
 
     @operation("GetTemplateSummary")
     def get_template_summary(self, call: Call) -> Reply:

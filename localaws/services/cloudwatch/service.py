@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.cloudwatch.alarms import EXTRA_PERIODS, AlarmState, decide_state
+from localaws.services.cloudwatch.composite import rule_holds
 from localaws.services.cloudwatch.data import CloudWatchData, Scope
 from localaws.services.cloudwatch.series import MetricId, statistic
 
@@ -68,6 +69,32 @@ class CloudWatchService(CloudWatchData):
             alarm.state_value = before.state_value
             alarm.state_reason = before.state_reason
         return reply
+
+    @operation("PutCompositeAlarm")
+    def put_composite_alarm(self, call: Call) -> Reply:
+        """Create or replace a composite alarm; moto knows its shape but not the call."""
+        scope, wanted = Scope(call.account, call.region), call.params
+        rule_holds(wanted["AlarmRule"], lambda _: "")
+        alarm = self.world.backend("cloudwatch", call.account, call.region).put_metric_alarm(
+            name=wanted["AlarmName"],
+            namespace=None,
+            metric_name=None,
+            comparison_operator=None,
+            evaluation_periods=None,
+            period=None,
+            threshold=None,
+            statistic=None,
+            description=wanted.get("AlarmDescription"),
+            dimensions=[],
+            alarm_actions=wanted.get("AlarmActions", []),
+            ok_actions=wanted.get("OKActions", []),
+            insufficient_data_actions=wanted.get("InsufficientDataActions", []),
+            actions_enabled=wanted.get("ActionsEnabled", True),
+            rule=wanted["AlarmRule"],
+            tags=wanted.get("Tags"),
+        )
+        self._evaluate(scope, alarm)
+        return {}
 
     @operation("SetAlarmState")
     def set_alarm_state(self, call: Call) -> Reply:
@@ -139,6 +166,10 @@ class CloudWatchService(CloudWatchData):
 
     def _evaluate(self, scope: Scope, alarm: Any) -> None:
         watch = self._watch(scope, alarm)
+        if alarm.rule:
+            holds = rule_holds(alarm.rule, lambda name: self._state_of(scope, name))
+            self._set(scope, alarm, AlarmState.ALARM if holds else AlarmState.OK, f"Rule {alarm.rule}")
+            return
         metric = self._metric_of(alarm)
         if metric is None:
             return
@@ -160,6 +191,10 @@ class CloudWatchService(CloudWatchData):
         present = [value for value in values if value is not None]
         reason = f"Threshold Crossed: datapoints {present[:periods]} against {alarm.threshold}"
         self._set(scope, alarm, state, reason if present else "Insufficient Data: no datapoints were received")
+
+    def _state_of(self, scope: Scope, name: str) -> str:
+        alarm = self._alarms(scope).get(name)
+        return str(alarm.state_value) if alarm is not None else AlarmState.INSUFFICIENT_DATA.value
 
     def _recent_values(self, scope: Scope, alarm: Any, metric: MetricId, count: int) -> list[float | None]:
         step = timedelta(seconds=self.world.clock.wall_seconds(float(alarm.period)))
@@ -184,6 +219,8 @@ class CloudWatchService(CloudWatchData):
         alarm.state_updated_timestamp = self.world.clock.now()
         if alarm.actions_enabled:
             self._notify(scope, alarm, str(previous))
+        for composite in [one for one in self._alarms(scope).values() if one.rule and one is not alarm]:
+            self._evaluate(scope, composite)
 
     def _notify(self, scope: Scope, alarm: Any, previous: str) -> None:
         actions = {
