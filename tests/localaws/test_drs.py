@@ -17,7 +17,7 @@ from localaws import estate as estates
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.estate import Estate
-from localaws.scenario import Blackout, Effect
+from localaws.scenario import Blackout, Effect, Transition
 from localaws.service import Call, Reply
 
 ACCOUNT = "222222222222"
@@ -278,6 +278,20 @@ def test_a_job_is_completed_although_its_launch_failed(
     failed = next(item for item in log if item["event"] == "LAUNCH_FAILED")
     assert "subnet-0deadbeef" in failed["eventData"]["rawError"]
     assert drs.describe_source_servers()["items"][0]["lastLaunchResult"] == "FAILED"
+
+
+def test_a_job_may_end_half_well(local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]) -> None:
+    seed(local, "orders-app-1", "orders-app-2")
+    drs = client("drs", TARGET)
+    fault = Transition(effect=Effect.FAIL, kind="drs.conversion", resource="ordersapp2")
+    local.faults.add(fault)
+    try:
+        job = launch(drs, clock, *server_ids(drs))
+    finally:
+        local.faults.remove()
+    assert job["status"] == "COMPLETED"
+    assert {p["launchStatus"] for p in job["participatingServers"]} == {"LAUNCHED", "FAILED"}
+    assert "CONVERSION_FAIL" in events(drs, job)
 
 
 def test_a_stopped_source_stalls_and_is_recovered_from_its_last_recovery_point(

@@ -195,6 +195,20 @@ def test_a_region_without_view_refuses_to_list(client: Callable[..., Client]) ->
     assert failure.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
+def test_the_tagging_api_finds_the_same_customer_in_one_account_and_region(client: Callable[..., Client]) -> None:
+    filters = [{"Key": "Customer", "Values": ["CustomerX"]}, {"Key": "dr:enabled", "Values": ["true"]}]
+
+    def arns(region: str, account: str) -> set[str]:
+        api = client("resourcegroupstaggingapi", region, account)
+        pages = api.get_paginator("get_resources").paginate(TagFilters=filters, PaginationConfig={"PageSize": 3})
+        return {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
+
+    names = {"orders-db", "catalog-db", "payments-db", "customers-db"}
+    assert names <= {arn.rsplit(":", 1)[1] for arn in arns(TARGET, DATA)}
+    assert any(":healthcheck/" in arn for arn in arns(SOURCE, NETWORK))
+    assert not any(":healthcheck/" in arn for arn in arns(TARGET, NETWORK))
+
+
 SERVER = Record(
     "arn:aws:ec2:us-east-1:333333333333:instance/i-1",
     APPS,

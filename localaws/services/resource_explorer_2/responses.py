@@ -193,6 +193,33 @@ class ResourceExplorerService(Service):
         count = {"TotalResources": min(len(found), SEARCH_CAP), "Complete": len(found) <= SEARCH_CAP}
         return {**reply, "ViewArn": view.arn, "Count": count}
 
+    @operation("TagResource")
+    def tag_resource(self, call: Call) -> Reply:
+        """Add or replace tags of an index or view."""
+        self._tagged(call).tags.update(call.params.get("Tags", {}))
+        return {}
+
+    @operation("UntagResource")
+    def untag_resource(self, call: Call) -> Reply:
+        """Remove tags of an index or view."""
+        tags = self._tagged(call).tags
+        for key in call.params["tagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    @operation("ListTagsForResource")
+    def list_tags_for_resource(self, call: Call) -> Reply:
+        """Return the tags of an index or view."""
+        return {"Tags": dict(self._tagged(call).tags)}
+
+    def _tagged(self, call: Call) -> Index | View:
+        arn = call.params["resourceArn"]
+        everything: list[Index | View] = [*self.registry.indexes.values(), *self.registry.views.values()]
+        for item in everything:
+            if item.arn == arn and item.account == call.account:
+                return item
+        raise AwsError("ResourceNotFoundException", f"{arn} was not found.", 404)
+
     def _found(self, view: View, wanted: query.Query) -> list[Record]:
         stored = query.parse(view.filter, free_text=False)
         records = (record for account, region in self._visible(view) for record in self.reports.of(account, region))
