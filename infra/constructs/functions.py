@@ -87,7 +87,6 @@ class FunctionFactory:
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment=dict(self._environment(verb)),
-            environment_encryption=self._around.key,
             dead_letter_queue=self._around.dead_letters if verb.asynchronous else None,
         )
         self._acknowledge(parent, verb)
@@ -155,6 +154,9 @@ class FunctionFactory:
             spokes = f"arn:{Aws.PARTITION}:iam::*:role/{names.SPOKE_ROLE_PREFIX}*"
             actions = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
             statements.append(iam.PolicyStatement(sid="Spokes", actions=actions, resources=[spokes]))
+        if verb.inventory is Access.WRITE:
+            actions = ["resource-explorer-2:GetView", "resource-explorer-2:ListResources", "resource-explorer-2:Search"]
+            statements.append(iam.PolicyStatement(sid="Explore", actions=actions, resources=[_views()]))
         if verb.publishes:
             topic = self._around.topic.topic_arn
             statements.append(iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic]))
@@ -173,6 +175,8 @@ class FunctionFactory:
         acknowledge(parent, "IAM5", "Documents are named by run and scope, below one bucket.", documents)
         tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
         acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{tokens}.", "Resource::*")
+        if verb.inventory is Access.WRITE:
+            acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{_views()}")
         if verb.describes_executions:
             executions = [f"Resource::{machine_arn(machine, 'execution')}:*" for machine in Machine]
             acknowledge(parent, "IAM5", "Executions are named by run, below the three machines.", *executions)
@@ -196,6 +200,10 @@ def make_all(factory: FunctionFactory) -> dict[str, lambda_.Function]:
 def machine_arn(machine: Machine, kind: str = "stateMachine") -> str:
     """Return a machine's ARN in the stack's own Region, by name: functions and machines would refer in a circle."""
     return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}:{machine.value}"
+
+
+def _views() -> str:
+    return f"arn:{Aws.PARTITION}:resource-explorer-2:{Aws.REGION}:{Aws.ACCOUNT_ID}:view/*"
 
 
 def _table(table: Table) -> list[str]:
