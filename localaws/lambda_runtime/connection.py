@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,10 +53,8 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket, waking a reader."""
-        try:
+        with contextlib.suppress(OSError):  # the other side may have closed it already
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # already closed by the other side
         self.socket.close()
 
     def _more(self) -> None:

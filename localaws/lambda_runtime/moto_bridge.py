@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from moto.awslambda import models
 from moto.awslambda_simple.models import LambdaSimpleBackend
-
-_TEMPLATE_PROPERTIES = (
-    "Architectures",
-    "Description",
-    "Environment",
-    "EphemeralStorage",
-    "LoggingConfig",
-    "MemorySize",
-    "Layers",
-    "Publish",
-    "ReservedConcurrentExecutions",
-    "Timeout",
-    "TracingConfig",
-    "VpcConfig",
-)
 
 
 class Invoker(Protocol):
@@ -40,7 +24,6 @@ def install(invoker: Invoker) -> None:
     global _invoker  # noqa: PLW0603 - moto's classes are module globals, so is what they call
     _invoker = invoker
     models.LambdaFunction.invoke = _invoke
-    models.LambdaFunction.create_from_cloudformation_json = classmethod(_create_from_template)
     models.LambdaFunction.__init__ = _init
     models.LambdaFunction.get_configuration = _get_configuration
     models.LambdaFunction.update_configuration = _update_configuration
@@ -57,28 +40,6 @@ def _invoke(self: Any, body: str, _request_headers: Any, _response_headers: Any)
         raise RuntimeError("no Lambda runtime is installed")
     _invoker.invoke_event(self.account_id, self.region, self.function_name, (body or "{}").encode())
     return b""
-
-
-def _create_from_template(
-    cls: Any, resource_name: str, cloudformation_json: Mapping[str, Any], account_id: str, region_name: str, **_: Any
-) -> Any:
-    """Create a function with all properties of the template; moto's own version drops half of them."""
-    properties = cloudformation_json["Properties"]
-    spec = {name: properties[name] for name in _TEMPLATE_PROPERTIES if name in properties}
-    spec |= {
-        "FunctionName": resource_name,
-        "Code": dict(properties["Code"]),
-        "Handler": properties.get("Handler"),
-        "Role": properties["Role"],
-        "Runtime": properties.get("Runtime"),
-        "Tags": {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
-    }
-    for number in ("Timeout", "MemorySize", "ReservedConcurrentExecutions"):
-        if number in spec:
-            spec[number] = int(spec[number])
-    if "ZipFile" in spec["Code"]:
-        spec["Code"]["ZipFile"] = base64.b64encode(cls._create_zipfile_from_plaintext_code(spec["Code"]["ZipFile"]))
-    return models.get_backend(account_id, region_name).create_function(spec)
 
 
 def _init(self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:

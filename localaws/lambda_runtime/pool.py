@@ -104,7 +104,10 @@ class WorkerPools:
             worker.kill()
         message = f"Task timed out after {spec.timeout_seconds:.2f} seconds"
         worker.log.say(f"{_now()} {invocation.request_id} {message}")
-        error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {invocation.request_id} Error: {message}"}
+        error = {
+            "errorType": "Sandbox.Timedout",
+            "errorMessage": f"RequestId: {invocation.request_id} Error: {message}",
+        }
         return json.dumps(error).encode(), "Unhandled"
 
     def _acquire(self, spec: FunctionSpec, reserved: int | None) -> Worker:
@@ -258,4 +261,3 @@ def _now() -> str:
 def _init_timeout() -> bytes:
     message = f"Error: Runtime was not ready after {INIT_TIMEOUT_SECONDS:.2f} seconds"
     return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": message}).encode()
-

@@ -64,7 +64,7 @@ def preload() -> None:
             continue
 
 
-def receive(control):  # type: ignore[no-untyped-def]
+def receive(control: socket.socket) -> "tuple[dict | None, int]":  # type: ignore[type-arg]
     """Read one request; (None, -1) when the parent has gone."""
     data, descriptors, _flags, _address = socket.recv_fds(control, 65536, 1)
     if not data:
@@ -78,7 +78,7 @@ def receive(control):  # type: ignore[no-untyped-def]
     return json.loads(data), descriptors[0]
 
 
-def become_worker(request, log) -> None:  # type: ignore[no-untyped-def]
+def become_worker(request: dict, log: int) -> None:  # type: ignore[type-arg]
     """Turn the forked child into a Lambda runtime: its own session, environment and output."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

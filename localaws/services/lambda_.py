@@ -47,7 +47,9 @@ class LambdaService(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         directory = getattr(world, "state_directory", None)
-        self._scratch = None if directory else tempfile.TemporaryDirectory(prefix="localaws-", ignore_cleanup_errors=True)
+        self._scratch = (
+            None if directory else tempfile.TemporaryDirectory(prefix="localaws-", ignore_cleanup_errors=True)
+        )
         self.state_directory = Path(directory or self._scratch.name) / "lambda"  # type: ignore[union-attr]
         self._server_lock = threading.Lock()
         self._server: Any = None
@@ -178,9 +180,7 @@ class LambdaService(Service):
             return
         if attempt < int(settings.get("MaximumRetryAttempts", len(RETRY_AFTER_SECONDS))):
             wait_seconds = RETRY_AFTER_SECONDS[min(attempt, 1)]
-            self.world.clock.after(
-                wait_seconds, lambda: self._invoke_later(spec, payload, client_context, attempt + 1)
-            )
+            self.world.clock.after(wait_seconds, lambda: self._invoke_later(spec, payload, client_context, attempt + 1))
             return
         log.warning("%s failed %d times: %s", spec.arn, attempt + 1, outcome.payload.decode("utf-8", "replace"))
         self._send_result(spec, payload, outcome, settings, "OnFailure", attempt)
@@ -193,7 +193,13 @@ class LambdaService(Service):
             return dict(function.event_invoke_config[0].config)
 
     def _send_result(
-        self, spec: FunctionSpec, payload: bytes, outcome: Outcome, settings: Mapping[str, Any], which: str, attempt: int
+        self,
+        spec: FunctionSpec,
+        payload: bytes,
+        outcome: Outcome,
+        settings: Mapping[str, Any],
+        which: str,
+        attempt: int,
     ) -> None:
         target = settings.get("DestinationConfig", {}).get(which, {}).get("Destination")
         if not target:

@@ -92,7 +92,9 @@ class StepFunctionsService(Service):
         """Go on from the state that failed. A Distributed Map that failed runs all its children again."""
         execution = self._find(call, call.params["executionArn"])
         if execution.exec_status not in _REDRIVABLE or execution.map_run_arn:
-            message = "Execution is not redrivable: only FAILED, ABORTED and TIMED_OUT executions of a state machine are"
+            message = (
+                "Execution is not redrivable: only FAILED, ABORTED and TIMED_OUT executions of a state machine are"
+            )
             raise AwsError("ExecutionNotRedrivable", message)
         return {"redriveDate": execution.redrive()}
 
@@ -144,7 +146,10 @@ class StepFunctionsService(Service):
         if call.params.get("reverseOrder"):
             events.reverse()
         page, token = _page(events, call)
-        return {"events": [_event(event, call.params.get("includeExecutionData", True)) for event in page], "nextToken": token}
+        return {
+            "events": [_event(event, call.params.get("includeExecutionData", True)) for event in page],
+            "nextToken": token,
+        }
 
     @operation("SendTaskSuccess")
     def send_task_success(self, call: Call) -> Reply:
@@ -231,16 +236,9 @@ class StepFunctionsService(Service):
         detail["stopDate"] = int(execution.stop_date.timestamp() * 1000) if execution.stop_date else None
         detail["inputDetails"] = {"included": True}
         detail["outputDetails"] = {"included": True} if detail["output"] else None
-        emit = getattr(self.world.service("events"), "emit", None)
-        if emit is not None:
-            emit(
-                execution.account_id,
-                execution.region_name,
-                "aws.states",
-                "Step Functions Execution Status Change",
-                [execution.exec_arn],
-                detail,
-            )
+        events: Any = self.world.service("events")
+        source, kind = "aws.states", "Step Functions Execution Status Change"
+        events.emit(execution.account_id, execution.region_name, source, kind, [execution.exec_arn], detail)
 
     def _machine(self, account: str, region: str, arn: str) -> Any:
         if not re.fullmatch(r"arn:[\w-]+:states:[\w-]+:\d{12}:stateMachine:[^\s]+", arn):
@@ -289,7 +287,9 @@ def _base(arn: str) -> str:
 
 def _check_input(text: str) -> None:
     if len(text.encode()) > LARGEST_INPUT_BYTES:
-        raise AwsError("InvalidExecutionInput", f"Invalid State Machine Execution Input: over {LARGEST_INPUT_BYTES} bytes")
+        raise AwsError(
+            "InvalidExecutionInput", f"Invalid State Machine Execution Input: over {LARGEST_INPUT_BYTES} bytes"
+        )
     try:
         json.loads(text)
     except ValueError as error:

@@ -7,17 +7,16 @@
 - `callbacks`: task tokens, heartbeats, `startExecution.sync`.
 - `maps`: inline maps without recursion; a Distributed Map runs real child executions.
 - `definitions`: definitions are parsed once.
-- `templates`: CloudFormation properties that moto drops.
 """
 
 from __future__ import annotations
 
-from localaws.stepfunctions_patches import callbacks, clients, definitions, expressions, interruption, maps, templates
+from localaws.stepfunctions_patches import callbacks, clients, definitions, expressions, interruption, maps
 from localaws.stepfunctions_patches.engine import Engine, use
 
 
 def install(engine: Engine) -> None:
     """Patch the interpreter (again: nothing happens) and make `engine` the one it runs on."""
     use(engine)
-    for module in (definitions, expressions, interruption, clients, callbacks, maps, templates):
+    for module in (definitions, expressions, interruption, clients, callbacks, maps):
         module.patch()

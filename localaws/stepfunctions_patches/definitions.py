@@ -6,22 +6,31 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from moto.stepfunctions import models
+from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 
 _TERMINAL = tuple(
     StatesErrorName(typ=kind)
     for kind in (StatesErrorNameType.StatesRuntime, StatesErrorNameType.StatesStatesDataLimitExceeded)
 )
 _parse = AmazonStateLanguageParser.parse
+_parse_path = lru_cache(maxsize=1024)(json_path.parse)
+_parse_result_path = lru_cache(maxsize=1024)(result_path.parse)
 
 
 def patch() -> None:
-    """Install."""
+    """Install. moto keeps two sets of backends; all of moto is to use the one with the interpreter."""
+    models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
+    json_path.parse = _parse_path
+    result_path.parse = _parse_result_path
     AmazonStateLanguageParser.parse = staticmethod(parse)
     EvalComponent.heap_key = property(lambda self: str(id(self)))
     error_equals_decl.ErrorEqualsDecl._eval_body = _matches
@@ -30,7 +39,7 @@ def patch() -> None:
 @lru_cache(maxsize=256)
 def parse(definition: str) -> tuple[Any, Any]:
     """Return the program and the parse tree of a definition."""
-    return tuple(_parse(json.dumps(_accepted(json.loads(definition)))))  # type: ignore[return-value]
+    return tuple(_parse(json.dumps(_accepted(json.loads(definition)))))
 
 
 def _accepted(value: Any) -> Any:

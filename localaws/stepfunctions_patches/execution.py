@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -70,7 +71,8 @@ class TrackedExecution(Execution):  # type: ignore[misc]
         state_name, state_input, variables = self.env.resume_point
         self.redrives += 1
         self.redrive_date = datetime.now(UTC)
-        self.stop_date = self.error = self.cause = None
+        self.error = self.cause = None
+        self.stop_date: datetime | None = None
         self.done = Future()
         self.exec_worker.resume(state_name, state_input, variables, self.redrives)
         self.start()
@@ -79,10 +81,8 @@ class TrackedExecution(Execution):  # type: ignore[misc]
     def abort(self, error: str | None, cause: str | None) -> datetime:
         """Stop the execution and what it waits for; return when it stopped."""
         self.env.set_stop(stop_date=datetime.now(UTC), error=error, cause=cause)
-        try:
+        with contextlib.suppress(TimeoutError):  # then it ends as soon as the call it is making returns
             self.done.result(timeout=STOP_SECONDS)
-        except TimeoutError:
-            pass  # it ends as soon as the call it is making returns
         return self.stop_date or datetime.now(UTC)
 
     def describe(self) -> dict[str, Any]:

@@ -83,11 +83,20 @@ def _random(seed: float | None = None) -> float:
     return (random.Random(seed) if seed is not None else random).random()  # noqa: S311 - as JSONata's own
 
 
+def _parse(text: str) -> Any:
+    return json.loads(text)
+
+
+def _no_eval(*_: Any) -> Any:
+    raise QueryError("$eval is not available in Step Functions; use $parse")
+
+
 _FUNCTIONS = {
     "hash": _hash,
     "random": _random,
     "uuid": lambda: str(uuid.uuid4()),
-    "parse": lambda text: json.loads(text),
+    "parse": _parse,
+    "eval": _no_eval,
 }
 _DECLARED = _declared()
 

@@ -88,7 +88,7 @@ class Token:
 def is_callback(state: Any) -> bool:
     """Return whether a state is a task that waits for a token."""
     resource = getattr(state, "resource", None)
-    return getattr(resource, "condition", None) == ResourceCondition.WaitForTaskToken
+    return bool(getattr(resource, "condition", None) == ResourceCondition.WaitForTaskToken)
 
 
 def open_token(env: Environment) -> Token:
