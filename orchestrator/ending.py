@@ -84,7 +84,7 @@ def _close(platform: Platform, run: Run, forced: RunStatus | None) -> Ending:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
     summary = f"{status}: {counts}. {run.failure or ''}".strip()
     platform.note(run_id, "end", summary)
-    save_report(platform.ledger, platform.blobs, run_id)
+    save_report(platform.ledger, platform.blobs, run_id, now)
     if not run.dry_run:
         good = status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
         body = f"{summary}\nReport: dr report {run_id}"

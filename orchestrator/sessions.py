@@ -100,6 +100,11 @@ class AwsReader:
         self._refused = refused
         self._clients: dict[tuple[str, bool], Any] = {}
 
+    @classmethod
+    def of_hub(cls, hub: Hub) -> AwsReader:
+        """Return a reader in the hub's own account and Region, for Resource Explorer."""
+        return cls("hub", hub.region, hub.session, "the hub")
+
     def client(self, service: str, *, changes: bool = False) -> Any:
         """Return a botocore client; those for changes never retry by themselves."""
         if service in self._refused:
@@ -197,7 +202,7 @@ class Hub:
         self.region = region
         self.access = access
         self._dns_servers = tuple(dns_servers)
-        self._session = boto3.Session(region_name=region)
+        self.session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
         self._credentials: dict[tuple[str, ...], tuple[float, Mapping[str, str]]] = {}
 
@@ -209,7 +214,7 @@ class Hub:
     def client(self, service: str) -> Any:
         """Return a client of the hub's own account and Region."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, config=_READS)
+            self._clients[service] = self.session.client(service, config=_READS)
         return self._clients[service]
 
     @cached_property

@@ -1,0 +1,18 @@
+"""Close a stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.boundary import StageEvent, verb
+from lambdas.composition import platform
+from orchestrator.stages import close_stage
+
+
+@verb
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Close a stage."""
+    stage = StageEvent.model_validate(event)
+    return {"Status": close_stage(platform(), stage.RunId, stage.StageId)}

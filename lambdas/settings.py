@@ -1,0 +1,42 @@
+"""The environment of the functions, read in this one place."""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """What the deployment says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hub_region: str
+    runs_table: str
+    actions_table: str
+    inventory_table: str
+    events_table: str
+    bucket: str
+    topic_arn: str
+    external_id: str
+    spoke_role_prefix: str = "dr-spoke-"
+    partition: str = "aws"
+    peer_region: str
+    accounts: tuple[str, ...] = ()
+    explorer_view_arn: str | None = None
+    dns_servers: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+def read_settings() -> Settings:
+    """Return the settings; raise pydantic's error naming each missing DR_* variable."""
+    names = {name: f"DR_{name.upper()}" for name in Settings.model_fields}
+    values: dict[str, object] = {
+        name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
+    }
+    values.setdefault("hub_region", os.environ["AWS_REGION"])
+    for several in ("accounts", "dns_servers", "scopes"):
+        if several in values:
+            values[several] = tuple(part.strip() for part in str(values[several]).split(",") if part.strip())
+    return Settings.model_validate(values)

@@ -1,0 +1,335 @@
+"""The ledger in DynamoDB: four tables with pk and sk, optimistic locking by conditional writes.
+
+Items carry the record's fields as DynamoDB attributes, so that `aws dynamodb query` is readable. One run has one writer
+Region, so the last-writer-wins of global tables never decides between two Regions.
+
+runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<scope>/LOCK; index by-scope: SCOPE#<scope> and
+           GATE#<id>
+actions    RUN#<id>/<action id>
+events     RUN#<id>/<time>#<sequence>
+inventory  SCOPE#<scope>/NEWEST (head) · SNAP#<scope>#<time>/<resource id>
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orchestrator.aws_errors import translate
+from orchestrator.errors import NotFoundError, StaleRecordError
+from orchestrator.inventory import Resource, Snapshot
+from orchestrator.ledger.items import Item, from_item, to_item
+from orchestrator.ledger.memory import held_by_another
+from orchestrator.ledger.records import Action, Event, Gate, Lock, Record, Run, Scope, Stage
+from orchestrator.ledger.store import Ledger
+
+BATCH = 25
+"""Items per BatchWriteItem."""
+BY_SCOPE = "by-scope"
+
+R = TypeVar("R", bound=Record)
+_sequence = itertools.count()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The names of the four tables."""
+
+    runs: str
+    actions: str
+    inventory: str
+    events: str
+
+
+class DynamoLedger(Ledger):
+    """Keeps records in DynamoDB. `client` is a boto3 DynamoDB client of the hub's Region."""
+
+    def __init__(self, client: Any, tables: Tables) -> None:
+        self._client = client
+        self._tables = tables
+
+    # --- runs --------------------------------------------------------------------------------------------------------
+
+    def create_run(self, run: Run) -> Run:
+        """See `Ledger.create_run`."""
+        index = {"gsi1pk": f"SCOPE#{run.scope.key}", "gsi1sk": f"{run.created_at.isoformat()}#{run.run_id}"}
+        created = self._create(self._tables.runs, _run_pk(run.run_id), "RUN", run, index)
+        return run if created else self.run(run.run_id)
+
+    def run(self, run_id: str) -> Run:
+        """See `Ledger.run`."""
+        return self._get(self._tables.runs, _run_pk(run_id), "RUN", Run, f"run {run_id}")
+
+    def save_run(self, run: Run) -> Run:
+        """See `Ledger.save_run`."""
+        index = {"gsi1pk": f"SCOPE#{run.scope.key}", "gsi1sk": f"{run.created_at.isoformat()}#{run.run_id}"}
+        return self._save(self._tables.runs, _run_pk(run.run_id), "RUN", run, index)
+
+    def runs_of(self, scope: Scope, limit: int = 50) -> list[Run]:
+        """See `Ledger.runs_of`."""
+        items = self._query(
+            self._tables.runs, "gsi1pk", f"SCOPE#{scope.key}", IndexName=BY_SCOPE, ScanIndexForward=False, Limit=limit
+        )
+        return [from_item(item, Run) for item in itertools.islice(items, limit)]
+
+    # --- lock --------------------------------------------------------------------------------------------------------
+
+    def lock(self, scope: Scope, run_id: str, at: datetime) -> Lock:
+        """See `Ledger.lock`. The item stays when released, so that the epoch only grows."""
+        values = {":run": {"S": run_id}, ":at": {"S": at.isoformat()}, ":one": {"N": "1"}, ":zero": {"N": "0"}}
+        try:
+            self._client.update_item(
+                TableName=self._tables.runs,
+                Key=_key(f"LOCK#{scope.key}", "LOCK"),
+                UpdateExpression="SET run_id = :run, taken_at = :at, epoch = if_not_exists(epoch, :zero) + :one",
+                ConditionExpression="attribute_not_exists(run_id)",
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as err:
+            self._only_if_condition(err, "UpdateItem of the lock")
+        except BotoCoreError as err:
+            raise translate(err, "dynamodb.UpdateItem of the lock") from err
+        held = self.holder(scope)
+        if held is None:
+            raise StaleRecordError(f"the lock of {scope} was released while it was being taken.", "try again.")
+        if held.run_id != run_id:
+            raise held_by_another(held)
+        return held
+
+    def holder(self, scope: Scope) -> Lock | None:
+        """See `Ledger.holder`."""
+        item = self._read(self._tables.runs, f"LOCK#{scope.key}", "LOCK")
+        if item is None or "run_id" not in item:
+            return None
+        return Lock(
+            scope=scope,
+            run_id=item["run_id"]["S"],
+            epoch=int(item["epoch"]["N"]),
+            taken_at=datetime.fromisoformat(item["taken_at"]["S"]),
+        )
+
+    def unlock(self, scope: Scope, run_id: str) -> None:
+        """See `Ledger.unlock`."""
+        try:
+            self._client.update_item(
+                TableName=self._tables.runs,
+                Key=_key(f"LOCK#{scope.key}", "LOCK"),
+                UpdateExpression="REMOVE run_id, taken_at",
+                ConditionExpression="run_id = :run",
+                ExpressionAttributeValues={":run": {"S": run_id}},
+            )
+        except ClientError as err:
+            self._only_if_condition(err, "UpdateItem of the lock")
+        except BotoCoreError as err:
+            raise translate(err, "dynamodb.UpdateItem of the lock") from err
+
+    # --- stages and actions ------------------------------------------------------------------------------------------
+
+    def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:
+        """See `Ledger.add_stages`. What is there already was written by an interrupted attempt and is the same."""
+        run_ids = {each.run_id for each in (*stages, *actions)}
+        there = {stage.stage_id for run_id in run_ids for stage in self.stages(run_id)}
+        known = {action.action_id for run_id in run_ids for action in self.actions(run_id)}
+        self._write(
+            self._tables.actions,
+            [_with_key(a, _run_pk(a.run_id), a.action_id) for a in actions if a.action_id not in known],
+        )
+        self._write(
+            self._tables.runs,
+            [_with_key(s, _run_pk(s.run_id), f"STAGE#{s.stage_id}") for s in stages if s.stage_id not in there],
+        )
+
+    def stages(self, run_id: str) -> list[Stage]:
+        """See `Ledger.stages`."""
+        items = self._query(self._tables.runs, "pk", _run_pk(run_id), begins="STAGE#")
+        return sorted((from_item(item, Stage) for item in items), key=lambda stage: stage.index)
+
+    def stage(self, run_id: str, stage_id: str) -> Stage:
+        """See `Ledger.stage`."""
+        what = f"stage {stage_id} of run {run_id}"
+        return self._get(self._tables.runs, _run_pk(run_id), f"STAGE#{stage_id}", Stage, what)
+
+    def save_stage(self, stage: Stage) -> Stage:
+        """See `Ledger.save_stage`."""
+        return self._save(self._tables.runs, _run_pk(stage.run_id), f"STAGE#{stage.stage_id}", stage)
+
+    def actions(self, run_id: str, stage_id: str | None = None) -> list[Action]:
+        """See `Ledger.actions`."""
+        items = self._query(self._tables.actions, "pk", _run_pk(run_id))
+        found = (from_item(item, Action) for item in items)
+        return [action for action in found if stage_id in {None, action.stage_id}]
+
+    def action(self, run_id: str, action_id: str) -> Action:
+        """See `Ledger.action`."""
+        what = f"action {action_id} of run {run_id}"
+        return self._get(self._tables.actions, _run_pk(run_id), action_id, Action, what)
+
+    def save_action(self, action: Action) -> Action:
+        """See `Ledger.save_action`."""
+        return self._save(self._tables.actions, _run_pk(action.run_id), action.action_id, action)
+
+    # --- gates -------------------------------------------------------------------------------------------------------
+
+    def add_gate(self, gate: Gate) -> Gate:
+        """See `Ledger.add_gate`."""
+        created = self._create(self._tables.runs, _run_pk(gate.run_id), f"GATE#{gate.gate_id}", gate, _gate_index(gate))
+        return gate if created else self.gate(gate.run_id, gate.gate_id)
+
+    def gates(self, run_id: str) -> list[Gate]:
+        """See `Ledger.gates`."""
+        items = self._query(self._tables.runs, "pk", _run_pk(run_id), begins="GATE#")
+        return sorted((from_item(item, Gate) for item in items), key=lambda gate: (gate.opened_at, gate.gate_id))
+
+    def gate(self, run_id: str, gate_id: str) -> Gate:
+        """See `Ledger.gate`."""
+        what = f"gate {gate_id} of run {run_id}"
+        return self._get(self._tables.runs, _run_pk(run_id), f"GATE#{gate_id}", Gate, what)
+
+    def find_gate(self, gate_id: str) -> Gate:
+        """See `Ledger.find_gate`."""
+        for item in self._query(self._tables.runs, "gsi1pk", f"GATE#{gate_id}", IndexName=BY_SCOPE):
+            found = from_item(item, Gate)
+            return self.gate(found.run_id, found.gate_id)  # the index lags behind the table
+        raise NotFoundError(f"there is no gate {gate_id}.", "dr status shows the open gates of a run.")
+
+    def save_gate(self, gate: Gate) -> Gate:
+        """See `Ledger.save_gate`."""
+        return self._save(self._tables.runs, _run_pk(gate.run_id), f"GATE#{gate.gate_id}", gate, _gate_index(gate))
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    def record(self, event: Event) -> None:
+        """See `Ledger.record`. The sort key is unique per process and call; nothing is ever overwritten."""
+        sk = f"{event.at.isoformat(timespec='microseconds')}#{next(_sequence):08d}#{os.getpid()}"
+        self._create(self._tables.events, _run_pk(event.run_id), sk, event)
+
+    def events(self, run_id: str) -> list[Event]:
+        """See `Ledger.events`."""
+        return [from_item(item, Event) for item in self._query(self._tables.events, "pk", _run_pk(run_id))]
+
+    # --- inventory ---------------------------------------------------------------------------------------------------
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """See `Ledger.save_snapshot`. The head is written last: a half-written snapshot is never the newest."""
+        version = snapshot.taken_at.isoformat()
+        pk = f"SNAP#{snapshot.scope.key}#{version}"
+        self._write(self._tables.inventory, [_with_key(r, pk, r.resource_id) for r in snapshot.resources])
+        head = {
+            **_key(f"SCOPE#{snapshot.scope.key}", "NEWEST"),
+            "taken_at": {"S": version},
+            "resources": {"N": str(len(snapshot.resources))},
+        }
+        self._write(self._tables.inventory, [head])
+
+    def newest_snapshot(self, scope: Scope) -> Snapshot | None:
+        """See `Ledger.newest_snapshot`."""
+        head = self._read(self._tables.inventory, f"SCOPE#{scope.key}", "NEWEST")
+        if head is None:
+            return None
+        version = head["taken_at"]["S"]
+        items = self._query(self._tables.inventory, "pk", f"SNAP#{scope.key}#{version}")
+        resources = tuple(from_item(item, Resource) for item in items)
+        return Snapshot(scope=scope, taken_at=datetime.fromisoformat(version), resources=resources)
+
+    # --- DynamoDB ----------------------------------------------------------------------------------------------------
+
+    def _read(self, table: str, pk: str, sk: str) -> Item | None:
+        try:
+            reply = self._client.get_item(TableName=table, Key=_key(pk, sk), ConsistentRead=True)
+        except (ClientError, BotoCoreError) as err:
+            raise translate(err, f"dynamodb.GetItem {table} {pk}/{sk}") from err
+        item: Item | None = reply.get("Item")
+        return item
+
+    def _get(self, table: str, pk: str, sk: str, model: type[R], what: str) -> R:
+        item = self._read(table, pk, sk)
+        if item is None:
+            raise NotFoundError(f"there is no {what}.")
+        return from_item(item, model)
+
+    def _query(self, table: str, key: str, value: str, *, begins: str | None = None, **more: Any) -> Iterator[Item]:
+        condition = f"{key} = :pk" + (" AND begins_with(sk, :sk)" if begins else "")
+        values = {":pk": {"S": value}, **({":sk": {"S": begins}} if begins else {})}
+        consistent = {} if "IndexName" in more else {"ConsistentRead": True}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=values, **consistent, **more
+        )
+        try:
+            for page in pages:
+                yield from page["Items"]
+        except (ClientError, BotoCoreError) as err:
+            raise translate(err, f"dynamodb.Query {table} {value}") from err
+
+    def _create(self, table: str, pk: str, sk: str, record: Record, index: Mapping[str, str] | None = None) -> bool:
+        """Write a new item; say False when one is there already."""
+        item = {**_with_key(record, pk, sk), **_strings(index)}
+        try:
+            self._client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except ClientError as err:
+            self._only_if_condition(err, f"PutItem {table} {pk}/{sk}")
+            return False
+        except BotoCoreError as err:
+            raise translate(err, f"dynamodb.PutItem {table} {pk}/{sk}") from err
+        return True
+
+    def _save(self, table: str, pk: str, sk: str, record: R, index: Mapping[str, str] | None = None) -> R:
+        version = record.version  # type: ignore[attr-defined]  # the records saved here all have one
+        changed = record.but(version=version + 1)
+        item = {**_with_key(changed, pk, sk), **_strings(index)}
+        try:
+            self._client.put_item(
+                TableName=table,
+                Item=item,
+                ConditionExpression="#version = :version",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues={":version": {"N": str(version)}},
+            )
+        except ClientError as err:
+            self._only_if_condition(err, f"PutItem {table} {pk}/{sk}")
+            if self._read(table, pk, sk) is None:
+                raise NotFoundError(f"there is no record {pk}/{sk}.") from err
+            raise StaleRecordError(f"record {pk}/{sk} was changed meanwhile.") from err
+        except BotoCoreError as err:
+            raise translate(err, f"dynamodb.PutItem {table} {pk}/{sk}") from err
+        return changed
+
+    def _write(self, table: str, items: Iterable[Item]) -> None:
+        waiting = [{"PutRequest": {"Item": item}} for item in items]
+        try:
+            while waiting:
+                batch, waiting = waiting[:BATCH], waiting[BATCH:]
+                reply = self._client.batch_write_item(RequestItems={table: batch})
+                waiting += reply.get("UnprocessedItems", {}).get(table, [])
+        except (ClientError, BotoCoreError) as err:
+            raise translate(err, f"dynamodb.BatchWriteItem {table}") from err
+
+    @staticmethod
+    def _only_if_condition(err: ClientError, what: str) -> None:
+        if err.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            raise translate(err, f"dynamodb.{what}") from err
+
+
+def _run_pk(run_id: str) -> str:
+    return f"RUN#{run_id}"
+
+
+def _key(pk: str, sk: str) -> Item:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _with_key(record: Record | Resource, pk: str, sk: str) -> Item:
+    return {**_key(pk, sk), **to_item(record)}
+
+
+def _strings(index: Mapping[str, str] | None) -> Item:
+    return {name: {"S": value} for name, value in (index or {}).items()}
+
+
+def _gate_index(gate: Gate) -> dict[str, str]:
+    return {"gsi1pk": f"GATE#{gate.gate_id}", "gsi1sk": gate.run_id}

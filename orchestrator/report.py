@@ -1,0 +1,78 @@
+"""The report of a run: what was done to what, how long it took, what was lost, and how healthy it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.blobs import Blobs
+from orchestrator.errors import NotFoundError
+from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
+from orchestrator.ledger.store import Ledger
+from orchestrator.plan import LossStatement, Plan, load_plan
+from orchestrator.recovery_time import RecoveryTime, split
+from orchestrator.reducer import outcome_counts
+from orchestrator.report_html import render_html
+from orchestrator.words import Phase
+
+
+class Report(BaseModel):
+    """Everything about a run; `schema_version` changes when a field's meaning does."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = 1
+    written_at: datetime
+    run: Run
+    recovery_time_seconds: RecoveryTime
+    outcomes: dict[str, int]
+    """Outcome -> number of resource actions."""
+    expected_minutes: float | None = None
+    deferred: tuple[Phase, ...] = ()
+    loss: tuple[LossStatement, ...] = ()
+    stages: tuple[Stage, ...]
+    actions: tuple[Action, ...]
+    gates: tuple[Gate, ...]
+    events: tuple[Event, ...]
+
+
+def report_keys(run_id: str) -> tuple[str, str]:
+    """Return where the JSON and the HTML report are kept."""
+    return f"runs/{run_id}/report.json", f"runs/{run_id}/report.html"
+
+
+def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Report:
+    """Return the report of a run as it stands now."""
+    run, stages, gates = ledger.run(run_id), ledger.stages(run_id), ledger.gates(run_id)
+    actions = ledger.actions(run_id)
+    plan = _plan(blobs, run_id)
+    return Report(
+        written_at=now,
+        run=run,
+        recovery_time_seconds=split(run, stages, gates, now),
+        outcomes=outcome_counts(actions),
+        expected_minutes=plan.expected_minutes if plan else None,
+        deferred=plan.deferred if plan else (),
+        loss=plan.losses if plan else (),
+        stages=tuple(stages),
+        actions=tuple(actions),
+        gates=tuple(gate.but(token=None) for gate in gates),
+        events=tuple(ledger.events(run_id)),
+    )
+
+
+def save_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Report:
+    """Keep the report of a run as JSON and as a self-contained page; return it."""
+    report = build_report(ledger, blobs, run_id, now)
+    json_key, html_key = report_keys(run_id)
+    blobs.put(json_key, report.model_dump_json(indent=1).encode())
+    blobs.put(html_key, render_html(report.model_dump(mode="json")).encode(), "text/html")
+    return report
+
+
+def _plan(blobs: Blobs, run_id: str) -> Plan | None:
+    try:
+        return load_plan(blobs, run_id)
+    except NotFoundError:
+        return None  # the run ended before its plan was built
