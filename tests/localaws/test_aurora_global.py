@@ -233,6 +233,33 @@ def test_a_secondary_is_detached_and_promoted_while_the_primary_is_gone(shop: Sh
         shop.source.create_db_cluster(**{**secondary, "DBClusterIdentifier": "orders-third"})
 
 
+def test_a_stuck_failover_is_left_by_detaching_the_target(shop: Shop) -> None:
+    shop.darken(SOURCE)
+    shop.make("stuck", "rds.failover-global-cluster")
+    shop.target.failover_global_cluster(**TO_TARGET, AllowDataLoss=True)
+    shop.wait(minutes=20)
+    assert progress(shop) == ("failing-over", "failing-over")
+
+    shop.target.remove_from_global_cluster(GlobalClusterIdentifier="orders", DbClusterIdentifier=TARGET_ARN)
+    shop.wait(minutes=3)
+    assert shop.cluster(TARGET)["Status"] == "available"
+    assert writers_of(shop, TARGET) == ["orders-1"]
+    assert "GlobalClusterIdentifier" not in shop.cluster(TARGET)
+
+
+def test_a_switchover_whose_primary_dies_midway_hangs_and_the_target_can_be_detached(shop: Shop) -> None:
+    shop.source.switchover_global_cluster(**TO_TARGET)
+    with refused("InvalidGlobalClusterStateFault"):
+        shop.target.remove_from_global_cluster(GlobalClusterIdentifier="orders", DbClusterIdentifier=TARGET_ARN)
+    shop.wait(minutes=0.5)
+    shop.darken(SOURCE)
+    shop.wait(minutes=20)
+    assert progress(shop) == ("switching-over", "failing-over")
+    shop.target.remove_from_global_cluster(GlobalClusterIdentifier="orders", DbClusterIdentifier=TARGET_ARN)
+    shop.wait(minutes=3)
+    assert writers_of(shop, TARGET) == ["orders-1"]
+
+
 def test_members_of_a_global_database_are_protected(shop: Shop) -> None:
     with refused("InvalidDBClusterStateFault"):
         shop.target.stop_db_cluster(DBClusterIdentifier="orders")

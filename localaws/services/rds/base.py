@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from botocore import xform_name
+from moto.moto_api._internal import mock_random
 from moto.rds.models import DBCluster, DBClusterSnapshot, DBInstance, DBInstanceClustered, DBSnapshot
 
 from localaws.service import Call, Reply, Service
@@ -333,14 +334,12 @@ class RdsBase(Service):
             backend._validate_db_identifier(params["DBInstanceIdentifier"])
             maker = DBInstanceClustered if params.get("DBClusterIdentifier") else DBInstance
             instance = maker(backend=backend, **kwargs)
-        instance.dbi_resource_id = f"db-{_resource_id(instance)}"
+        instance.dbi_resource_id = f"db-{_resource_id()}"
         instance.created = instance.instance_create_time = self.world.clock.now().replace(tzinfo=None)
         backend.databases[instance.db_instance_identifier] = instance
         self.instance_state(instance).created = self.world.clock.now()
         return instance
 
 
-def _resource_id(resource: Any) -> str:
-    from moto.moto_api._internal import mock_random
-
+def _resource_id() -> str:
     return str(mock_random.get_random_hex(26)).upper()

@@ -12,7 +12,7 @@ from localaws.services.rds import errors
 from localaws.services.rds.base import Stage, name_in
 from localaws.services.rds.engines import DEFAULT_VERSIONS
 from localaws.services.rds.links import RdsLinks
-from localaws.services.rds.state import GlobalCluster, Member, Seconds, Status, Sync
+from localaws.services.rds.state import GlobalCluster, Member, Seconds, Status
 
 NOT_OF_THE_CLUSTER = {"SourceRegion", "PreSignedUrl", "DestinationRegion", "MonitoringInterval"}
 PLACEHOLDER_PASSWORD = "set-by-the-source"  # noqa: S105  moto insists on one where AWS takes none
@@ -292,7 +292,3 @@ class RdsClusters(RdsLinks):
             )
         self.walk_snapshot(snapshot, [Stage(Status.CREATING, Seconds.SNAPSHOT)], "create-db-cluster-snapshot")
         return snapshot
-
-    def is_connected(self, member: Member) -> bool:
-        """Tell whether a secondary follows the primary."""
-        return member.sync == Sync.CONNECTED

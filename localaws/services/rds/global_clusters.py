@@ -156,9 +156,15 @@ class RdsGlobalClusters(RdsClusters):
             )
         if self.region_is_down(cluster.region):
             raise errors.cluster_state(f"DB cluster {cluster.arn} cannot be reached in {cluster.region}.")
-        if one.failover is not None:
+        if one.failover is not None and self._is_way_out(one, member):
+            self.set_status(one.failover.source.cluster, Status.AVAILABLE)
+            one.failover = None
+            one.status = Status.AVAILABLE
+            self.require_cluster(cluster, Status.AVAILABLE, Status.FAILING_OVER, Status.SWITCHING_OVER)
+        elif one.failover is not None:
             raise errors.global_state(f"Global cluster {one.identifier} is changing roles.")
-        self.require_cluster(cluster)
+        else:
+            self.require_cluster(cluster)
 
         def removed() -> None:
             if member in one.members:
@@ -172,3 +178,10 @@ class RdsGlobalClusters(RdsClusters):
         stage = Stage(Status.PROMOTING, Seconds.PROMOTE_CLUSTER, removed)
         self.walk(cluster, "remove-from-global-cluster", [stage], on_failure=failed)
         return {"GlobalCluster": self.show_global(one)}
+
+    def _is_way_out(self, one: GlobalCluster, member: Member) -> bool:
+        """Tell whether the target of a change that makes no headway may be detached, the documented fall-back."""
+        change = one.failover
+        if change is None or change.target is not member:
+            return False
+        return change.data_loss_allowed or self.region_is_down(change.source.cluster.region)

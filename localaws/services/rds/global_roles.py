@@ -146,6 +146,10 @@ class RdsGlobalRoles(RdsGlobalClusters):
         if not change.is_current:
             return
         one, failover = change.one, change.failover
+        if not failover.data_loss_allowed and self.region_is_down(failover.source.cluster.region):
+            # The primary died before it had handed over.
+            self.world.clock.after(Seconds.REGION_POLL, lambda: self._roles_changed(change))
+            return
         failover.source.is_writer, failover.target.is_writer = False, True
         self._release(change)
         if failover.data_loss_allowed:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from localaws.service import AwsError, Call
+from localaws.services.rds.base import Stage
 from localaws.services.rds.engines import replicas_survive_their_source
+from localaws.services.rds.errors import moto_errors
 from localaws.services.rds.responses import RdsViews
 from localaws.services.rds.state import Seconds, SnapshotState, Status
 
@@ -75,9 +78,6 @@ class RdsLinks(RdsViews):
 
     def take_snapshot(self, instance: Any, name: str, tags: list[dict[str, str]] | None, kind: str = "manual") -> Any:
         """Start a snapshot: `creating`, then `available`."""
-        from localaws.services.rds.base import Stage
-        from localaws.services.rds.errors import moto_errors
-
         with moto_errors():
             snapshot = instance.backend.create_db_snapshot(
                 instance.db_instance_identifier, name, snapshot_type=kind, tags=tags
@@ -85,17 +85,15 @@ class RdsLinks(RdsViews):
         self.walk_snapshot(snapshot, [Stage(Status.CREATING, Seconds.SNAPSHOT)], "create-db-snapshot")
         return snapshot
 
-    def walk_snapshot(self, snapshot: Any, stages: list[Any], kind: str) -> SnapshotState:
+    def walk_snapshot(self, snapshot: Any, stages: list[Stage], kind: str) -> SnapshotState:
         """Lead a new snapshot to `available`; return its state."""
         state = self.snapshot_state(snapshot)
         state.created = self.world.clock.now()
         self.walk(snapshot, kind, stages)
         return state
 
-    def require_free_snapshot_name(self, call: Any, name: str) -> None:
+    def require_free_snapshot_name(self, call: Call, name: str) -> None:
         """Refuse a snapshot name that is taken."""
-        from localaws.service import AwsError
-
         if name in self.backend_of(call).database_snapshots:
             raise AwsError("DBSnapshotAlreadyExists", f"Cannot create the snapshot because {name} already exists.")
 
