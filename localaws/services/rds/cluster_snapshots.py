@@ -6,9 +6,10 @@ from typing import Any
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Place, Stage, place_of
+from localaws.services.rds.base import Place, place_of
 from localaws.services.rds.clusters import PLACEHOLDER_PASSWORD, RdsClusters
 from localaws.services.rds.state import Seconds, Status
+from localaws.services.rds.walks import Stage
 
 KEPT_BY_RESTORE = {
     "Engine": "engine",

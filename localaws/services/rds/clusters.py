@@ -9,10 +9,11 @@ from moto.rds.models import DBCluster
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Stage, name_in
+from localaws.services.rds.base import name_in
 from localaws.services.rds.engines import DEFAULT_VERSIONS
 from localaws.services.rds.links import RdsLinks
 from localaws.services.rds.state import GlobalCluster, Member, Seconds, Status
+from localaws.services.rds.walks import Stage
 
 NOT_OF_THE_CLUSTER = {"SourceRegion", "PreSignedUrl", "DestinationRegion", "MonitoringInterval"}
 PLACEHOLDER_PASSWORD = "set-by-the-source"  # noqa: S105  moto insists on one where AWS takes none

@@ -8,10 +8,10 @@ from moto.moto_api._internal import mock_random
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Stage
 from localaws.services.rds.clusters import RdsClusters
 from localaws.services.rds.engines import DEFAULT_VERSIONS
 from localaws.services.rds.state import GlobalCluster, Member, Seconds, Status
+from localaws.services.rds.walks import Stage
 
 
 class RdsGlobalClusters(RdsClusters):

@@ -9,10 +9,10 @@ from botocore import xform_name
 
 from localaws.service import Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Stage
 from localaws.services.rds.engines import complete_defaults
 from localaws.services.rds.links import RdsLinks
 from localaws.services.rds.state import Seconds, Status
+from localaws.services.rds.walks import Stage
 
 # Applied at once whatever ApplyImmediately says, without a visible status.
 QUIET = {

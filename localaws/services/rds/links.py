@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.service import AwsError, Call
-from localaws.services.rds.base import Stage
 from localaws.services.rds.engines import replicas_survive_their_source
 from localaws.services.rds.errors import moto_errors
 from localaws.services.rds.responses import RdsViews
 from localaws.services.rds.state import Seconds, SnapshotState, Status
+from localaws.services.rds.walks import Stage
 
 
 class RdsLinks(RdsViews):

@@ -6,10 +6,10 @@ from typing import Any
 
 from localaws.service import Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Stage
 from localaws.services.rds.engines import supports_switchover
 from localaws.services.rds.links import RdsLinks
 from localaws.services.rds.state import Seconds, Status
+from localaws.services.rds.walks import Stage
 
 COPIED_FROM_SOURCE = {
     "Engine": "engine",

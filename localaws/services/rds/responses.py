@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from localaws.service import Call
-from localaws.services.rds.base import Place, RdsBase
+from localaws.services.rds.base import Place
 from localaws.services.rds.state import GlobalCluster, Member, ReplicatedBackup, Status
+from localaws.services.rds.walks import RdsWalks
 
 # Point-in-time restore trails the present by up to five minutes.
 RESTORE_DELAY = timedelta(minutes=5)
 UNREACHABLE = (Status.CREATING, Status.DELETING, Status.FAILED)
 
 
-class RdsViews(RdsBase):
+class RdsViews(RdsWalks):
     """Builds the output shapes of RDS."""
 
     def restorable_until(self, region: str) -> datetime:

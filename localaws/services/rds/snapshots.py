@@ -8,9 +8,10 @@ from moto.moto_api._internal import mock_random
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
-from localaws.services.rds.base import Place, Stage, place_of
+from localaws.services.rds.base import Place, place_of
 from localaws.services.rds.links import RdsLinks
 from localaws.services.rds.state import ReplicatedBackup, Seconds, Status
+from localaws.services.rds.walks import Stage
 
 RESTORABLE = (Status.AVAILABLE, Status.STOPPED)
 # 20 per destination Region.
