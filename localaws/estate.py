@@ -57,7 +57,8 @@ class Organization(_Strict):
     """The organization all accounts belong to; those named in no unit get one called `other`."""
 
     id: Annotated[str, StringConstraints(pattern=r"^o-[a-z0-9]{10,32}$")]
-    root: Annotated[str, StringConstraints(pattern=r"^r-[0-9a-z]{4,32}$")]
+    # AWS allows up to 32 characters; moto knows roots of four.
+    root: Annotated[str, StringConstraints(pattern=r"^r-[0-9a-z]{4}$")]
     units: tuple[Unit, ...] = ()
 
 

@@ -25,7 +25,7 @@ def content() -> Any:
     return yaml.safe_load((SHIPPED / "small.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def demo() -> LocalAws:
     local = LocalAws({}, clock=ManualClock())
     estates.load(local, "demo")
@@ -81,6 +81,17 @@ def test_the_shop_holds_what_the_spine_recovers() -> None:
         "dns-weighted": 1,
         "dns-alarm": 1,
     }
+
+
+def test_the_small_estate_has_one_of_each_kind_ready_to_move() -> None:
+    local = LocalAws({}, clock=ManualClock())
+    small = estates.load(local, "small")
+    account = small.account_id("apps")
+    assert len(local.session(account, TARGET).client("drs").describe_source_servers()["items"]) == 2
+    assert local.session(account, TARGET).client("rds").describe_db_instances()["DBInstances"]
+    assert local.session(account, SOURCE).client("route53").list_health_checks()["HealthChecks"]
+    organization = local.session(account, SOURCE).client("organizations").describe_organization()["Organization"]
+    assert organization["Id"] == small.organization.id
 
 
 def test_dependencies_name_resources_of_the_same_or_an_earlier_wave() -> None:
