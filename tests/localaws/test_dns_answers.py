@@ -236,6 +236,7 @@ def test_one_metric_value_switches_and_holds_until_the_next() -> None:
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"]) == (10, 1, 1.0)
 
     shop.put_switch(1)
+    assert shop.answers() == ON_SOURCE
     shop.clock.advance(3600)
     assert shop.answers() == ON_TARGET
 

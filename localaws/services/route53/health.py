@@ -1,8 +1,8 @@
 """Health checks, evaluated when somebody asks: no checker runs in the background.
 
 A change of the truth (an endpoint dies, an alarm fires, a setting is turned) becomes the status 30 s of
-AWS time after it was first seen, as with real checkers. When nobody has asked for longer than that, the
-change counts as old: AWS's checkers would have seen it.
+AWS time later, as with real checkers. Alarms and dark Regions know when they changed; any other change is
+taken to be as old as the last look, because AWS's checkers would have seen it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class HealthChecks:
         if truth == seen.status:
             seen.differs_since = None
         else:
-            seen.differs_since = seen.differs_since or seen.at
+            seen.differs_since = seen.differs_since or max(seen.at, self._changed_at(check) or seen.at)
             if now - seen.differs_since >= timedelta(seconds=self.world.clock.wall_seconds(PROPAGATION_SECONDS)):
                 seen.status, seen.differs_since = truth, None
         seen.at = now
@@ -134,6 +134,21 @@ class HealthChecks:
             return str(alarm.state_value) if alarm is not None else "INSUFFICIENT_DATA"
         return str(cloudwatch.alarm_state(account, region, name) or "INSUFFICIENT_DATA")
 
+    def _changed_at(self, check: Any) -> datetime | None:
+        """Return when the alarm turned or the endpoint's Region went dark, None when nobody knows."""
+        identifier = getattr(check, "alarm_identifier", None)
+        if check.type_ == "CLOUDWATCH_METRIC" and identifier:
+            owner = next((account for account, each in self._all_checks() if each is check), "")
+            alarms = self.world.backend("cloudwatch", owner, identifier["Region"]).alarms
+            changed = getattr(alarms.get(identifier["Name"]), "state_updated_timestamp", None)
+            # moto's own timestamps are naive and on the wall clock.
+            return changed if isinstance(changed, datetime) and changed.tzinfo else None
+        host = check.ip_address or check.fqdn or ""
+        endpoint = self._endpoints.get(_plain(host))
+        region = endpoint.region if endpoint else _region_in(host)
+        since = self.world.faults.region_down_since(region) if region else None
+        return min(since, self.world.clock.now()) if since else None
+
     def _routing_control_is_on(self, check: Any) -> bool:
         try:
             control: Any = self.world.service("route53-recovery-cluster")
@@ -151,8 +166,7 @@ class HealthChecks:
             yield from ((account, check) for check in list(backend.health_checks.values()))
 
     def _region_is_down(self, region: str) -> bool:
-        probe = getattr(getattr(self.world, "faults", None), "region_is_down", None)
-        return bool(probe(region)) if probe is not None else False
+        return self.world.faults.region_is_down(region)
 
 
 def _plain(name: str) -> str:
