@@ -16,7 +16,9 @@ AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")]
-TagValue = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+CustomerName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^,/]+$")]
+"""A value of the tag Customer. Comma and slash separate scopes elsewhere."""
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^(production|staging|development)$")]
 HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$")]
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
@@ -82,6 +84,8 @@ class Spokes(Strict):
     deployment: StackSetModel = StackSetModel.SERVICE_MANAGED
     organizational_units: tuple[Annotated[str, StringConstraints(pattern=r"^(ou-|r-)[a-z0-9-]+$")], ...] = ()
     accounts: tuple[AccountId, ...] = ()
+    """The workload accounts: searched for what Resource Explorer does not list, such as DRS source servers. Self-managed
+    deployment puts the roles there too."""
     delegated_administrator: bool = False
     """True when the hub account administers StackSets for the organisation without being its management account."""
     permissions_boundary: str = ""
@@ -96,8 +100,6 @@ class Spokes(Strict):
         managed = self.deployment is StackSetModel.SERVICE_MANAGED
         if managed and not self.organizational_units:
             raise ValueError("service-managed deployment needs organizational_units; list at least one")
-        if managed and self.accounts:
-            raise ValueError("service-managed deployment targets organizational_units; remove accounts")
         if not managed and not self.accounts:
             raise ValueError("self-managed deployment needs accounts; list at least one")
         if not managed and (self.organizational_units or self.delegated_administrator):
@@ -117,7 +119,9 @@ class Contacts(Strict):
 class Customer(Strict):
     """One customer whose stacks the hub recovers; `contacts` hear only of this customer's runs."""
 
-    name: TagValue
+    name: CustomerName
+    environments: tuple[EnvironmentName, ...] = Field(min_length=1)
+    """The values of the tag Environment whose inventory is kept fresh."""
     contacts: Contacts = Contacts()
 
 
@@ -137,6 +141,11 @@ class Config(Strict):
     """Hear of every run and every alarm."""
     customers: tuple[Customer, ...] = Field(min_length=1)
     refresh_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Return every scope as `Customer/Environment`."""
+        return tuple(f"{customer.name}/{each}" for customer in self.customers for each in customer.environments)
 
     @model_validator(mode="after")
     def _customers_are_unique(self) -> Config:

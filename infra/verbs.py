@@ -32,7 +32,6 @@ class Verb:
     enters_spokes: bool = False
     publishes: bool = False
     answers_tokens: bool = False
-    describes_executions: bool = False
     asynchronous: bool = False
     """Invoked by an event source that does not wait: what it could not handle goes to the dead-letter queue."""
 
@@ -87,7 +86,6 @@ VERBS = (
         "Leaves a true ledger when an execution failed, timed out or was stopped from outside",
         timeout_seconds=120,
         publishes=True,
-        describes_executions=True,
         asynchronous=True,
     ),
     Verb(

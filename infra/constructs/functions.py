@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infra import names
 from infra.acknowledge import acknowledge
-from infra.config import Hub
+from infra.config import Config
 from infra.constructs.loggroups import log_group_of
 from infra.names import Machine, Table
 from infra.package import Package
@@ -52,10 +52,11 @@ class FunctionFactory:
     """Makes functions alike: runtime, architecture, tracing, log group, retention, key, environment."""
 
     def __init__(
-        self, scope: Construct, hub: Hub, package: Package, code: lambda_.Code, surroundings: Surroundings
+        self, scope: Construct, config: Config, package: Package, code: lambda_.Code, surroundings: Surroundings
     ) -> None:
         self._scope = scope
-        self._hub = hub
+        self._config = config
+        self._hub = config.hub
         self._code = code
         self._around = surroundings
         self._runtime = lambda_.Runtime(package.runtime, lambda_.RuntimeFamily.PYTHON)
@@ -106,12 +107,15 @@ class FunctionFactory:
             "DR_ORCHESTRATOR_ARN": machine_arn(Machine.ORCHESTRATOR),
             "DR_SPOKE_ROLE_PREFIX": names.SPOKE_ROLE_PREFIX,
             "DR_EXTERNAL_ID": self._hub.external_id,
+            "DR_SCOPES": ",".join(self._config.scopes),
             "POWERTOOLS_SERVICE_NAME": names.function(verb.name),
             "POWERTOOLS_LOG_LEVEL": self._hub.log_level,
             "POWERTOOLS_METRICS_NAMESPACE": names.METRICS_NAMESPACE,
         }
         if region in self._hub.explorer_views:
             variables["DR_EXPLORER_VIEW_ARN"] = self._hub.explorer_views[region]
+        if self._config.spokes.accounts:
+            variables["DR_ACCOUNTS"] = ",".join(self._config.spokes.accounts)
         if self._hub.dns_servers:
             variables["DR_DNS_SERVERS"] = ",".join(self._hub.dns_servers)
         return variables
@@ -163,11 +167,6 @@ class FunctionFactory:
         if verb.answers_tokens:
             actions = ["states:SendTaskFailure", "states:SendTaskSuccess"]
             statements.append(iam.PolicyStatement(sid="Tokens", actions=actions, resources=["*"]))
-        if verb.describes_executions:
-            executions = [f"{machine_arn(machine, 'execution')}:*" for machine in Machine]
-            statements.append(
-                iam.PolicyStatement(sid="Executions", actions=["states:DescribeExecution"], resources=executions)
-            )
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:
@@ -177,9 +176,6 @@ class FunctionFactory:
         acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{tokens}.", "Resource::*")
         if verb.inventory is Access.WRITE:
             acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{_views()}")
-        if verb.describes_executions:
-            executions = [f"Resource::{machine_arn(machine, 'execution')}:*" for machine in Machine]
-            acknowledge(parent, "IAM5", "Executions are named by run, below the three machines.", *executions)
         if verb.enters_spokes:
             acknowledge(
                 parent,

@@ -51,7 +51,7 @@ class HubStack(Stack):
         )
         notifications = Notifications(self, "Notifications", config=config, key=key)
         surroundings = Surroundings(region, bucket.name, key, notifications.topic, notifications.dead_letters)
-        functions = make_all(FunctionFactory(Construct(self, "Functions"), hub, package, code, surroundings))
+        functions = make_all(FunctionFactory(Construct(self, "Functions"), config, package, code, surroundings))
         machines = Machines(
             self,
             "Machines",
