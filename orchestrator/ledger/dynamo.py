@@ -133,7 +133,7 @@ class DynamoLedger(Ledger):
 
     def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:
         """See `Ledger.add_stages`. What is there already was written by an interrupted attempt and is the same."""
-        run_ids = {each.run_id for each in (*stages, *actions)}
+        run_ids = {stage.run_id for stage in stages} | {action.run_id for action in actions}
         there = {stage.stage_id for run_id in run_ids for stage in self.stages(run_id)}
         known = {action.action_id for run_id in run_ids for action in self.actions(run_id)}
         self._write(
