@@ -90,7 +90,12 @@ def read(environ: dict[str, Any]) -> Incoming:
 def build(incoming: Incoming, reply: Mapping[str, Any], request_id: str) -> HttpReply:
     """Build the answer of an operation from a reply in botocore's output shape."""
     serializer = _serializer(incoming.operation, incoming.protocol, request_id)
-    return _reply(serializer.serialize(reply), request_id)
+    answer = serializer.serialize(reply)
+    shape = incoming.operation.output_shape
+    for name, member in shape.members.items() if shape is not None else ():
+        if member.serialization.get("location") == "statusCode" and name in reply:
+            answer["status_code"] = reply[name]
+    return _reply(answer, request_id)
 
 
 def build_error(incoming: Incoming, error: AwsError, request_id: str) -> HttpReply:

@@ -54,6 +54,15 @@ class DynamoDbService(Service):
         self._indexes_everywhere(call, name)
         return {"TableDescription": self._with_replicas(call, reply["TableDescription"])}
 
+    @operation("CreateTable")
+    def create_table(self, call: Call) -> Reply:
+        encryption = dict(call.params.get("SSESpecification") or {})
+        key = encryption.get("KMSMasterKeyId")
+        if not key:
+            return self.world.moto(call)
+        encryption["KMSMasterKeyId"] = self._key_arn(call.account, call.region, key)
+        return self.world.moto(call.with_params(SSESpecification=encryption))
+
     @operation("DescribeTable")
     def describe_table(self, call: Call) -> Reply:
         return {"Table": self._with_replicas(call, self.world.moto(call)["Table"])}
@@ -108,7 +117,7 @@ class DynamoDbService(Service):
         if encryption is not None:
             encryption.pop("KMSMasterKeyId", None)
             if wanted.get("KMSMasterKeyId"):
-                encryption["KMSMasterKeyId"] = wanted["KMSMasterKeyId"]
+                encryption["KMSMasterKeyId"] = self._key_arn(call.account, region, wanted["KMSMasterKeyId"])
         replica = target.create_table(
             name=name,
             schema=copy.deepcopy(source.schema),
@@ -128,6 +137,16 @@ class DynamoDbService(Service):
         replica.ttl = source.ttl
         replica.items = source.items
         group.add(region)
+
+    def _key_arn(self, account: str, region: str, key: str) -> str:
+        """Resolve a key id, alias or ARN. Raises `AwsError` `ValidationException` when KMS has no such key there."""
+        try:
+            found = self.world.call("kms", "DescribeKey", account, region, KeyId=key)
+        except AwsError as error:
+            raise AwsError(
+                "ValidationException", f"KMS validation error: {error.message} ({key} in {region})"
+            ) from error
+        return str(found["KeyMetadata"]["Arn"])
 
     def _remove_replica(self, call: Call, name: str, region: str) -> None:
         group = self._groups.get((call.account, name), set())

@@ -28,6 +28,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.tagging:TaggingService",
     "localaws.services.cloudformation.service:CloudFormation",
     "localaws.services.dynamodb:DynamoDbService",
+    "localaws.services.kms:KmsService",
     "localaws.services.organizations:OrganizationsService",
     "localaws.services.s3:S3Service",
 )

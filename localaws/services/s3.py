@@ -76,7 +76,7 @@ class S3Service(Service):
             multipart=original.multipart,
             disable_notification=True,
         )
-        if target.is_versioned and original.is_versioned:
+        if target.is_versioned and source.is_versioned:
             replica._version_id = original.version_id
         replica.set_metadata(original.metadata)
         backend.tagger.copy_tags(original.arn, replica.arn)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.service import AwsError
-from localaws.services.cloudformation.resource import Context, Made, Properties, ResourceType, camel, pick
+from localaws.services.cloudformation.resource import Context, Made, Properties, ResourceType, camel, pick, whole
 
 INLINE_FILES = {"python": "index.py", "nodejs": "index.js"}
 SUBSTITUTION = re.compile(r"\$\{([^}!]+)\}")
@@ -57,8 +57,10 @@ class Function(ResourceType):
             Tags=context.tag_map(properties.get("Tags")) or None,
             **pick(properties, *self.settings, "Architectures", "PackageType"),
         )
-        self._concurrency(context, name, {}, properties)
-        return Made(name, {"Arn": reply["FunctionArn"]})
+        made = Made(name, {"Arn": reply["FunctionArn"]})
+        with whole(self, context, made, properties):
+            self._concurrency(context, name, {}, properties)
+        return made
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
         name = made.physical_id

@@ -14,6 +14,7 @@ from localaws.services.cloudformation.resource import (
     ResourceType,
     ignore_missing,
     pick,
+    whole,
 )
 
 
@@ -37,8 +38,10 @@ class Role(ResourceType):
             Tags=context.tag_list(properties.get("Tags")),
             **pick(properties, "Path", "Description", "MaxSessionDuration", "PermissionsBoundary"),
         )["Role"]
-        self._policies(context, name, {}, properties)
-        return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+        made = Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+        with whole(self, context, made, properties):
+            self._policies(context, name, {}, properties)
+        return made
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
         trust = document(new["AssumeRolePolicyDocument"])
@@ -148,9 +151,11 @@ class ManagedPolicy(ResourceType):
             PolicyDocument=document(properties["PolicyDocument"]),
             **pick(properties, "Path", "Description"),
         )["Policy"]
-        for role in properties.get("Roles", []):
-            context.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy["Arn"])
-        return Made(policy["Arn"], {"PolicyArn": policy["Arn"], "PolicyId": policy["PolicyId"]})
+        made = Made(policy["Arn"], {"PolicyArn": policy["Arn"], "PolicyId": policy["PolicyId"]})
+        with whole(self, context, made, properties):
+            for role in properties.get("Roles", []):
+                context.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy["Arn"])
+        return made
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
         versions = context.call("iam", "ListPolicyVersions", PolicyArn=made.physical_id)["Versions"]
@@ -188,8 +193,10 @@ class Key(ResourceType):
         tags = [{"TagKey": k, "TagValue": v} for k, v in context.tag_map(properties.get("Tags")).items()]
         wanted = pick(properties, "Description", "KeySpec", "KeyUsage", "MultiRegion")
         key = context.call("kms", "CreateKey", Policy=policy, Tags=tags, **wanted)["KeyMetadata"]
-        self._settle(context, key["KeyId"], properties)
-        return Made(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+        made = Made(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+        with whole(self, context, made, properties):
+            self._settle(context, key["KeyId"], properties)
+        return made
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
         self._settle(context, made.physical_id, new)
@@ -225,7 +232,7 @@ class ReplicaKey(Key):
             "kms",
             "ReplicateKey",
             region=arn.split(":")[3],
-            KeyId=arn.rsplit("/", 1)[-1],
+            KeyId=arn,
             ReplicaRegion=context.region,
             Policy=document(properties["KeyPolicy"]),
             **pick(properties, "Description"),

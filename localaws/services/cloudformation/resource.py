@@ -6,6 +6,7 @@ import secrets
 import string
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from moto.core.utils import get_service_model
 from localaws.service import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from localaws.world import World
 
 Properties = Mapping[str, Any]
@@ -79,6 +82,17 @@ class ResourceType(ABC):
     @abstractmethod
     def delete(self, context: Context, made: Made, properties: Properties) -> None:
         """Remove the resource; absence is no error."""
+
+
+@contextmanager
+def whole(kind: ResourceType, context: Context, made: Made, properties: Properties) -> Iterator[None]:
+    """Remove what was already made when a later call of the same creation fails."""
+    try:
+        yield
+    except AwsError:
+        with suppress(AwsError):
+            kind.delete(context, made, properties)
+        raise
 
 
 def typed(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from localaws.service import AwsError
 from localaws.services.cloudformation.identity import document
-from localaws.services.cloudformation.resource import Context, Made, Properties, ResourceType, pick
+from localaws.services.cloudformation.resource import Context, Made, Properties, ResourceType, pick, whole
 
 
 class Bucket(ResourceType):
@@ -26,8 +26,10 @@ class Bucket(ResourceType):
             CreateBucketConfiguration=where or None,
             ObjectLockEnabledForBucket=locked,
         )
-        self._settle(context, name, {}, properties)
-        return Made(name, self._attributes(context, name))
+        made = Made(name, self._attributes(context, name))
+        with whole(self, context, made, properties):
+            self._settle(context, name, {}, properties)
+        return made
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
         self._settle(context, made.physical_id, old, new)
@@ -172,7 +174,8 @@ class Table(ResourceType):
             Tags=tags or None,
             **wanted,
         )
-        self._settle(context, name, {}, properties)
+        with whole(self, context, Made(name), properties):
+            self._settle(context, name, {}, properties)
         return self._made(context, name)
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
@@ -237,7 +240,8 @@ class GlobalTable(Table):
             message = f"Replicas must name the stack's own Region {context.region}; observed {regions}"
             raise AwsError("ValidationError", message)
         made = super().create(context, properties)
-        self._replicas(context, made.physical_id, [], properties)
+        with whole(self, context, made, properties):
+            self._replicas(context, made.physical_id, [], properties)
         return self._made(context, made.physical_id)
 
     def update(self, context: Context, made: Made, old: Properties, new: Properties) -> Made:
@@ -246,11 +250,8 @@ class GlobalTable(Table):
         return self._made(context, made.physical_id)
 
     def delete(self, context: Context, made: Made, properties: Properties) -> None:
-        removed = [
-            {"Delete": {"RegionName": replica["Region"]}}
-            for replica in properties["Replicas"]
-            if replica["Region"] != context.region
-        ]
+        table = context.call("dynamodb", "DescribeTable", TableName=made.physical_id)["Table"]
+        removed = [{"Delete": {"RegionName": replica["RegionName"]}} for replica in table.get("Replicas", [])]
         if removed:
             context.call("dynamodb", "UpdateTable", TableName=made.physical_id, ReplicaUpdates=removed)
         super().delete(context, made, properties)
