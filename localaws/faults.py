@@ -172,7 +172,7 @@ class Faults:
 
     def _post(self, body: Any) -> list[str]:
         before = {active.fault.id for active in self._active}
-        if isinstance(body, dict) and "effect" not in body:
+        if isinstance(body, dict) and body.keys() & {"faults", "clock"}:
             self.load(parse_scenario(body))
         else:
             for item in body if isinstance(body, list) else [body]:

@@ -107,7 +107,7 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "reserved-instance": ("ReservedCacheNodeId",),
     },
     "elasticfilesystem": {
-        "file-system": ("FileSystemId", "SourceFileSystemId", "Destinations[].FileSystemId", "ResourceId"),
+        "file-system": ("FileSystemId", "SourceFileSystemId", "ResourceId"),
         "access-point": ("AccessPointId",),
     },
     "elasticloadbalancing": {
@@ -159,6 +159,7 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "snapshot": ("TargetSnapshotName", "SnapshotName", "SourceSnapshotName"),
         "subnetgroup": ("SubnetGroupName",),
         "parametergroup": ("ParameterGroupName",),
+        "multiregionparametergroup": ("MultiRegionParameterGroupName",),
         "acl": ("ACLName",),
         "user": ("UserName", "UserNames[]"),
     },

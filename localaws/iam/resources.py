@@ -155,7 +155,10 @@ def _objects(kind: ResourceType, params: Params, _where: Where) -> list[str]:
 
 
 def _functions(kind: ResourceType, params: Params, where: Where) -> list[str]:
-    return [function_arn(name, params.get("Qualifier"), where) for name in values(params, ("FunctionName",))]
+    qualifier = params.get("Qualifier")
+    if kind.name != "function" and not qualifier:
+        return []
+    return [function_arn(name, qualifier, where) for name in values(params, ("FunctionName",))]
 
 
 def function_arn(name: str, qualifier: str | None, where: Where) -> str:
@@ -305,7 +308,9 @@ def _tagged_in_route53(kind: ResourceType, params: Params, where: Where) -> list
 
 
 def _tables(kind: ResourceType, params: Params, where: Where) -> list[str]:
-    names = values(params, (*ARN_RULES["dynamodb"]["table"], "TransactItems[].*.TableName[]"))
+    if params.get("IndexName"):
+        return []  # a query of an index is judged on the index alone
+    names = values(params, ARN_RULES["dynamodb"]["table"])
     return [n if n.startswith("arn:") else kind.arn(n, where.account, where.region) for n in names]
 
 
@@ -340,6 +345,8 @@ BUILDERS: dict[tuple[str, str], Builder] = {
     ("events", "rule-on-default-event-bus"): _rules,
     ("kms", "key"): _keys,
     ("lambda", "function"): _functions,
+    ("lambda", "function alias"): _functions,
+    ("lambda", "function version"): _functions,
     ("logs", "log-group"): _log_groups,
     ("logs", "log-stream"): _log_streams,
     ("route53", "healthcheck"): _tagged_in_route53,
