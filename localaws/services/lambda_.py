@@ -10,9 +10,11 @@ import base64
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import uuid
+import weakref
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -39,35 +41,39 @@ RETRY_AFTER_SECONDS = (60, 120)
 
 
 class LambdaService(Service):
-    """The invocation of functions. `pools` has the workers, `state_directory` their code and log files."""
+    """The invocation of functions. `pools` has the workers, their code and log files."""
 
     name: ClassVar[str] = "lambda"
     unlocked: ClassVar[frozenset[str]] = frozenset({"Invoke", "InvokeAsync"})
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        directory = getattr(world, "state_directory", None)
-        self._scratch = (
-            None if directory else tempfile.TemporaryDirectory(prefix="localaws-", ignore_cleanup_errors=True)
-        )
-        self.state_directory = Path(directory or self._scratch.name) / "lambda"  # type: ignore[union-attr]
-        self._server_lock = threading.Lock()
+        self._lock = threading.Lock()
         self._server: Any = None
-        self.pools = self._new_pools()
+        self._pools: WorkerPools | None = None
         moto_bridge.install(self)
 
+    @property
+    def pools(self) -> WorkerPools:
+        """Return the workers; made, with their directory, when the first function runs."""
+        with self._lock:
+            if self._pools is None:
+                around = Surroundings(self._endpoint_url, self._credentials, self._deliver_logs)
+                self._pools = WorkerPools(Layout(self._directory()), around)
+            return self._pools
+
     def reset(self) -> None:
-        """End all workers."""
-        self.pools.close()
-        self.pools = self._new_pools()
+        """End all workers; code is unpacked again when needed."""
+        with self._lock:
+            pools, self._pools = self._pools, None
+        if pools is not None:
+            pools.close()
 
     def close(self) -> None:
         """End all workers and the server that was started for them."""
-        self.pools.close()
+        self.reset()
         if self._server is not None:
             self._server.stop()
-        if self._scratch is not None:
-            self._scratch.cleanup()
 
     @operation("Invoke")
     def invoke(self, call: Call) -> Reply:
@@ -232,13 +238,18 @@ class LambdaService(Service):
         else:
             log.warning("%s: destination %s is not served", spec.arn, target)
 
-    def _new_pools(self) -> WorkerPools:
-        around = Surroundings(self._endpoint_url, self._credentials, self._deliver_logs)
-        return WorkerPools(Layout(self.state_directory), around)
+    def _directory(self) -> Path:
+        """Return where code and logs go: the embedded AWS's state directory, else a temporary one."""
+        state = getattr(self.world, "state_directory", None)
+        if state:
+            return Path(state) / "lambda"
+        scratch = tempfile.mkdtemp(prefix="localaws-lambda-")
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        return Path(scratch)
 
     def _endpoint_url(self) -> str:
         """Return the address of the embedded AWS; starts a server when it runs without one (in-process tests)."""
-        with self._server_lock:
+        with self._lock:
             if self.world.endpoint_url is None:
                 from localaws.server import Server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from localaws.acting import act, client_error, role_principal
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from localaws.clock import Clock
     from localaws.stepfunctions_patches.execution import TrackedExecution
     from localaws.stepfunctions_patches.tokens import Token
-
-# Lambda tasks wait on these threads, so that the interpreter's own thread can be interrupted.
-_INVOKERS = 256
 
 
 class Cancellable(Protocol):
@@ -44,7 +41,6 @@ class Engine:
         self.start_child: Callable[..., TrackedExecution]
         self.timers = Timers()
         self.lock = threading.RLock()
-        self.invokers = ThreadPoolExecutor(_INVOKERS, thread_name_prefix="stepfunctions-invoke")
 
     @property
     def clock(self) -> Clock:
@@ -71,8 +67,19 @@ class Engine:
             raise client_error(error, operation) from error
 
     def submit(self, work: Callable[[], Any]) -> Future[Any]:
-        """Run work that may take long on a thread of its own."""
-        return self.invokers.submit(work)
+        """Run work that may take long on a thread of its own, which nobody waits for at exit."""
+        answer: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        threading.Thread(target=run, name="stepfunctions-invoke", daemon=True).start()
+        return answer
 
 
 _engine: Engine | None = None
