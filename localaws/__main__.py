@@ -11,6 +11,7 @@ from typing import Any
 
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
+from localaws.dns import DnsServer
 from localaws.server import Server
 
 DEFAULT_ACCOUNT = "111111111111"
@@ -31,8 +32,11 @@ def main(argv: list[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server._stopping.set())
     server.start()
+    names = DnsServer(local, options.dns_port).start() if options.dns_port else None
     print(f"embedded AWS at {server.endpoint_url}, accounts {', '.join(local.accounts.names)}", flush=True)
     server.wait()
+    if names is not None:
+        names.stop()
     server.stop()
 
 
@@ -44,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="localaws", description="An embedded AWS on one port.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--dns-port", type=int, default=0, help="answer DNS there (UDP and TCP); 0: not at all")
     parser.add_argument("--speed", type=float, default=30.0, help="AWS seconds per second")
     parser.add_argument("--estate", type=Path, help="YAML: accounts and what is in them")
     parser.add_argument("--scenario", type=Path, help="YAML: faults")
