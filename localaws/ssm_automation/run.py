@@ -110,6 +110,7 @@ class AutomationRun:
             "automation:EXECUTION_ID": self.id,
             "global:ACCOUNT_ID": self.caller.account,
             "global:REGION": self.region,
+            "global:AWS_PARTITION": "aws",
             "global:DATE": now.strftime("%Y-%m-%d"),
             "global:DATE_TIME": now.strftime("%Y-%m-%d_%H.%M.%S"),
             **self.parameters,
