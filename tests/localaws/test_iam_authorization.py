@@ -288,10 +288,10 @@ def test_authorization_takes_well_under_a_millisecond(cloud: Cloud) -> None:
     operator = cloud.operator(*(allow(f"rds:Describe{n}*") for n in range(40)), allow("rds:Describe*"))
     call = Call("rds", "DescribeDBInstances", {"DBInstanceIdentifier": "o"}, SPOKE, WEST, operator)
     cloud.local.authorizer(call)
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(200):
         cloud.local.authorizer(call)
-    assert (time.perf_counter() - started) / 200 < 0.001
+    assert (time.thread_time() - started) / 200 < 0.001
 
 
 def test_calls_of_a_role_are_logged_with_the_session_that_made_them(cloud: Cloud) -> None:
