@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from textwrap import dedent
 from typing import Any
 
+from botocore.config import Config
+
 from localaws.clock import Clock
 from localaws.dispatcher import LocalAws
 
@@ -58,7 +60,8 @@ class Shop:
     def aws(self, service: str) -> Any:
         """Return a client of the account's administrator."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service)
+            once = Config(retries={"total_max_attempts": 1})
+            self._clients[service] = self._session.client(service, config=once)
         return self._clients[service]
 
     def function(self, name: str, code: str, timeout: int = 10, **settings: Any) -> str:
