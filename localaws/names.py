@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localaws.service import AwsError
+
 if TYPE_CHECKING:
     from localaws.world import World
 
@@ -25,6 +27,16 @@ class MotoNames:
             return None
         service, find = finder
         return find(self.world.backend(service, self.account, self.region), name)
+
+    def task_roles(self, definition: str) -> tuple[str, ...]:
+        """Return the ARNs of the roles that an ECS task definition hands to its tasks; empty when there is none."""
+        where = (self.account, self.region)
+        try:
+            reply = self.world.call("ecs", "DescribeTaskDefinition", *where, taskDefinition=definition)
+        except AwsError:
+            return ()  # the call itself will say what is wrong with the name
+        found = reply["taskDefinition"]
+        return tuple(found[key] for key in ("taskRoleArn", "executionRoleArn") if found.get(key))
 
 
 def _arn_by_name(*collections: str) -> Callable[[Any, str], str | None]:

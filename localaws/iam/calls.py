@@ -39,12 +39,19 @@ def needs(service: str, operation: str, params: Params, where: Where) -> tuple[N
     found = [Need(need.action, need.targets, {**keys, **need.keys}, need.known) for need in own]
     found += _tagging(service, operation, params, own)
     found += _companions(service, operation, params, where)
+    passed = passed_roles(service, operation, params)
+    if (service, operation) in _STARTING_TASKS:
+        definition = str(params.get("taskDefinition", ""))
+        passed += [(arn, "ecs-tasks.amazonaws.com") for arn in where.names.task_roles(definition)]
     found += [
         Need("iam:PassRole", (Target(arn, tagged=True),), {"iam:PassedToService": to})
-        for arn, to in passed_roles(service, operation, params)
+        for arn, to in dict.fromkeys(passed)
     ]
     return tuple(found)
 
+
+# Starting a task passes the roles its definition names, besides those the request overrides.
+_STARTING_TASKS = {("ecs", "RunTask"), ("ecs", "StartTask")}
 
 # "No permissions are required to perform this operation", or judged elsewhere (AssumeRole, by STS itself).
 FREE = {

@@ -22,6 +22,9 @@ class Names(Protocol):
     def arn(self, kind: str, name: str) -> str | None:
         """Return the ARN of the resource of `kind` (`prefix:type`) called `name`, None when there is none."""
 
+    def task_roles(self, definition: str) -> tuple[str, ...]:
+        """Return the ARNs of the roles that an ECS task definition (name or ARN) hands to its tasks."""
+
 
 @dataclass(frozen=True)
 class Where:

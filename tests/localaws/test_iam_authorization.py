@@ -153,6 +153,16 @@ def test_passing_a_role_needs_permission_for_that_role_and_service(cloud: Cloud)
     assert f"iam:PassRole on resource: {task_role}" in error.message
 
 
+def test_running_a_task_passes_the_roles_of_its_definition(cloud: Cloud) -> None:
+    admin, role = cloud.admin(SPOKE), f"arn:aws:iam::{SPOKE}:role/task"
+    containers = [{"name": "web", "image": "web", "memory": 64}]
+    definition = {"family": "web", "containerDefinitions": containers, "taskRoleArn": role}
+    cloud.call(admin, "ecs", "RegisterTaskDefinition", **definition)
+    operator = cloud.operator(allow("ecs:*"))
+    error = cloud.refused(operator, "ecs", "RunTask", taskDefinition="web:1")
+    assert f"iam:PassRole on resource: {role}" in error.message
+
+
 def test_dns_permission_is_pinned_to_record_names_types_and_actions(cloud: Cloud) -> None:
     admin = cloud.admin(SPOKE)
     zone = cloud.call(admin, "route53", "CreateHostedZone", EAST, Name="shop.example", CallerReference="1")

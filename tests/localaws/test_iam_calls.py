@@ -25,6 +25,9 @@ class KnownNames:
         }
         return known.get((kind, name))
 
+    def task_roles(self, definition: str) -> tuple[str, ...]:
+        return (ROLE,) if definition == "web:1" else ()
+
 
 def judged_by(service: str, operation: str, params: dict[str, Any]) -> dict[str, list[str]]:
     """Return action -> resources, the account and Region left out of the ARNs."""
@@ -85,6 +88,12 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, list[str]]]] = [
         "RegisterTaskDefinition",
         {"family": "web", "executionRoleArn": ROLE},
         {"ecs:RegisterTaskDefinition": [arn("ecs", "task-definition/web:*")], "iam:PassRole": [ROLE]},
+    ),
+    (
+        "ecs",
+        "RunTask",
+        {"cluster": "shop", "taskDefinition": "web:1"},
+        {"ecs:RunTask": [arn("ecs", "task-definition/web:1")], "iam:PassRole": [ROLE]},
     ),
     (
         "drs",
