@@ -35,7 +35,7 @@ def compose(settings: Settings) -> Platform:
         adapters=adapters,
         open_session=spoke_session(hub),
         open_reader=spoke_reader(hub),
-        explorer=lambda: AwsReader.of_hub(hub),
+        explorer=lambda: AwsReader.of_hub(hub, settings.explorer_region or settings.hub_region),
         notifier=SnsNotifier(hub.client("sns"), settings.topic_arn),
         accounts=settings.accounts,
     )

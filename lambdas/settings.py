@@ -24,7 +24,8 @@ class Settings(BaseModel):
     partition: str = "aws"
     peer_region: str
     accounts: tuple[str, ...] = ()
-    explorer_view_arn: str | None = None
+    explorer_region: str | None = None
+    """Where Resource Explorer's aggregator index lies; best the Region that stands by."""
     dns_servers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
 

@@ -72,6 +72,8 @@ class Spec:
     strategies: tuple[Strategy, ...]
     permissions: tuple[Permission, ...]
     documentation: str
+    companion_types: tuple[str, ...] = ()
+    """Resource Explorer types that may carry the same tags and move along with the resource (ecs:task-definition)."""
     batch_size: int = 1
     poll_seconds: int = 15
     deadline_minutes: int = 60

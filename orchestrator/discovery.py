@@ -81,9 +81,10 @@ def places(
     """Return where which adapter must look; raise `ValidationError` for a tagged type that no adapter knows."""
     wanted: dict[tuple[str, str, str], list[str]] = {}
     unknown: list[str] = []
+    companions = {kind for each in adapters for kind in each.spec.companion_types}
     for hit in hits:
         mine = [each.spec for each in adapters if hit.resource_type in each.spec.resource_types]
-        if not mine:
+        if not mine and hit.resource_type not in companions:
             unknown.append(f"{hit.arn} ({hit.resource_type})")
         for spec in mine:
             region = regions[0] if spec.global_service else hit.region

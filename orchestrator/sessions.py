@@ -101,9 +101,9 @@ class AwsReader:
         self._clients: dict[tuple[str, bool], Any] = {}
 
     @classmethod
-    def of_hub(cls, hub: Hub) -> AwsReader:
-        """Return a reader in the hub's own account and Region, for Resource Explorer."""
-        return cls("hub", hub.region, hub.session, "the hub")
+    def of_hub(cls, hub: Hub, region: str) -> AwsReader:
+        """Return a reader in the hub's own account, for Resource Explorer in the Region of its aggregator index."""
+        return cls("hub", region, hub.session, "the hub")
 
     def client(self, service: str, *, changes: bool = False) -> Any:
         """Return a botocore client; those for changes never retry by themselves."""

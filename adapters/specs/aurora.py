@@ -19,6 +19,7 @@ SPEC = Spec(
     key="aurora",
     title="Amazon Aurora",
     resource_types=("rds:cluster",),
+    companion_types=("rds:global-cluster",),
     manifest_actions=("AuroraMySQL", "AuroraPostgreSQL"),
     strategies=(
         Strategy(

@@ -1,0 +1,58 @@
+"""Every physical name the hub uses, so that stacks and Regions refer to each other by rule instead of by reference.
+
+The same names exist in both hub Regions; names that are global (roles, buckets) carry the Region.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+PREFIX = "dr"
+KEY_ALIAS = "alias/dr-hub"
+TOPIC = "dr-notifications"
+DEAD_LETTERS = "dr-dead-letters"
+DASHBOARD = "DR-Orchestrator"
+METRICS_NAMESPACE = "DR"
+SCHEDULE = "dr-refresh-inventory"
+SPOKE_STACK_SET = "dr-spokes"
+SPOKE_ROLE_PREFIX = "dr-spoke-"
+
+
+class Table(StrEnum):
+    """The ledger's tables."""
+
+    RUNS = "dr-runs"
+    ACTIONS = "dr-actions"
+    INVENTORY = "dr-inventory"
+    EVENTS = "dr-events"
+
+
+RUNS_BY_SCOPE = "by-scope"
+
+
+class Machine(StrEnum):
+    """The state machines. Operators start DROrchestrator by this very name."""
+
+    ORCHESTRATOR = "DROrchestrator"
+    LIFECYCLE = "DRLifecycle"
+    WAVE = "DRWave"
+
+
+def function(verb: str) -> str:
+    """Return the name of a verb's function: `dr-open-gate`."""
+    return f"{PREFIX}-{verb.replace('_', '-')}"
+
+
+def function_role(verb: str, region: str) -> str:
+    """Return the name of a verb's role: IAM is global, so it carries the Region."""
+    return f"{function(verb)}-{region}"
+
+
+def bucket(account: str, region: str) -> str:
+    """Return the name of the bucket a Region's hub writes to."""
+    return f"{PREFIX}-hub-{account}-{region}"
+
+
+def replica_bucket(account: str, region: str) -> str:
+    """Return the name of the bucket in `region` that holds the copies from the peer's hub."""
+    return f"{PREFIX}-hub-replica-{account}-{region}"
