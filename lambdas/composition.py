@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from orchestrator.ledger.dynamo import DynamoLedger, Tables
-
 from adapters.registry import adapter, adapters
 from lambdas.settings import Settings, read_settings
 from orchestrator.blobs import S3Blobs
 from orchestrator.clock import SystemClock
+from orchestrator.ledger.dynamo import DynamoLedger, Tables
 from orchestrator.notify import SnsNotifier
 from orchestrator.platform import Platform, spoke_reader, spoke_session
 from orchestrator.sessions import AwsReader, Hub, SpokeAccess
@@ -35,7 +34,13 @@ def compose(settings: Settings) -> Platform:
         adapters=adapters,
         open_session=spoke_session(hub),
         open_reader=spoke_reader(hub),
-        explorer=lambda: AwsReader.of_hub(hub, settings.explorer_region or settings.hub_region),
+        explorer=lambda: AwsReader.of_hub(hub, region_of(settings.explorer_view_arn) or settings.hub_region),
+        explorer_view_arn=settings.explorer_view_arn,
         notifier=SnsNotifier(hub.client("sns"), settings.topic_arn),
         accounts=settings.accounts,
     )
+
+
+def region_of(arn: str | None) -> str | None:
+    """Return the Region in an ARN."""
+    return arn.split(":")[3] if arn else None

@@ -24,8 +24,8 @@ class Settings(BaseModel):
     partition: str = "aws"
     peer_region: str
     accounts: tuple[str, ...] = ()
-    explorer_region: str | None = None
-    """Where Resource Explorer's aggregator index lies; best the Region that stands by."""
+    explorer_view_arn: str | None = None
+    """The organisation-wide view, in the Region of Resource Explorer's aggregator index; best where a customer stands by."""
     dns_servers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from orchestrator.contract import Adapter, Found, Reader
 from orchestrator.errors import DrError, ValidationError
@@ -61,11 +61,13 @@ OpenReader = Callable[[str, str, str], Reader]
 """(account, region, technology) -> reader in that spoke."""
 
 
-def explore(explorer: Reader, scope: Scope, regions: Sequence[str]) -> list[Hit]:
+def explore(explorer: Reader, scope: Scope, regions: Sequence[str], view_arn: str | None = None) -> list[Hit]:
     """Return every object tagged for the scope in `regions` or global (resource-explorer-2:ListResources)."""
     query = f'tag:{CUSTOMER}="{scope.customer}" tag:{ENVIRONMENT}="{scope.environment}" tag.key:{ENABLED}'
+    view: dict[str, JsonValue] = {"ViewArn": view_arn} if view_arn else {}
+    filters: JsonValue = {"FilterString": query}
     pages = explorer.pages(
-        "resource-explorer-2", "ListResources", ExplorerPage, Filters={"FilterString": query}, MaxResults=PAGE_SIZE
+        "resource-explorer-2", "ListResources", ExplorerPage, Filters=filters, MaxResults=PAGE_SIZE, **view
     )
     return [
         Hit(each.Arn, each.OwningAccountId, each.Region, each.ResourceType)

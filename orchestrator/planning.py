@@ -107,7 +107,7 @@ def take_inventory(platform: Platform, run_id: str) -> Snapshot:
 
 def refresh(platform: Platform, scope: Scope, regions: tuple[str, str]) -> Snapshot:
     """Look at everything tagged for the scope in both Regions; keep a complete snapshot as the newest."""
-    hits = discovery.explore(platform.explorer(), scope, regions)
+    hits = discovery.explore(platform.explorer(), scope, regions, platform.explorer_view_arn)
     where = discovery.places(hits, platform.adapters(), platform.accounts, regions)
 
     snapshot = discovery.take(

@@ -35,6 +35,7 @@ class Platform:
     open_reader: OpenReader
     explorer: Callable[[], Reader]
     notifier: Notifier
+    explorer_view_arn: str | None = None
     accounts: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,241 @@
+"""The commands about runs."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.live import Live
+
+from cli import show
+from cli.hub import HubRegion, enter
+from cli.options import Exit, confirm, foreseen, output_option, region_option, request_input, request_options, say
+from cli.waiting import pause
+from orchestrator.clock import SystemClock
+from orchestrator.errors import DrError, NotFoundError, ValidationError
+from orchestrator.report import build_report, report_keys
+from orchestrator.request import Request, parse
+from orchestrator.words import Choice, RunStatus
+
+REFRESH_SECONDS = 1.0
+PLAN_LIMIT_SECONDS = 900
+
+
+@click.command()
+@request_options
+@output_option
+@foreseen
+def plan(output: str, **given: Any) -> None:
+    """Build and show the plan: every call, its effect, the line of no return. Changes nothing."""
+    raw = {
+        **request_input(**given),
+        "DryRun": True,
+        "ApprovalMode": "automatic",
+        "AcceptDataLoss": given["emergency"] or None,
+    }
+    request = parse({name: value for name, value in raw.items() if value is not None})
+    hub = enter(request.target_region)
+    run_id = new_run_id(request)
+    execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
+    say(f"planning {run_id} ...")
+    failure = _until_ended(hub, run_id, execution, PLAN_LIMIT_SECONDS)
+    frozen = hub.plan(run_id)
+    if frozen is None:
+        raise DrError(failure or "the run ended without a plan.", f"dr status {run_id} --region {hub.region}")
+    if output == "json":
+        click.echo(frozen.model_dump_json(indent=1))
+    else:
+        show.console().print(show.plan(frozen))
+        for finding in hub.ledger.run(run_id).findings:
+            say(f"{finding.severity}: {finding.resource_id}: {finding.message} {finding.remedy}".rstrip())
+    if failure:
+        say(f"not ready: {failure}")
+        sys.exit(Exit.FAILED)
+
+
+@click.command()
+@request_options
+@click.option("--approval", default="required", show_default=True, help="required or automatic.")
+@click.option(
+    "--accept-data-loss",
+    is_flag=True,
+    help="With --emergency and automatic approval: losing unreplicated writes is accepted.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+@foreseen
+def start(approval: str, accept_data_loss: bool, yes: bool, output: str, **given: Any) -> None:
+    """Start a run in the Region that is being activated."""
+    raw = {**request_input(**given), "ApprovalMode": approval, "AcceptDataLoss": accept_data_loss or None}
+    request = parse({name: value for name, value in raw.items() if value is not None})
+    hub = enter(request.target_region)
+    scope = f"{request.Customer}/{request.Environment}"
+    confirm(
+        f"{request.mode} {request.Operation} of {scope}: {request.source_region} -> {request.target_region}. Go?",
+        yes=yes,
+    )
+    run_id = new_run_id(request)
+    execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
+    if output == "json":
+        click.echo(f'{{"runId": "{run_id}", "executionArn": "{execution}"}}')
+    else:
+        click.echo(execution)
+    say(f"follow it with: dr status {execution} --watch")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--watch", is_flag=True, help="Refresh every second until the run ends.")
+@output_option
+@foreseen
+def status(run: str, region: str, watch: bool, output: str) -> None:
+    """Show where a run stands. RUN is a run id or an execution ARN."""
+    run_id, region = locate(run, region)
+    hub = enter(region)
+    _accepted(hub, run, run_id)
+    view = hub.view(run_id)
+    if watch and output == "table":
+        with Live(show.status(view), console=show.console(), refresh_per_second=4) as live:
+            while not RunStatus(view.status).ended:
+                pause(REFRESH_SECONDS)
+                view = hub.view(run_id)
+                live.update(show.status(view))
+    elif output == "json":
+        click.echo(view.model_dump_json(indent=1))
+    else:
+        show.console().print(show.status(view))
+    if view.open_gates:
+        sys.exit(Exit.REFUSED)
+    if RunStatus(view.status).ended and RunStatus(view.status) not in SUCCESS:
+        sys.exit(Exit.FAILED)
+
+
+SUCCESS = {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS, RunStatus.PREVIEWED}
+
+
+@click.command()
+@click.argument("gate")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def approve(gate: str, region: str, reason: str) -> None:
+    """Approve an open gate."""
+    _answer(gate, Choice.APPROVE, region, reason)
+
+
+@click.command()
+@click.argument("gate")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def reject(gate: str, region: str, reason: str) -> None:
+    """Reject an open gate; the run ends."""
+    _answer(gate, Choice.REJECT, region, reason)
+
+
+@click.command()
+@click.argument("gate")
+@click.argument("choice", type=click.Choice([c.value for c in Choice]))
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def decide(gate: str, choice: str, region: str, reason: str) -> None:
+    """Answer an open gate with one of its options."""
+    _answer(gate, Choice(choice), region, reason)
+
+
+def _answer(gate: str, choice: Choice, region: str, reason: str) -> None:
+    hub = enter(region)
+    reply = hub.ask("answer_gate", {"GateId": gate, "Choice": choice.value, "Approver": hub.caller, "Reason": reason})
+    click.echo(f"{choice} sent to run {reply['RunId']}")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--reason", default="")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@foreseen
+def cancel(run: str, region: str, reason: str, yes: bool) -> None:
+    """Stop a run after its current steps."""
+    run_id, region = locate(run, region)
+    confirm(f"Cancel run {run_id}? What is under way is finished first.", yes=yes)
+    hub = enter(region)
+    hub.ask("cancel_run", {"RunId": run_id, "By": hub.caller, "Reason": reason})
+    click.echo(f"run {run_id} stops after its current steps")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--html", type=click.Path(path_type=Path), help="Write the page with the timeline there.")
+@foreseen
+def report(run: str, region: str, html: Path | None) -> None:
+    """Print a run's report as JSON; of a run that goes on, as it stands now."""
+    run_id, region = locate(run, region)
+    hub = enter(region)
+    _accepted(hub, run, run_id)
+    if html is not None:
+        html.write_bytes(hub.blobs.get(report_keys(run_id)[1]))
+        say(f"page written to {html}")
+    click.echo(build_report(hub.ledger, hub.blobs, run_id, SystemClock().now()).model_dump_json(indent=1))
+
+
+def locate(run: str, region: str) -> tuple[str, str]:
+    """Return run id and Region of a run id or an execution ARN."""
+    if not run.startswith("arn:"):
+        return run, region
+    parts = run.split(":")
+    if len(parts) < 8 or parts[2] != "states":
+        raise ValidationError(f"{run} is not an execution ARN.", "give the ARN that dr start printed, or a run id.")
+    return parts[7], parts[3]
+
+
+def new_run_id(request: Request) -> str:
+    """Return a readable id that is unique and fits an execution's name (80 characters)."""
+    stamp = SystemClock().now().strftime("%Y%m%dT%H%M%SZ")
+    customer = "".join(c if c.isalnum() else "-" for c in request.Customer)[:24]
+    return f"{customer}-{request.Environment}-{request.Operation}-{stamp}-{secrets.token_hex(2)}"
+
+
+def payload(request: Request) -> dict[str, Any]:
+    """Return the execution input of a validated request, without what is default."""
+    plain: dict[str, Any] = request.model_dump(mode="json", exclude_defaults=True)
+    return {**plain, "ApprovalMode": request.ApprovalMode.value}
+
+
+def _accepted(hub: HubRegion, run: str, run_id: str) -> None:
+    """Explain a run that never came to be: its request was refused, or the Region is another."""
+    try:
+        hub.ledger.run(run_id)
+    except NotFoundError as err:
+        arn = (
+            run
+            if run.startswith("arn:")
+            else f"{hub.orchestrator_arn.replace(':stateMachine:', ':execution:')}:{run_id}"
+        )
+        failure = hub.execution_failure(arn)
+        raise NotFoundError(failure or f"run {run_id} is not accepted yet.", "look again in a moment.") from err
+
+
+def _until_ended(hub: HubRegion, run_id: str, execution: str, limit_seconds: float) -> str | None:
+    """Wait until a run has ended and return why it failed, or None."""
+    waited = 0.0
+    while waited < limit_seconds:
+        failure = hub.execution_failure(execution)
+        try:
+            run = hub.ledger.run(run_id)
+        except NotFoundError:
+            run = None
+        if run is not None and run.ended_at is not None:
+            return None if run.status in SUCCESS else run.failure or run.status
+        if failure:
+            return failure
+        pause(REFRESH_SECONDS)
+        waited += REFRESH_SECONDS
+    say(f"still planning after {limit_seconds:.0f} s; look later with: dr status {run_id}")
+    sys.exit(Exit.TIMED_OUT)
