@@ -20,6 +20,7 @@ from localaws.iam.calls import Need, needs
 from localaws.iam.resources import Target, Where
 from localaws.names import MotoNames
 from localaws.refusals import denied
+from localaws.regions import serving_region
 from localaws.resource_policies import resource_policy
 from localaws.resource_tags import tags_of
 from localaws.role_policies import ANONYMOUS, Identity, identity_of
@@ -65,7 +66,7 @@ class Authorizer:
         for need in needs(call.service, call.operation, call.params, where):
             if not need.known:
                 self._note(need.action)
-            self._require(identity, call.service, call.principal, need, call.region)
+            self._require(identity, call.service, call.principal, need, serving_region(call.service, call.region))
 
     def check(
         self,

@@ -25,6 +25,7 @@ from moto.organizations.models import organizations_backends
 from localaws import admin, authorization, calllog, faults, inprocess, motocalls, wire
 from localaws.accounts import Accounts
 from localaws.clock import Clock, ScaledClock
+from localaws.regions import serving_region
 from localaws.service import AwsError, Call, ConnectionLost, Principal, Reply, Service
 from localaws.services.registry import SERVICES
 from localaws.wire import HttpReply, Incoming, NotServed
@@ -153,6 +154,10 @@ class LocalAws:
         """Return one of our service modules. Raises `KeyError` when we have none for `name`."""
         return self._services[name]
 
+    def has_service(self, name: str) -> bool:
+        """Say whether one of our modules serves `name`."""
+        return name in self._services
+
     def has_handler(self, service: str, operation: str) -> bool:
         """Say whether one of our modules answers the operation itself."""
         return service in self._services and operation in self._services[service].operations
@@ -270,7 +275,7 @@ class LocalAws:
             service=call.service,
             operation=call.operation,
             account=call.account,
-            region=call.region,
+            region=serving_region(call.service, call.region),
             principal_arn=call.principal.arn,
             params=calllog.loggable(call.params),
             mutating=calllog.is_mutating(call.service, call.operation),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.admin import AdminError
 from localaws.refusals import throttled
+from localaws.regions import serving_region
 from localaws.scenario import (
     Blackout,
     CallFault,
@@ -123,10 +124,11 @@ class Faults:
         """Refuse a call, or remember to lose its answer."""
         if not self._active:
             return
-        if self.region_is_down(call.region):
-            raise ConnectionLost(f"{call.region} is blacked out")
+        region = serving_region(call.service, call.region)
+        if self.region_is_down(region):
+            raise ConnectionLost(f"{region} is blacked out")
         for active in self._in_force(ControlPlaneDown):
-            if _fits(call.service, active.fault.service) and _fits(call.region, active.fault.region):
+            if _fits(call.service, active.fault.service) and _fits(region, active.fault.region):
                 raise AwsError("ServiceUnavailable", f"The {call.service} control plane does not answer.", 503)
         for active in self._in_force(Throttle, ErrorAnswer, LostAnswer, Delay):
             if self._strikes(active, call):
@@ -257,7 +259,7 @@ def _concerns(fault: CallFault, call: Call) -> bool:
         (call.service, fault.service),
         (call.operation, fault.operation),
         (call.account, fault.account),
-        (call.region, fault.region),
+        (serving_region(call.service, call.region), fault.region),
         (call.principal.role_name or "", fault.role or "*"),
     )
     if not all(_fits(value, pattern) for value, pattern in wanted):

@@ -54,6 +54,25 @@ def test_dead_region_answers_nothing_and_the_other_goes_on(cloud: Cloud) -> None
     assert not cloud.local.faults.region_is_down(WEST)
 
 
+def test_control_planes_of_a_dead_region_are_gone_for_clients_everywhere(cloud: Cloud) -> None:
+    # With a custom endpoint an SDK signs Route 53 calls for the client's Region; they go to us-east-1 all the same.
+    faults_module.load(cloud.local, SCENARIOS / "region-dead.yaml")
+    for service, operation in (
+        ("route53", "ListHostedZones"),
+        ("iam", "ListRoles"),
+        ("organizations", "ListAccounts"),
+    ):
+        with pytest.raises(ConnectionLost, match=EAST):
+            cloud.local.faults.before(_call(cloud, service, operation, WEST))
+    cloud.local.faults.before(_call(cloud, "sts", "GetCallerIdentity", WEST))
+    cloud.local.faults.before(_call(cloud, "route53-recovery-control-config", "ListClusters", EAST))
+
+
+def test_global_call_is_logged_in_the_region_that_answers_it(cloud: Cloud) -> None:
+    cloud.client("route53", WEST, f"LOCALADMIN{SPOKE}").list_hosted_zones()
+    assert cloud.local.call_log[-1].region == EAST
+
+
 def test_region_dies_later_and_comes_back_in_aws_time(cloud: Cloud) -> None:
     cloud.clock.speed = 10
     inject(cloud, effect="blackout", region=EAST, after_seconds=600, for_seconds=300)
