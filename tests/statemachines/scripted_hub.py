@@ -213,8 +213,7 @@ class Hub:
     def finish_run(self, event: Json) -> Json:
         status, summary = "succeeded", "3 of 3 resources are served from the target side."
         if "Error" in event:
-            cause = event["Error"]["Cause"]
-            status, summary = "failed", json.loads(cause)["errorMessage"] if cause.startswith("{") else cause
+            status, summary = "failed", _message(event["Error"]["Cause"])
         elif self.dry_run:
             status, summary = "previewed", "Nothing was changed."
         elif not self.ready:
@@ -274,6 +273,15 @@ class Hub:
             document = json.dumps(_policy(actions, Resource=resources))
             iam.put_role_policy(RoleName=role, PolicyName=f"grant-{number}", PolicyDocument=document)
         return str(arn)
+
+
+def _message(cause: str) -> str:
+    """Return a function's message out of the cause of its own failure, or of the nested run's that failed by it."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause
+    return _message(told["Cause"]) if "Cause" in told else str(told["errorMessage"])
 
 
 def _policy(actions: Any, **rest: Any) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -200,12 +201,37 @@ def test_reminder_that_cannot_be_sent_does_not_end_the_run(make_hub: Callable[..
     assert hub.run(**REQUEST)["status"] == "SUCCEEDED"
 
 
-def test_question_that_cannot_be_asked_ends_the_run_with_its_error(make_hub: Callable[..., Hub]) -> None:
-    hub = make_hub(gates=["plan"], troubles={"open_gate": [Refuse("topic dr-alerts does not exist. Deploy the hub.")]})
+@pytest.mark.parametrize(
+    "trouble", [Refuse("topic dr-alerts does not exist. Deploy the hub."), KeyError("topic dr-alerts")]
+)
+def test_question_that_cannot_be_asked_ends_the_run_with_its_error(
+    make_hub: Callable[..., Hub], trouble: Exception
+) -> None:
+    # Given a function that fails, foreseen or not, before anybody was asked
+    hub = make_hub(gates=["plan"], troubles={"open_gate": [trouble]})
+
+    # When the run is started
     ended = hub.run(**REQUEST)
 
-    assert ended["status"] == "FAILED"
-    assert "topic dr-alerts does not exist" in hub.events("finish_run")[0]["Error"]["Cause"]
+    # Then that is no answer: the run ends with the function's error
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunFailed")
+    assert ended["cause"] == str(trouble)
+    assert hub.events("record_decision") == []
+
+
+@pytest.mark.parametrize("run_id", ["failover of CustomerX, 23.11. at night", "r" * 60 + "-2026-11-23T03-00-01Z"])
+def test_nested_executions_of_any_run_id_have_legal_names_that_keep_head_and_tail(
+    make_hub: Callable[..., Hub], run_id: str
+) -> None:
+    hub = make_hub(stages={"activate-of-wave-1-with-a-long-name": [["db"]]})
+    hub.accept_request = lambda _event: {"RunId": run_id, "DryRun": False}  # type: ignore[method-assign]
+    assert hub.run(**REQUEST)["status"] == "SUCCEEDED"
+
+    names = [e["name"] for name in (MachineName.LIFECYCLE, MachineName.WAVE) for e in hub.executions(name)]
+    assert len(names) == 2
+    assert all(name_is_legal(name) for name in names), names
+    assert all(name.startswith(run_id[:8]) for name in names)
+    assert all(re.sub(r"[^A-Za-z0-9-]", "-", run_id[-10:]) in name for name in names)
 
 
 def test_stage_failing_asks_and_after_repair_runs_again_under_another_name(make_hub: Callable[..., Hub]) -> None:
