@@ -133,6 +133,17 @@ class Hub:
         listed = self.states.list_executions(stateMachineArn=_machine_arn(name))["executions"]
         return list(reversed(listed))
 
+    def child_events(self, action: str) -> list[str]:
+        """Return the event types of an action's child execution."""
+        (stage,) = self.executions(MachineName.WAVE)
+        for run in self.states.list_map_runs(executionArn=stage["executionArn"])["mapRuns"]:
+            for child in self.states.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
+                arn = child["executionArn"]
+                if f'"{action}"' in self.states.describe_execution(executionArn=arn)["input"]:
+                    history = self.states.get_execution_history(executionArn=arn)["events"]
+                    return [str(event["type"]) for event in history]
+        raise AssertionError(f"no child execution has {action} as its input")
+
     # ---- the verbs
 
     def accept_request(self, event: Json) -> Json:
@@ -261,7 +272,7 @@ class Hub:
         trust = _policy("sts:AssumeRole", Principal={"Service": "states.amazonaws.com"})
         arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         functions = [value for key, value in _substitutions(name).items() if key.endswith("FunctionArn")]
-        grants = [("lambda:InvokeFunction", functions)]
+        grants: list[tuple[Any, list[str]]] = [("lambda:InvokeFunction", functions)]
         for nested in definitions.NESTED[name]:
             children = _machine_arn(nested).replace(":stateMachine:", ":execution:") + ":*"
             grants.append(("states:StartExecution", [_machine_arn(nested)]))

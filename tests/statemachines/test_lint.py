@@ -187,6 +187,12 @@ def test_lint_every_rule_has_a_fault_it_catches() -> None:
     assert {rule.__name__ for rule in RULES} == {rule for rule, *_ in FAULTS}
 
 
+def test_lint_every_rule_is_in_the_readme() -> None:
+    readme = (ROOT / "statemachines" / "README.md").read_text(encoding="utf-8")
+    assert [rule.__name__ for rule in RULES if rule.__name__ not in readme] == []
+    assert f"runs {len(RULES)} rules" in readme
+
+
 @pytest.mark.parametrize("name", MachineName)
 def test_lint_our_machine_has_no_findings(name: str) -> None:
     assert check(Machine.named(name)) == []

@@ -100,6 +100,17 @@ def test_nested_executions_are_named_after_run_and_stage_and_point_to_their_pare
     assert given["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == ended["executionArn"]
 
 
+def test_child_costs_nine_events_per_look_at_its_resource(make_hub: Callable[..., Hub]) -> None:
+    # Given two actions, one of which needs ten more looks than the other
+    hub = make_hub(looks={"web": 10})
+
+    # When the run is over
+    assert hub.run(**REQUEST)["status"] == "SUCCEEDED"
+
+    # Then each look has cost what the history budget is reckoned with
+    assert len(hub.child_events("web")) - len(hub.child_events("app")) == 10 * 9
+
+
 def test_run_dry_previews_and_starts_no_stage(make_hub: Callable[..., Hub]) -> None:
     # Given a request for a dry run of a plan with a gate
     hub = make_hub(dry_run=True, gates=["plan"])
@@ -224,7 +235,7 @@ def test_nested_executions_of_any_run_id_have_legal_names_that_keep_head_and_tai
     make_hub: Callable[..., Hub], run_id: str
 ) -> None:
     hub = make_hub(stages={"activate-of-wave-1-with-a-long-name": [["db"]]})
-    hub.accept_request = lambda _event: {"RunId": run_id, "DryRun": False}  # type: ignore[method-assign]
+    hub.accept_request = lambda event: {"RunId": run_id, "DryRun": False}  # type: ignore[method-assign]
     assert hub.run(**REQUEST)["status"] == "SUCCEEDED"
 
     names = [e["name"] for name in (MachineName.LIFECYCLE, MachineName.WAVE) for e in hub.executions(name)]
@@ -237,7 +248,12 @@ def test_nested_executions_of_any_run_id_have_legal_names_that_keep_head_and_tai
 def test_stage_failing_asks_and_after_repair_runs_again_under_another_name(make_hub: Callable[..., Hub]) -> None:
     # Given an action that fails, and an operator who repairs it before choosing retry
     hub = make_hub(failing={"db"}, answers=[APPROVED])
-    hub.record_decision = lambda event: (hub.failing.clear(), Hub.record_decision(hub, event))[1]  # type: ignore[method-assign]
+
+    def repair_then_record(event: dict[str, object]) -> dict[str, object]:
+        hub.failing.clear()
+        return Hub.record_decision(hub, event)
+
+    hub.record_decision = repair_then_record  # type: ignore[method-assign]
 
     # When the run is started
     ended = hub.run(**REQUEST)
