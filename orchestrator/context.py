@@ -22,6 +22,8 @@ def run_context(
     kept: Mapping[str, Mapping[str, JsonValue]] | None = None,
     called_at: Mapping[str, datetime] | None = None,
     excluded: frozenset[str] = frozenset(),
+    *,
+    rolling_back: bool = False,
 ) -> RunContext:
     """Return the context of one look; without a past it is the look before the run's first change."""
     targets = {member.resource_id: member.tags.get(RPO, "") for member in target.members}
@@ -38,4 +40,5 @@ def run_context(
         called_at=dict(called_at or {}),
         rpo_minutes={resource: int(minutes) for resource, minutes in targets.items() if minutes.isdigit()},
         excluded=excluded,
+        rolling_back=rolling_back,
     )

@@ -162,6 +162,8 @@ class RunContext:
     """Resource id -> `dr:rpo-target`."""
     excluded: frozenset[str] = frozenset()
     """Resource ids of a batch that failed or are to be left alone: no call may touch them."""
+    rolling_back: bool = False
+    """True while `phase` is being undone; the session then holds the permissions of `Use.ROLLBACK` instead."""
 
     @property
     def short_id(self) -> str:

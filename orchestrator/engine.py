@@ -120,7 +120,15 @@ class Engine:
         now = self.clock.now()
         excluded = frozenset(action.member_outcomes)
         context = run_context(
-            run, action.phase, target, now, action.started_at, action.kept, action.called_at, excluded
+            run,
+            action.phase,
+            target,
+            now,
+            action.started_at,
+            action.kept,
+            action.called_at,
+            excluded,
+            rolling_back=rolling_back,
         )
         try:
             session = self.open_session(run, adapter, context, target)
@@ -143,7 +151,7 @@ class Engine:
             return self._late(action, verdict.step)
         if verdict.step.state is StepState.TODO:
             return self._do(run, action, verdict.step, session, adapter)
-        self.ledger.save_action(action)
+        self.ledger.save_action(action.but(errors=0))
         return Tick(done=False, wait_seconds=self._pace(action, adapter))
 
     def _do(self, run: Run, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
@@ -208,8 +216,10 @@ class Engine:
                 err.remedy,
                 action.member_outcomes,
             )
+        # A refused call had no effect to wait for and does not count as one whose effect never showed.
         called_at = {name: at for name, at in action.called_at.items() if name != step.name}
-        self.ledger.save_action(action.but(errors=errors, intent=None, called_at=called_at))
+        counts = {**action.call_counts, step.name: action.call_counts[step.name] - 1}
+        self.ledger.save_action(action.but(errors=errors, intent=None, called_at=called_at, call_counts=counts))
         return Tick(done=False, wait_seconds=min(MAX_WAIT_SECONDS, adapter.spec.poll_seconds * errors))
 
     def _look_failed(self, action: Action, err: DrError) -> Tick:
@@ -225,7 +235,7 @@ class Engine:
         now = self.clock.now()
         before = {step.name: step for step in action.steps}
         records = tuple(_record(step, before.get(step.name), now) for step in steps)
-        return action.but(steps=records, looks=action.looks + 1, errors=0 if action.intent is None else action.errors)
+        return action.but(steps=records, looks=action.looks + 1)
 
     def _pace(self, action: Action, adapter: Adapter[Any]) -> int:
         """Wait the adapter's poll time; after twenty looks up to a minute, so that long waits stay cheap."""

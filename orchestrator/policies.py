@@ -34,12 +34,14 @@ def permissions_for(spec: Spec, use: Use, mode: Mode) -> list[Permission]:
     return [p for p in spec.permissions if p.uses & wanted and mode in p.modes]
 
 
-def session_policy(spec: Spec, phase: Phase | None, mode: Mode, target: Target | None) -> str:
-    """Return the session policy JSON for one phase, mode and target; `phase` None means reading only.
+def session_policy(
+    spec: Spec, phase: Phase | None, mode: Mode, target: Target | None, *, rolling_back: bool = False
+) -> str:
+    """Return the session policy JSON for one phase (or its undoing), mode and target; `phase` None means reading only.
 
     Cut to the resource's own names as far as 2,048 characters allow, then to actions only.
     """
-    use = Use.OBSERVE if phase is None else Use(phase.value)
+    use = Use.OBSERVE if phase is None else Use.ROLLBACK if rolling_back else Use(phase.value)
     permissions = permissions_for(spec, use, mode)
     names = (
         [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})

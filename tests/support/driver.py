@@ -310,7 +310,7 @@ class World:
     def _platform(self, region: str) -> Platform:
         hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID))
         hub.session = inprocess_session(self.local, region, self._hub_keys)
-        reader = AwsReader("hub", region, self.local.session(HUB, region), "the hub")
+        reader = AwsReader("hub", TARGET, self.local.session(HUB, TARGET), "the hub")  # beside the aggregator index
         return Platform(
             hub_region=region,
             ledger=self.ledger,
