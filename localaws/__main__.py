@@ -25,12 +25,14 @@ def main(argv: list[str] | None = None) -> None:
     server = Server(local, options.port, options.host)
     if options.state:
         options.state.mkdir(parents=True, exist_ok=True)
+        local.state_directory = options.state
     if options.estate:
         _load("localaws.estate", local, options.estate)
     if options.scenario:
         _load("localaws.faults", local, options.scenario)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server._stopping.set())
+    _configure(local, options)
     server.start()
     names = DnsServer(local, options.dns_port).start() if options.dns_port else None
     print(f"embedded AWS at {server.endpoint_url}, accounts {', '.join(local.accounts.names)}", flush=True)
@@ -38,6 +40,13 @@ def main(argv: list[str] | None = None) -> None:
     if names is not None:
         names.stop()
     server.stop()
+
+
+def _configure(local: LocalAws, options: argparse.Namespace) -> None:
+    """Hand the command line's settings to the services they are for."""
+    if options.schedules == "on":
+        local.service("scheduler").enable()  # type: ignore[attr-defined]
+    local.service("stepfunctions").engine.callback_speed = options.callback_speed  # type: ignore[attr-defined]
 
 
 def _load(module: str, local: LocalAws, path: Path) -> Any:
@@ -53,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--estate", type=Path, help="YAML: accounts and what is in them")
     parser.add_argument("--scenario", type=Path, help="YAML: faults")
     parser.add_argument("--state", type=Path, help="directory for worker files and logs")
+    parser.add_argument("--schedules", choices=("on", "off"), default="off", help="fire schedules by themselves")
+    parser.add_argument("--callback-speed", type=float, help="AWS seconds per second for callback timeouts alone")
     parser.add_argument("--log-level", default="INFO")
     return parser
 

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -74,6 +75,7 @@ class LocalAws:
         self.admin_routes: dict[str, admin.Route] = dict(admin.ROUTES)
         self.lock = threading.RLock()
         self.endpoint_url: str | None = None
+        self.state_directory: Path | None = None
         self._current = threading.local()
         self._services: dict[str, Service] = {}
         for path in SERVICES:
@@ -213,9 +215,10 @@ class LocalAws:
         return boto3.Session(botocore_session=core)
 
     def reset(self) -> None:
-        """Forget all resources; accounts and hooks stay."""
+        """Forget all resources and what was about to happen; accounts and hooks stay."""
         with self.lock:
             BackendDict.reset()
+            self.clock.clear()
             self.call_log.clear()
             for service in self._services.values():
                 service.reset()

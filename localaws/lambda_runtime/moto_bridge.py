@@ -15,14 +15,19 @@ class Invoker(Protocol):
     def invoke_event(self, account: str, region: str, name: str, payload: bytes) -> None:
         """Run a function without waiting for it."""
 
+    def close(self) -> None:
+        """End what runs."""
+
 
 _invoker: Invoker | None = None
 
 
 def install(invoker: Invoker) -> None:
-    """Send moto's invocations to `invoker`; the latest caller wins, as moto's state is one per process."""
+    """Send moto's invocations to `invoker`; the latest wins and the one before ends, as moto's state is one."""
     global _invoker  # noqa: PLW0603 - moto's classes are module globals, so is what they call
-    _invoker = invoker
+    before, _invoker = _invoker, invoker
+    if before is not None:
+        before.close()
     models.LambdaFunction.invoke = _invoke
     models.LambdaFunction.__init__ = _init
     models.LambdaFunction.get_configuration = _get_configuration

@@ -199,6 +199,7 @@ class WorkerPools:
             "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
             "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
+            **({"AWS_LAMBDA_LOG_LEVEL": spec.log_level} if spec.log_level else {}),
             "_HANDLER": spec.handler,
             "AWS_ACCESS_KEY_ID": session.access_key_id,
             "AWS_SECRET_ACCESS_KEY": session.secret_access_key,

@@ -35,6 +35,7 @@ class FunctionSpec:
     log_format: str
     variables: Mapping[str, str] = field(default_factory=dict)
     layer_hashes: tuple[str, ...] = ()
+    log_level: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:

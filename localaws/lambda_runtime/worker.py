@@ -189,6 +189,8 @@ class Worker:
     def _ended(self) -> None:
         self._dead = True
         self._listener.close()
+        if self._connection is not None:
+            self._connection.close()
         if not self._ready.done():
             self._ready.set_exception(InitError(_exit_error("during initialization")))
         current, self._current = self._current, None

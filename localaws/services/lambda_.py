@@ -72,8 +72,9 @@ class LambdaService(Service):
     def close(self) -> None:
         """End all workers and the server that was started for them."""
         self.reset()
-        if self._server is not None:
-            self._server.stop()
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
 
     @operation("Invoke")
     def invoke(self, call: Call) -> Reply:
@@ -156,6 +157,7 @@ class LambdaService(Service):
                 memory_mb=int(function.memory_size),
                 log_group=logging_config["LogGroup"],
                 log_format=logging_config["LogFormat"],
+                log_level=logging_config.get("ApplicationLogLevel"),
                 variables={key: str(value) for key, value in function.environment_vars.items()},
             )
         code = self.pools.layout.unpack(archive)
@@ -179,7 +181,7 @@ class LambdaService(Service):
         self.world.background(lambda: self._attempt(spec, payload, client_context, attempt))
 
     def _attempt(self, spec: FunctionSpec, payload: bytes, client_context: str | None, attempt: int) -> None:
-        outcome = self.pools.invoke(spec, payload, client_context=client_context)
+        outcome = self._outcome(spec, payload, client_context)
         settings = self._event_settings(spec)
         if outcome.error is None:
             self._send_result(spec, payload, outcome, settings, "OnSuccess", attempt)
@@ -190,6 +192,17 @@ class LambdaService(Service):
             return
         log.warning("%s failed %d times: %s", spec.arn, attempt + 1, outcome.payload.decode("utf-8", "replace"))
         self._send_result(spec, payload, outcome, settings, "OnFailure", attempt)
+
+    def _outcome(self, spec: FunctionSpec, payload: bytes, client_context: str | None) -> Outcome:
+        """Run a function for an asynchronous event; being throttled is a failure like any other."""
+        with self.world.lock:
+            reserved = self._function(spec.account, spec.region, spec.name, None).reserved_concurrency
+        limit = None if reserved is None else int(reserved)
+        try:
+            return self.run(spec, payload, reserved=limit, client_context=client_context)
+        except AwsError as error:
+            answer = json.dumps({"errorType": error.code, "errorMessage": error.message}).encode()
+            return Outcome(str(uuid.uuid4()), answer, "Unhandled")
 
     def _event_settings(self, spec: FunctionSpec) -> Mapping[str, Any]:
         with self.world.lock:

@@ -46,7 +46,7 @@ class StepFunctionsService(Service):
     def reset(self) -> None:
         """Stop what runs and forget all executions."""
         for execution in list(self.engine.executions.values()):
-            execution.env.set_stop(stop_date=datetime.now(UTC), error=None, cause="the embedded AWS was reset")
+            execution.halt(error=None, cause="the embedded AWS was reset")
         self.engine = self._new_engine()
 
     @operation("StartExecution")
@@ -111,7 +111,7 @@ class StepFunctionsService(Service):
         execution = self._find(call, call.params["executionArn"])
         machine = execution.state_machine
         return {
-            "stateMachineArn": execution.state_machine_arn,
+            "stateMachineArn": _base(execution.state_machine_arn),
             "name": machine.name,
             "definition": machine.definition,
             "roleArn": execution.role_arn,
@@ -192,6 +192,37 @@ class StepFunctionsService(Service):
         )
         return {}
 
+    @operation("PublishStateMachineVersion")
+    def publish_version(self, call: Call) -> Reply:
+        """Make the machine as it is a version; the same definition and role again give the same version."""
+        machine = self._machine(call.account, call.region, call.params["stateMachineArn"])
+        latest = machine.latest_version
+        published = None if latest is None else machine.versions[machine.latest_version_number]
+        if published is None or (published.definition, published.roleArn) != (machine.definition, machine.roleArn):
+            machine.publish(call.params.get("description"))
+            published = machine.versions[machine.latest_version_number]
+        return {"stateMachineVersionArn": published.arn, "creationDate": published.creation_date}
+
+    @operation("ListStateMachineVersions")
+    def list_versions(self, call: Call) -> Reply:
+        """List the versions of a machine, latest first."""
+        machine = self._machine(call.account, call.region, call.params["stateMachineArn"])
+        versions = [machine.versions[number] for number in sorted(machine.versions, reverse=True)]
+        shown = [{"stateMachineVersionArn": v.arn, "creationDate": v.creation_date} for v in versions]
+        page, token = _page(shown, call)
+        return {"stateMachineVersions": page, "nextToken": token}
+
+    @operation("DeleteStateMachineVersion")
+    def delete_version(self, call: Call) -> Reply:
+        """Delete a version that no alias points at."""
+        arn = call.params["stateMachineVersionArn"]
+        machine = self._machine(call.account, call.region, arn.rpartition(":")[0])
+        routes = [route for alias in machine.aliases.values() for route in alias.routing_configuration]
+        if any(route["stateMachineVersionArn"] == arn for route in routes):
+            raise AwsError("ConflictException", f"Version to be deleted must not be referenced by an alias: {arn}")
+        machine.versions.pop(int(arn.rpartition(":")[2]), None)
+        return {}
+
     @operation("ValidateStateMachineDefinition")
     def validate_definition(self, call: Call) -> Reply:
         """Say whether a definition parses."""
@@ -221,6 +252,7 @@ class StepFunctionsService(Service):
             start_date=datetime.now(UTC),
             input_data=text,
             trace_header=call.params.get("traceHeader"),
+            alias_arn=_alias(call.params["stateMachineArn"]),
         )
         self.engine.executions[arn] = execution
         return execution
@@ -232,6 +264,7 @@ class StepFunctionsService(Service):
         described = execution.describe()
         detail = {key: described.get(key) for key in ("executionArn", "stateMachineArn", "name", "status", "input")}
         detail |= {key: described.get(key) for key in ("output", "error", "cause")}
+        detail |= {key: described.get(key) for key in ("stateMachineVersionArn", "stateMachineAliasArn")}
         detail["startDate"] = int(execution.start_date.timestamp() * 1000)
         detail["stopDate"] = int(execution.stop_date.timestamp() * 1000) if execution.stop_date else None
         detail["inputDetails"] = {"included": True}
@@ -244,9 +277,8 @@ class StepFunctionsService(Service):
         if not re.fullmatch(r"arn:[\w-]+:states:[\w-]+:\d{12}:stateMachine:[^\s]+", arn):
             raise AwsError("InvalidArn", f"Invalid Arn: 'Invalid ARN prefix: {arn}'")
         backend = get_backend(account, region)
-        base, _, last = arn.rpartition(":")
         try:
-            if arn.count(":") == 7 and not last.isnumeric():
+            if _alias(arn):
                 alias = backend.describe_state_machine_alias(arn)
                 weights = [route["weight"] for route in alias.routing_configuration]
                 chosen = random.choices(alias.routing_configuration, weights)[0]  # noqa: S311 - traffic shares
@@ -275,6 +307,11 @@ class StepFunctionsService(Service):
         raise AwsError("ResourceNotFound", f"Resource not found: '{arn}'", resourceName=arn)
 
 
+def _alias(arn: str) -> str | None:
+    """Return the ARN when it names an alias."""
+    return arn if arn.count(":") == 7 and not arn.rpartition(":")[2].isnumeric() else None
+
+
 def _base_arn(machine: Any) -> str:
     """Return the machine's ARN without a version."""
     return str(machine.source_arn if isinstance(machine, StateMachineVersion) else machine.arn)
@@ -298,7 +335,10 @@ def _check_input(text: str) -> None:
 
 def _listed(execution: TrackedExecution) -> dict[str, Any]:
     described = execution.describe()
-    keys = ("executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "mapRunArn", "redriveCount")
+    keys = (
+        *("executionArn", "stateMachineArn", "stateMachineVersionArn", "stateMachineAliasArn", "name"),
+        *("status", "startDate", "stopDate", "mapRunArn", "redriveCount"),
+    )
     return {key: described[key] for key in keys if key in described}
 
 

@@ -86,9 +86,13 @@ _engine: Engine | None = None
 
 
 def use(engine: Engine) -> None:
-    """Make `engine` the one that the patched interpreter runs on."""
+    """Make `engine` the one that the patched interpreter runs on; what ran on the one before is stopped."""
     global _engine  # noqa: PLW0603 - the interpreter's classes are module globals, so is what they run on
-    _engine = engine
+    before, _engine = _engine, engine
+    if before is not None:
+        before.on_change = lambda _execution: None
+        for execution in list(before.executions.values()):
+            execution.halt(error=None, cause="the embedded AWS was started anew")
 
 
 def current() -> Engine:

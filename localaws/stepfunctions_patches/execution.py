@@ -32,13 +32,16 @@ STOP_SECONDS = 5.0
 class TrackedExecution(Execution):  # type: ignore[misc]
     """An execution: `done` is set at its end. A Distributed Map's child has `map_run_arn` and its own `program`."""
 
-    def __init__(self, *, program: Any = None, map_run_arn: str | None = None, **details: Any) -> None:
+    def __init__(
+        self, *, program: Any = None, map_run_arn: str | None = None, alias_arn: str | None = None, **details: Any
+    ) -> None:
         super().__init__(cloud_watch_logging_session=None, activity_store={}, **details)
         self.map_run_arn = map_run_arn
         self.done: Future[None] = Future()
         self.redrives = 0
         self.redrive_date: datetime | None = None
         self.program = program
+        self.alias_arn = alias_arn
         self.exec_worker = _Worker(self)
 
     @property
@@ -80,16 +83,20 @@ class TrackedExecution(Execution):  # type: ignore[misc]
 
     def abort(self, error: str | None, cause: str | None) -> datetime:
         """Stop the execution and what it waits for; return when it stopped."""
-        self.env.set_stop(stop_date=datetime.now(UTC), error=error, cause=cause)
+        self.halt(error, cause)
         with contextlib.suppress(TimeoutError):  # then it ends as soon as the call it is making returns
             self.done.result(timeout=STOP_SECONDS)
         return self.stop_date or datetime.now(UTC)
+
+    def halt(self, error: str | None, cause: str | None) -> None:
+        """Stop without waiting for the end."""
+        self.env.set_stop(stop_date=datetime.now(UTC), error=error, cause=cause)
 
     def describe(self) -> dict[str, Any]:
         """Return the reply of DescribeExecution."""
         described = {
             "executionArn": self.exec_arn,
-            "stateMachineArn": self.state_machine_arn,
+            **_machine_arns(self.state_machine_arn, self.alias_arn),
             "name": self.name,
             "status": str(self.exec_status.value),
             "startDate": self.start_date,
@@ -122,6 +129,17 @@ class TrackedExecution(Execution):  # type: ignore[misc]
         else:
             self.output = self.env.states.get_input()
             self.exec_status = ExecutionStatus.SUCCEEDED
+
+
+def _machine_arns(arn: str, alias_arn: str | None) -> dict[str, str]:
+    """Return the machine's ARN, and those of the version and alias through which the run was started."""
+    base = ":".join(arn.split(":")[:7])
+    arns = {"stateMachineArn": base}
+    if arn != base:
+        arns["stateMachineVersionArn"] = arn
+    if alias_arn:
+        arns["stateMachineAliasArn"] = alias_arn
+    return arns
 
 
 class _Worker(ExecutionWorker):  # type: ignore[misc]

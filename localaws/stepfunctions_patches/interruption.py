@@ -39,6 +39,8 @@ _new_frame = Environment.as_inner_frame_of.__func__
 _program_body = Program._eval_body
 _here = threading.local()
 
+MOST_EVENTS = 25_000
+
 
 class Halted(BaseException):
     """The execution, or the state, was ended from outside while something waited inside it."""
@@ -157,6 +159,9 @@ def _eval_program_body(self: Any, env: Environment) -> None:
             state = self._get_state(env.next_state_name)
             if not env.is_frame():
                 _remember(env, state.name)
+            if env.event_manager._event_id_gen._next_id > MOST_EVENTS:
+                _end_history(env)
+                break
             state.eval(env)
             env.stack.clear()
             env.heap.clear()
@@ -171,6 +176,12 @@ def _eval_program_body(self: Any, env: Environment) -> None:
         env.set_error(ExecutionFailedEventDetails(error=name, cause=cause))
     # No state is left to run; this writes the closing event of the history.
     _program_body(self, env)
+
+
+def _end_history(env: Environment) -> None:
+    name = StatesErrorName(typ=StatesErrorNameType.StatesRuntime).error_name
+    cause = f"The execution reached the maximum number of history events ({MOST_EVENTS})."
+    env.set_error(ExecutionFailedEventDetails(error=name, cause=cause))
 
 
 def _remember(env: Environment, state_name: str) -> None:

@@ -174,7 +174,7 @@ class _MapRun:
         self._stopped = True
         for child in list(self._children):
             if child is not None and not child.done.done():
-                child.env.set_stop(stop_date=datetime.now(UTC), error=None, cause=None)
+                child.halt(error=None, cause=None)
 
     def _count(self, counter: str, change: int) -> None:
         for progress in (self._record.item_counter, self._record.execution_counter):

@@ -261,6 +261,26 @@ def test_invoke_event_failing_function_is_retried_twice_and_reported(shop: Shop)
     assert record["responsePayload"]["errorType"] == "LookupError"
 
 
+def test_invoke_event_to_a_stopped_function_never_runs_it(shop: Shop) -> None:
+    # Given a function that may not run, with no second chance and a queue for what is given up
+    sqs, lambda_ = shop.aws("sqs"), shop.aws("lambda")
+    queue = sqs.create_queue(QueueName="throttled")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    shop.function("frozen", PROBE)
+    lambda_.put_function_concurrency(FunctionName="frozen", ReservedConcurrentExecutions=0)
+    destination = {"OnFailure": {"Destination": arn}}
+    lambda_.put_function_event_invoke_config(
+        FunctionName="frozen", MaximumRetryAttempts=0, DestinationConfig=destination
+    )
+
+    # When an event is sent to it
+    lambda_.invoke(FunctionName="frozen", InvocationType="Event", Payload=b"{}")
+
+    # Then it is given up, not run
+    message = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]
+    assert json.loads(message["Body"])["responsePayload"]["errorType"] == "TooManyRequestsException"
+
+
 def test_idle_workers_are_reaped(shop: Shop) -> None:
     shop.invoke("probe")
     pools = shop.local.service("lambda").pools  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from engine_room import ELSEWHERE, Shop, eventually
 
 from localaws.clock import ScaledClock
+from localaws.stepfunctions_patches import interruption
 
 LONG = {"W": {"Type": "Wait", "Seconds": 10_000_000, "End": True}}
 ECHO = """
@@ -328,6 +329,37 @@ def test_list_executions_filters_by_status_and_pages(shop: Shop) -> None:
 
     assert (len(page["executions"]), len(rest["executions"])) == (3, 2)
     assert sfn.list_executions(stateMachineArn=machine, statusFilter="FAILED")["executions"] == []
+
+
+def test_run_through_an_alias_runs_its_version_and_says_so(shop: Shop) -> None:
+    # Given an alias of the version that answers 1, and a newer definition that answers 2
+    sfn = shop.aws("stepfunctions")
+    machine = shop.machine("aliased", {"P": {"Type": "Pass", "Output": 1, "End": True}})
+    version = sfn.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    route = [{"stateMachineVersionArn": version, "weight": 100}]
+    alias = sfn.create_state_machine_alias(name="live", routingConfiguration=route)["stateMachineAliasArn"]
+    newer = {"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "Output": 2, "End": True}}}
+    sfn.update_state_machine(stateMachineArn=machine, definition=json.dumps(newer))
+
+    # When a run is started through the alias
+    ended = shop.run(alias)
+
+    # Then it is a run of the machine, by that version
+    assert ended["value"] == 1
+    assert (ended["stateMachineArn"], ended["stateMachineVersionArn"]) == (machine, version)
+    assert ended["stateMachineAliasArn"] == alias
+    assert len(sfn.list_executions(stateMachineArn=machine)["executions"]) == 1
+    assert shop.run(machine)["value"] == 2
+
+
+def test_endless_loop_fails_at_the_limit_of_history_events(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruption, "MOST_EVENTS", 300)
+    machine = shop.machine("endless", {"P": {"Type": "Pass", "Next": "P"}})
+
+    ended = shop.run(machine)
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
+    assert "maximum number of history events" in ended["cause"]
 
 
 def test_parallel_failing_branch_stops_the_others(shop: Shop) -> None:
