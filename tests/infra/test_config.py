@@ -1,0 +1,96 @@
+"""A wrong deployment configuration fails the build, and says where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import config as configuration
+
+DIRECTORY = Path(__file__).resolve().parent.parent.parent / "config"
+ESTATE = DIRECTORY.parent / "localaws" / "estates" / "demo.yaml"
+
+
+def written(path: Path, **changes: Any) -> Path:
+    """Write the example configuration with changes given as section__field=value."""
+    document = yaml.safe_load((DIRECTORY / "example.yaml").read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        section, _, field = name.partition("__")
+        if field:
+            document[section][field] = value
+        else:
+            document[section] = value
+    target = path / "hub.yaml"
+    target.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return target
+
+
+@pytest.mark.parametrize("name", ["example.yaml", "local.yaml"])
+def test_configuration_checked_in_is_valid(name: str) -> None:
+    assert configuration.load(DIRECTORY / name).hub.regions == ("us-east-1", "us-west-2")
+
+
+def test_local_configuration_fits_the_demo_estate() -> None:
+    # Given the estate that the embedded AWS loads for the demo
+    estate = yaml.safe_load(ESTATE.read_text(encoding="utf-8"))
+    local = configuration.load(DIRECTORY / "local.yaml")
+    # Then hub, organisation, units and accounts are the same there
+    assert local.hub.account == estate["accounts"][estate["hub"]["account"]]
+    assert list(local.hub.regions) == estate["hub"]["regions"]
+    assert local.organization.id == estate["organization"]["id"]
+    assert set(local.spokes.organizational_units) == {unit["id"] for unit in estate["organization"]["units"]}
+    assert set(local.spokes.accounts) == set(estate["accounts"].values()) - {local.hub.account}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"hub__peer_region": "us-east-1"}, "both us-east-1"),
+        ({"hub__account": "12345"}, "hub.account"),
+        ({"hub__external_id": "short"}, "hub.external_id"),
+        ({"hub__extrenal_id": "x" * 20}, "hub.extrenal_id"),
+        ({"hub__log_retention_days": 42}, "42 is not a retention"),
+        ({"hub__explorer_views": {"eu-west-1": "arn:aws:resource-explorer-2:x"}}, "no Region of this hub"),
+        ({"organization__id": "my-org"}, "organization.id"),
+        ({"spokes__organizational_units": []}, "list at least one"),
+        ({"spokes__deployment": "self-managed"}, "remove organizational_units"),
+        ({"operators__emails": ["nobody"]}, "operators.emails.0"),
+        ({"operators__phones": ["555-0100"]}, "operators.phones.0"),
+        ({"customers": []}, "customers"),
+        ({"customers": [{"name": "A", "environments": ["production"]}] * 2}, "more than once"),
+        ({"customers": [{"name": "A", "environments": ["prod"]}]}, "customers.0.environments.0"),
+        ({"customers": [{"name": "A/B", "environments": ["production"]}]}, "customers.0.name"),
+        ({"refresh_minutes": 1}, "refresh_minutes"),
+    ],
+)
+def test_wrong_value_is_refused_with_its_place(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    # Given an otherwise good configuration with one mistake
+    path = written(tmp_path, **changes)
+    # When it is loaded, then the file and the mistake are named
+    with pytest.raises(ValueError, match="hub.yaml") as refusal:
+        configuration.load(path)
+    assert complaint in str(refusal.value)
+
+
+def test_missing_file_says_what_to_copy(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="copy config/example.yaml"):
+        configuration.load(tmp_path / "none.yaml")
+
+
+def test_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("hub: [", encoding="utf-8")
+    with pytest.raises(ValueError, match="broken.yaml"):
+        configuration.load(broken)
+
+
+def test_scopes_are_every_customer_and_environment(tmp_path: Path) -> None:
+    customers = [
+        {"name": "A", "environments": ["production", "staging"]},
+        {"name": "B", "environments": ["production"]},
+    ]
+    loaded = configuration.load(written(tmp_path, customers=customers))
+    assert loaded.scopes == ("A/production", "A/staging", "B/production")
