@@ -37,14 +37,22 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def cause_text(caught: Caught) -> str:
-    """Return the message of a failed function out of the JSON that Step Functions passes as Cause."""
-    try:
-        return str(LambdaCause.model_validate_json(caught.Cause).errorMessage)
-    except ValueError:
-        return caught.Cause or caught.Error
+    """Return the innermost message: Step Functions wraps a function's error, and a nested machine's error once more."""
+    text = caught.Cause or caught.Error
+    for _ in range(NESTED_MACHINES + 1):
+        try:
+            inner = NestedCause.model_validate_json(text)
+        except ValueError:
+            break  # plain words, or cut off by Step Functions: shown as they are
+        text = inner.errorMessage or inner.Cause or text
+    return text
 
 
-class LambdaCause(BaseModel):
-    """How the Lambda integration reports a function's error."""
+NESTED_MACHINES = 3
 
-    errorMessage: str
+
+class NestedCause(BaseModel):
+    """How the Lambda integration reports a function's error, or a nested execution its own."""
+
+    errorMessage: str = ""
+    Cause: str = ""

@@ -1,0 +1,69 @@
+# Everything runs from this file; a fresh machine needs git, make and Python 3.11+.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+PYTEST := $(BIN)/pytest -p no:cacheprovider
+
+.PHONY: install demo test check lint format types unit contract functional asl infra generate package bench clean
+
+install: .venv/.installed node_modules/.installed ## install what the project needs
+
+.venv/.installed: requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip setuptools
+	$(BIN)/pip install --quiet --no-deps -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+node_modules/.installed: .venv/.installed package.json package-lock.json
+	$(BIN)/npm ci --silent
+	touch $@
+
+demo: install ## move the demo shop to the other Region, in the embedded AWS
+	$(BIN)/dr local demo
+
+test: install ## all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) --cov --cov-report=term
+
+check: lint types unit contract ## the fast gate: under a minute
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(PYTEST) tests/unit
+
+contract: install
+	$(PYTEST) tests/contract tests/adapters
+
+functional: install
+	$(PYTEST) tests/functional
+
+asl: install
+	$(PYTEST) tests/statemachines
+
+infra: install
+	$(PYTEST) tests/infra
+
+generate: install ## rewrite what is generated and checked in
+	$(BIN)/python -m infra.spoke
+
+package: install ## build the functions for AWS
+	$(BIN)/python -m infra.package --target aws
+
+bench: install ## measurements as JSON
+	@for each in benchmarks/*.py; do $(BIN)/python $$each || exit 1; done
+
+clean:
+	rm -rf .venv node_modules dist cdk.out .demo .local
