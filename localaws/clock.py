@@ -61,6 +61,11 @@ class Clock(ABC):
             heapq.heappush(self._queue, due)
         return Timer(due)
 
+    def clear(self) -> None:
+        """Forget every effect that is still to come."""
+        with self._lock:
+            self._queue.clear()
+
     def run_due(self) -> None:
         """Apply every effect whose time has come, oldest first."""
         while True:

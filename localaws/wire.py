@@ -83,7 +83,8 @@ def read(environ: dict[str, Any]) -> Incoming:
         protocol = determine_request_protocol(operation.service_model, request.content_type)
     except (NotFound, NotImplementedError) as error:
         raise NotServed(service, _named_operation(environ, body)) from error
-    params = _parse(operation, protocol, request, body, url_params)
+    content = _unframed(body) if environ.get("HTTP_CONTENT_ENCODING", "").startswith("aws-chunked") else body
+    params = _parse(operation, protocol, request, content, url_params)
     return Incoming(environ, body, service, operation, protocol, params, access_key, region, token)
 
 
@@ -216,6 +217,19 @@ def _bucket_into_path(environ: dict[str, Any]) -> None:
     for key in ("PATH_INFO", "RAW_URI", "REQUEST_URI"):
         if key in environ:
             environ[key] = f"/{host['bucket']}{environ[key]}"
+
+
+def _unframed(body: bytes) -> bytes:
+    """Take an S3 upload out of its aws-chunked frames: size in hexadecimal, optional extension, line end, data."""
+    pieces: list[bytes] = []
+    position = 0
+    while True:
+        end = body.find(b"\r\n", position)
+        size = int(body[position:end].split(b";")[0], 16) if end > position else 0
+        if size == 0:
+            return b"".join(pieces)
+        pieces.append(body[end + 2 : end + 2 + size])
+        position = end + 2 + size + 2
 
 
 def _parse(operation: Any, protocol: str, request: Request, body: bytes, url_params: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.services import dynamodb_speed
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -27,6 +28,7 @@ class DynamoDbService(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        dynamodb_speed.install()
         self._groups: dict[tuple[str, str], set[str]] = {}
         self._replicas_keys: dict[tuple[str, str, str], str] = {}
         self._tokens: dict[tuple[str, str], tuple[datetime, str]] = {}

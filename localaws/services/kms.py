@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from moto.kms import utils
+
 from localaws.service import AwsError, Call, Reply, Service, operation
+
+if TYPE_CHECKING:
+    from localaws.world import World
+
+MULTI_REGION_ID_CHARACTERS = 40
+_read_blob = utils._deserialize_ciphertext_blob
+
+
+def _make_room_for_multi_region_ids() -> None:
+    """Let moto's ciphertexts name keys like mrk-<uuid>: its header cuts ids off after 36 characters."""
+    utils.KEY_ID_LEN = MULTI_REGION_ID_CHARACTERS
+    utils.HEADER_LEN = utils.KEY_ID_LEN + utils.IV_LEN + utils.TAG_LEN
+    utils.CIPHERTEXT_HEADER_FORMAT = f">{utils.KEY_ID_LEN}s{utils.IV_LEN}s{utils.TAG_LEN}s"
+    utils._deserialize_ciphertext_blob = _read_padded_blob
+
+
+def _read_padded_blob(ciphertext_blob: bytes) -> Any:
+    blob = _read_blob(ciphertext_blob)
+    return blob._replace(key_id=blob.key_id.rstrip("\0"))
 
 
 class KmsService(Service):
     """Multi-Region keys: a replica shares key material with its primary and nothing else."""
 
     name = "kms"
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        _make_room_for_multi_region_ids()
 
     @operation("ReplicateKey")
     def replicate_key(self, call: Call) -> Reply:

@@ -125,7 +125,7 @@ class Stack:
 
     def create(self, inputs: Inputs, *, keep_failed: bool = False) -> None:
         """Make every resource; on a failure take all back (unless `keep_failed`) and end in ROLLBACK_COMPLETE."""
-        self.inputs = inputs
+        self.inputs, self.reason = inputs, None
         self._stack_event(StackStatus.CREATE_IN_PROGRESS, "User Initiated")
         template = templates.parse(inputs.body)
         self.description = template.get("Description")
@@ -145,7 +145,7 @@ class Stack:
         scope = self._scope(template, inputs)
         self.updated_at = self.world.clock.now()
         self._stack_event(StackStatus.UPDATE_IN_PROGRESS, "User Initiated", inputs.token)
-        self.inputs = inputs
+        self.inputs, self.reason = inputs, None
         try:
             self._bring_about(scope)
             self.outputs = self._outputs(scope)
@@ -170,8 +170,8 @@ class Stack:
                 failed.append(resource.logical_id)
                 self._event(resource, "DELETE_FAILED", str(error))
         if failed:
-            reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
-            self._stack_event(StackStatus.DELETE_FAILED, reason, token)
+            self.reason = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
+            self._stack_event(StackStatus.DELETE_FAILED, self.reason, token)
             return
         self.deleted_at = self.world.clock.now()
         self._stack_event(StackStatus.DELETE_COMPLETE, token=token)
@@ -421,7 +421,7 @@ class Stack:
         self._append(resource.logical_id, physical_id, resource.type, status, reason, self.inputs.token)
 
     def _stack_event(self, status: StackStatus, reason: str | None = None, token: str | None = None) -> None:
-        self.status, self.reason = status, reason if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) else self.reason
+        self.status = status
         self._append(self.name, self.id, STACK_TYPE, status, reason, token or self.inputs.token)
 
     def _append(
