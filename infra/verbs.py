@@ -14,7 +14,7 @@ class Access(StrEnum):
     READ = "read"
     WRITE = "write"
     APPEND = "append"
-    """Add and read items, never change or remove one: the audit trail."""
+    """Add and read items, never remove one: the audit trail."""
 
 
 LEDGER = {Table.RUNS: Access.WRITE, Table.ACTIONS: Access.WRITE, Table.EVENTS: Access.APPEND}

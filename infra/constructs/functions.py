@@ -21,20 +21,14 @@ from infra.names import Machine, Table
 from infra.package import Package
 from infra.verbs import VERBS, Access, Verb
 
-ITEM_READS = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
+ITEM_READS = ("dynamodb:GetItem", "dynamodb:Query")
 ACTIONS = {
     Access.READ: ITEM_READS,
-    Access.APPEND: (*ITEM_READS, "dynamodb:BatchWriteItem", "dynamodb:PutItem"),
-    Access.WRITE: (
-        *ITEM_READS,
-        "dynamodb:BatchWriteItem",
-        "dynamodb:ConditionCheckItem",
-        "dynamodb:DeleteItem",
-        "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
-    ),
+    Access.APPEND: (*ITEM_READS, "dynamodb:PutItem"),
+    Access.WRITE: (*ITEM_READS, "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 }
-"""What each access means. DynamoDB transactions need the actions of the items they touch."""
+"""What each access means. Appending excludes BatchWriteItem, because that may delete; IAM cannot tell a new item from a
+replaced one, so the ledger's own condition stands against that."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from synthesised import Assembly, actions_of, as_list, text
 from infra.names import Machine, Table
 from infra.verbs import BY_NAME
 
-CHANGES_OF_ITEMS = {"dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+CHANGES_OF_ITEMS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 
 
 def _may(assembly: Assembly, verb: str, service: str) -> set[str]:
