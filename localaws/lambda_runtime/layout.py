@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib.util
 import io
 import os
@@ -29,11 +27,6 @@ RUNTIME_MODULES = (
 )
 
 
-def code_hash(archive: bytes) -> str:
-    """Return the CodeSha256 of a zip, safe in a path."""
-    return base64.urlsafe_b64encode(hashlib.sha256(archive).digest()).decode().rstrip("=")
-
-
 class Layout:
     """The state directory of the Lambda service."""
 
@@ -50,9 +43,8 @@ class Layout:
         """Return where the archive with this hash is unpacked."""
         return self.directory / "code" / archive_hash
 
-    def unpack(self, archive: bytes) -> str:
-        """Unpack a zip once and return its hash; a second call with the same zip does nothing."""
-        archive_hash = code_hash(archive)
+    def unpack(self, archive_hash: str, archive: bytes) -> None:
+        """Unpack a zip; a second call with the same hash does nothing."""
         target = self.code(archive_hash)
         with self._lock:
             if not target.exists():
@@ -60,7 +52,6 @@ class Layout:
                 fresh = Path(tempfile.mkdtemp(dir=target.parent))
                 _extract(archive, fresh)
                 fresh.rename(target)
-        return archive_hash
 
     def runtime(self) -> Path:
         """Return a directory that shows the runtime's packages and no other package of the host."""

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class WorkerPools:
         self._pump = LogPump()
         self._pools: dict[tuple[str, str, str, str], _Pool] = {}
         self._templates: dict[tuple[str, ...], Template] = {}
+        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._change = threading.Condition()
         self._janitor: threading.Thread | None = None
         self._closed = threading.Event()
@@ -83,7 +85,7 @@ class WorkerPools:
         """Kill every worker and template process."""
         self._closed.set()
         with self._change:
-            workers = [w for pool in self._pools.values() for w in (*pool.idle, *pool.busy)]
+            workers = list(self._workers)
             templates = list(self._templates.values())
             self._pools.clear()
             self._templates.clear()
@@ -168,7 +170,10 @@ class WorkerPools:
         def start(api: str, descriptor: int) -> int:
             return template.fork(spec.handler, {**variables, "AWS_LAMBDA_RUNTIME_API": api}, task_root, descriptor)
 
-        return Worker(start, log, spec.name)
+        worker = Worker(start, log, spec.name)
+        with self._change:
+            self._workers.add(worker)
+        return worker
 
     def _template(self, spec: FunctionSpec) -> Template:
         key = (spec.code_hash, *spec.layer_hashes)

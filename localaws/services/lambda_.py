@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import logging
 import shutil
 import tempfile
 import threading
@@ -17,6 +16,7 @@ import uuid
 import weakref
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,18 +26,15 @@ from localaws.lambda_runtime.layout import Layout
 from localaws.lambda_runtime.pool import Surroundings, WorkerPools
 from localaws.lambda_runtime.spec import Credentials, FunctionSpec, Outcome, TooManyRequestsError
 from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.services.lambda_events import AsynchronousEvents, Event
 
 if TYPE_CHECKING:
     from localaws.lambda_runtime.logs import LogEvent
     from localaws.world import World
 
-log = logging.getLogger("localaws.lambda")
-
 LARGEST_ANSWER_BYTES = 6_291_556
 LARGEST_EVENT_BYTES = 1_048_576
 SESSION_HOURS = 12
-# Waits before the first and the second retry of an asynchronous event.
-RETRY_AFTER_SECONDS = (60, 120)
 
 
 class LambdaService(Service):
@@ -51,6 +48,7 @@ class LambdaService(Service):
         self._lock = threading.Lock()
         self._server: Any = None
         self._pools: WorkerPools | None = None
+        self.events = AsynchronousEvents(world, self)
         moto_bridge.install(self)
 
     @property
@@ -58,8 +56,9 @@ class LambdaService(Service):
         """Return the workers; made, with their directory, when the first function runs."""
         with self._lock:
             if self._pools is None:
-                around = Surroundings(self._endpoint_url, self._credentials, self._deliver_logs)
-                self._pools = WorkerPools(Layout(self._directory()), around)
+                layout = Layout(self._directory())
+                deliver = partial(self._deliver_logs, layout.logs)
+                self._pools = WorkerPools(layout, Surroundings(self._endpoint_url, self._credentials, deliver))
             return self._pools
 
     def reset(self) -> None:
@@ -88,7 +87,7 @@ class LambdaService(Service):
         if kind == "DryRun":
             return {"StatusCode": 204, "Payload": b"", **version}
         if kind == "Event":
-            self._invoke_later(spec, payload, call.params.get("ClientContext"))
+            self.events.accept(Event(account, region, name, qualifier, payload, call.params.get("ClientContext")))
             return {"StatusCode": 202, "Payload": b""}
         outcome = self.run(spec, payload, reserved=reserved, client_context=call.params.get("ClientContext"))
         reply: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, **version}
@@ -107,8 +106,7 @@ class LambdaService(Service):
 
     def invoke_event(self, account: str, region: str, name: str, payload: bytes) -> None:
         """Run a function asynchronously, as an event source or a subscription does."""
-        spec, _reserved = self.describe(account, region, name, None)
-        self._invoke_later(spec, payload, None)
+        self.events.accept(Event(account, region, name, None, payload))
 
     def run(
         self, spec: FunctionSpec, payload: bytes, *, reserved: int | None = None, client_context: str | None = None
@@ -129,41 +127,14 @@ class LambdaService(Service):
         """Return what to run and the reserved concurrency; unpacks the code when it is new."""
         with self.world.lock:
             function = self._function(account, region, name, qualifier)
-            layers = [self._layer(account, region, layer["Arn"]) for layer in function.layers]
             reserved = self._function(account, region, name, None).reserved_concurrency
-            archive = function.code_bytes if hasattr(function, "code_bytes") else b""
-            logging_config = function.logging_config
-            version = str(function.version) if qualifier and qualifier != "$LATEST" else "$LATEST"
-            configuration = [
-                function.handler,
-                function.role,
-                function.timeout,
-                function.memory_size,
-                function.environment_vars,
-                logging_config,
-            ]
-            spec = FunctionSpec(
-                account=account,
-                region=region,
-                name=function.function_name,
-                version=version,
-                arn=_arn(account, region, function.function_name, qualifier),
-                handler=str(function.handler),
-                runtime=_python(function),
-                role_arn=function.role,
-                code_hash="",
-                revision="",
-                timeout_seconds=float(function.timeout),
-                memory_mb=int(function.memory_size),
-                log_group=logging_config["LogGroup"],
-                log_format=logging_config["LogFormat"],
-                log_level=logging_config.get("ApplicationLogLevel"),
-                variables={key: str(value) for key, value in function.environment_vars.items()},
+            find_layer = moto_bridge.backend(account, region).layers_versions_by_arn
+            code, *layers = (
+                _archive(part) for part in (function, *(find_layer(layer["Arn"]) for layer in function.layers))
             )
-        code = self.pools.layout.unpack(archive)
-        layer_hashes = tuple(self.pools.layout.unpack(layer) for layer in layers)
-        revision = hashlib.sha256(json.dumps([code, layer_hashes, configuration], default=str).encode()).hexdigest()
-        spec = _with(spec, code_hash=code, layer_hashes=layer_hashes, revision=revision)
+            spec = _spec(function, qualifier, code[0], tuple(layer_hash for layer_hash, _ in layers))
+        for archive_hash, archive in (code, *layers):
+            self.pools.layout.unpack(archive_hash, archive)
         return spec, None if reserved is None else int(reserved)
 
     def _function(self, account: str, region: str, name: str, qualifier: str | None) -> Any:
@@ -173,83 +144,11 @@ class LambdaService(Service):
             message = f"Function not found: {_arn(account, region, name, qualifier)}"
             raise AwsError("ResourceNotFoundException", message, 404, Type="User") from error
 
-    def _layer(self, account: str, region: str, arn: str) -> bytes:
-        version = moto_bridge.backend(account, region).layers_versions_by_arn(arn)
-        return bytes(version.code_bytes)
-
-    def _invoke_later(self, spec: FunctionSpec, payload: bytes, client_context: str | None, attempt: int = 0) -> None:
-        self.world.background(lambda: self._attempt(spec, payload, client_context, attempt))
-
-    def _attempt(self, spec: FunctionSpec, payload: bytes, client_context: str | None, attempt: int) -> None:
-        outcome = self._outcome(spec, payload, client_context)
-        settings = self._event_settings(spec)
-        if outcome.error is None:
-            self._send_result(spec, payload, outcome, settings, "OnSuccess", attempt)
-            return
-        if attempt < int(settings.get("MaximumRetryAttempts", len(RETRY_AFTER_SECONDS))):
-            wait_seconds = RETRY_AFTER_SECONDS[min(attempt, 1)]
-            self.world.clock.after(wait_seconds, lambda: self._invoke_later(spec, payload, client_context, attempt + 1))
-            return
-        log.warning("%s failed %d times: %s", spec.arn, attempt + 1, outcome.payload.decode("utf-8", "replace"))
-        self._send_result(spec, payload, outcome, settings, "OnFailure", attempt)
-
-    def _outcome(self, spec: FunctionSpec, payload: bytes, client_context: str | None) -> Outcome:
-        """Run a function for an asynchronous event; being throttled is a failure like any other."""
+    def event_settings(self, account: str, region: str, name: str) -> Mapping[str, Any]:
+        """Return the function's EventInvokeConfig; empty when it has none."""
         with self.world.lock:
-            reserved = self._function(spec.account, spec.region, spec.name, None).reserved_concurrency
-        limit = None if reserved is None else int(reserved)
-        try:
-            return self.run(spec, payload, reserved=limit, client_context=client_context)
-        except AwsError as error:
-            answer = json.dumps({"errorType": error.code, "errorMessage": error.message}).encode()
-            return Outcome(str(uuid.uuid4()), answer, "Unhandled")
-
-    def _event_settings(self, spec: FunctionSpec) -> Mapping[str, Any]:
-        with self.world.lock:
-            function = self._function(spec.account, spec.region, spec.name, None)
-            if not function.event_invoke_config:
-                return {}
-            return dict(function.event_invoke_config[0].config)
-
-    def _send_result(
-        self,
-        spec: FunctionSpec,
-        payload: bytes,
-        outcome: Outcome,
-        settings: Mapping[str, Any],
-        which: str,
-        attempt: int,
-    ) -> None:
-        target = settings.get("DestinationConfig", {}).get(which, {}).get("Destination")
-        if not target:
-            return
-        condition = "Success" if which == "OnSuccess" else "RetriesExhausted"
-        record = {
-            "version": "1.0",
-            "timestamp": self.world.clock.now().isoformat(),
-            "requestContext": {
-                "requestId": outcome.request_id,
-                "functionArn": f"{spec.arn}:{spec.version}",
-                "condition": condition,
-                "approximateInvokeCount": attempt + 1,
-            },
-            "requestPayload": json.loads(payload),
-            "responseContext": {"statusCode": 200, "executedVersion": spec.version, "functionError": outcome.error},
-            "responsePayload": json.loads(outcome.payload or b"null"),
-        }
-        self._deliver(spec, target, json.dumps(record))
-
-    def _deliver(self, spec: FunctionSpec, target: str, message: str) -> None:
-        _arn, _aws, service, region, account, resource = target.split(":", 5)
-        if service == "sqs":
-            url = self.world.call("sqs", "GetQueueUrl", account, region, QueueName=resource)["QueueUrl"]
-            self.world.call("sqs", "SendMessage", account, region, QueueUrl=url, MessageBody=message)
-        elif service == "sns":
-            self.world.call("sns", "Publish", account, region, TopicArn=target, Message=message)
-        elif service == "lambda":
-            self.invoke_event(account, region, resource.split(":")[1], message.encode())
-        else:
-            log.warning("%s: destination %s is not served", spec.arn, target)
+            configured = self._function(account, region, name, None).event_invoke_config
+            return dict(configured[0].config) if configured else {}
 
     def _directory(self) -> Path:
         """Return where code and logs go: the embedded AWS's state directory, else a temporary one."""
@@ -277,8 +176,8 @@ class LambdaService(Service):
         self.world.accounts.register_session(session.access_key_id, principal, expires_at)
         return session
 
-    def _deliver_logs(self, spec: FunctionSpec, stream: str, events: list[LogEvent]) -> None:
-        path = self.pools.layout.logs / spec.account / spec.region / f"{spec.name}.log"
+    def _deliver_logs(self, directory: Path, spec: FunctionSpec, stream: str, events: list[LogEvent]) -> None:
+        path = directory / spec.account / spec.region / f"{spec.name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.writelines(f"{message}\n" for _at, message in events)
@@ -301,6 +200,41 @@ def _identify(call: Call) -> tuple[str, str, str, str | None]:
     if len(parts) >= 3 and parts[1] == "function":
         return parts[0], call.region, parts[2], parts[3] if len(parts) > 3 else qualifier
     return call.account, call.region, parts[0], parts[1] if len(parts) > 1 else qualifier
+
+
+def _archive(part: Any) -> tuple[str, bytes]:
+    """Return hash and content of a function's or a layer's zip."""
+    if part is None or not getattr(part, "code_bytes", b""):
+        raise AwsError("InvalidParameterValueException", "the function has no zip: neither ZipFile nor an S3 object")
+    return part.code_sha_256.replace("/", "_").replace("+", "-").rstrip("="), part.code_bytes
+
+
+def _spec(function: Any, qualifier: str | None, code_hash: str, layer_hashes: tuple[str, ...]) -> FunctionSpec:
+    """Return what moto knows of a function as what the workers need."""
+    logging_config = function.logging_config
+    configuration = [
+        *(code_hash, layer_hashes, function.handler, function.role, function.timeout, function.memory_size),
+        *(function.environment_vars, logging_config),
+    ]
+    return FunctionSpec(
+        account=function.account_id,
+        region=function.region,
+        name=function.function_name,
+        version=str(function.version) if qualifier and qualifier != "$LATEST" else "$LATEST",
+        arn=_arn(function.account_id, function.region, function.function_name, qualifier),
+        handler=str(function.handler),
+        runtime=_python(function),
+        role_arn=function.role,
+        code_hash=code_hash,
+        revision=hashlib.sha256(json.dumps(configuration, default=str).encode()).hexdigest(),
+        timeout_seconds=float(function.timeout),
+        memory_mb=int(function.memory_size),
+        log_group=logging_config["LogGroup"],
+        log_format=logging_config["LogFormat"],
+        log_level=logging_config.get("ApplicationLogLevel"),
+        variables={key: str(value) for key, value in function.environment_vars.items()},
+        layer_hashes=layer_hashes,
+    )
 
 
 def _check_event(payload: bytes, kind: str) -> None:
@@ -332,9 +266,3 @@ def _read(payload: Any) -> bytes:
 def _arn(account: str, region: str, name: str, qualifier: str | None) -> str:
     arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
     return f"{arn}:{qualifier}" if qualifier else arn
-
-
-def _with(spec: FunctionSpec, **changes: Any) -> FunctionSpec:
-    from dataclasses import replace
-
-    return replace(spec, **changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,8 @@ _parse_result_path = lru_cache(maxsize=1024)(result_path.parse)
 
 def patch() -> None:
     """Install. moto keeps two sets of backends; all of moto is to use the one with the interpreter."""
+    # The interpreter warns that ToleratedFailurePercentage has no effect; here it has.
+    logging.getLogger("moto.stepfunctions.parser.asl.parse.preprocessor").setLevel(logging.ERROR)
     models.stepfunctions_backends = parser_models.stepfunctions_parser_backends
     json_path.parse = _parse_path
     result_path.parse = _parse_result_path
