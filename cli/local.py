@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
+from cli.hub import enter
 from cli.local_demo import run_demo
 from cli.local_hub import REGIONS, ROOT, LocalHub
 from cli.options import foreseen, say
@@ -47,25 +49,18 @@ def up(port: int, dns_port: int, speed: float, estate: str, scenario: Path | Non
 
 def bring_up(hub: LocalHub, estate: str, scenario: Path | None = None) -> None:
     """Start, deploy and fill the embedded AWS, telling what happens."""
-    path = ROOT / ESTATES / f"{estate}.yaml"
+    shipped = ROOT / ESTATES / f"{estate}.yaml"
+    path = shipped if shipped.exists() else Path(estate).resolve()
     say(f"starting the embedded AWS at {hub.endpoint_url} with estate {estate} ...")
-    hub.start(path if path.exists() else Path(estate).resolve(), scenario)
+    hub.start(path, scenario)
     say("bootstrapping and deploying the hub to us-east-1 and us-west-2 by CDK ...")
-    hub.deploy()
+    hub.deploy(path)
     say("taking the first inventory ...")
     for region in REGIONS:
-        hub.aws(
-            region,
-            [
-                "lambda",
-                "invoke",
-                "--function-name",
-                "dr-refresh-inventory",
-                "--payload",
-                "e30=",
-                str(hub.state / "refresh.json"),
-            ],
-        )
+        os.environ.update(hub.environment(region))
+        for taken in enter(region).ask("refresh_inventory", {})["Scopes"]:
+            missing = f", unreadable: {taken['Missing']}" if taken["Missing"] else ""
+            say(f"  {region}: {taken['Scope']}: {taken['Resources']} resources{missing}")
 
 
 @local.command()

@@ -112,9 +112,9 @@ class LocalHub:
         with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
             return json.loads(reply.read() or b"null")
 
-    def deploy(self) -> None:
+    def deploy(self, estate: Path) -> None:
         """Package the functions for this machine, bootstrap both Regions, deploy every stack by the real CDK."""
-        config = self._write_config()
+        config = self._write_config(estate)
         self._run([sys.executable, "-m", "infra.package", "--target", "host"])
         environment = self.environment(REGIONS[0])
         context = ["-c", f"config={config}", "-c", "package=host"]
@@ -127,9 +127,14 @@ class LocalHub:
             ["npx", "cdk", "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *app], environment
         )
 
-    def _write_config(self) -> Path:
-        """Complete the local configuration with what only the running server knows."""
-        config = self.config
+    def _write_config(self, estate: Path) -> Path:
+        """Complete the local configuration with the estate's organization and with what only the running server knows."""
+        config, world = self.config, yaml.safe_load(estate.read_text())
+        config["organization"]["id"] = world["organization"]["id"]
+        config["spokes"]["organizational_units"] = [unit["id"] for unit in world["organization"]["units"]]
+        config["spokes"]["accounts"] = [
+            account for account in world["accounts"].values() if account != self.hub_account
+        ]
         config["hub"]["dns_servers"] = [f"127.0.0.1:{self.dns_port}"]
         view = self.aws(
             REGIONS[1], ["resource-explorer-2", "get-default-view", "--query", "ViewArn", "--output", "text"]

@@ -114,6 +114,11 @@ class FunctionFactory:
             variables["DR_DNS_SERVERS"] = ",".join(self._hub.dns_servers)
         return variables
 
+    def _view(self) -> str:
+        """Return the configured view, which lies in the aggregator's Region, or any view of the own Region."""
+        own = f"arn:{Aws.PARTITION}:resource-explorer-2:{Aws.REGION}:{Aws.ACCOUNT_ID}:view/*"
+        return self._hub.explorer_views.get(self._around.region, own)
+
     def _role(self, parent: Construct, verb: Verb) -> iam.Role:
         return iam.Role(
             parent,
@@ -154,7 +159,7 @@ class FunctionFactory:
             statements.append(iam.PolicyStatement(sid="Spokes", actions=actions, resources=[spokes]))
         if verb.inventory is Access.WRITE:
             actions = ["resource-explorer-2:GetView", "resource-explorer-2:ListResources", "resource-explorer-2:Search"]
-            statements.append(iam.PolicyStatement(sid="Explore", actions=actions, resources=[_views()]))
+            statements.append(iam.PolicyStatement(sid="Explore", actions=actions, resources=[self._view()]))
         if verb.publishes:
             topic = self._around.topic.topic_arn
             statements.append(iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic]))
@@ -190,10 +195,6 @@ def make_all(factory: FunctionFactory) -> dict[str, lambda_.Function]:
 def machine_arn(machine: Machine, kind: str = "stateMachine") -> str:
     """Return a machine's ARN in the stack's own Region, by name: functions and machines would refer in a circle."""
     return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}:{machine.value}"
-
-
-def _views() -> str:
-    return f"arn:{Aws.PARTITION}:resource-explorer-2:{Aws.REGION}:{Aws.ACCOUNT_ID}:view/*"
 
 
 def _table(table: Table) -> list[str]:
