@@ -173,8 +173,9 @@ class FunctionFactory:
         acknowledge(parent, "IAM5", "Documents are named by run and scope, below one bucket.", documents)
         tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
         acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{tokens}.", "Resource::*")
-        if verb.inventory is Access.WRITE:
-            acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{_views()}")
+        view = self._view()
+        if verb.inventory is Access.WRITE and view.endswith("*"):
+            acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{view}")
         if verb.enters_spokes:
             acknowledge(
                 parent,
