@@ -95,12 +95,13 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
     )
     if stage.status is not StageStatus.RUNNING:
         return []
+    drill = platform.ledger.run(run_id).mode is Mode.DRILL
     groups: list[Group] = []
     for number, action_ids in enumerate(stage.groups):
         items = [
             {"RunId": run_id, "StageId": stage_id, "ActionId": action_id}
             for action_id in action_ids
-            if _startable(platform, platform.ledger.action(run_id, action_id))
+            if _startable(platform, platform.ledger.action(run_id, action_id), drill=drill)
         ]
         if items:
             key = f"runs/{run_id}/stages/{stage_id}/{stage.attempt}-{number}.json"
@@ -109,11 +110,11 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
     return groups
 
 
-def _startable(platform: Platform, action: Action) -> bool:
-    """Leave alone what is ended, and whatever follows an ACTIVATE that did not succeed."""
+def _startable(platform: Platform, action: Action, *, drill: bool) -> bool:
+    """Leave alone what is ended, and whatever follows an ACTIVATE that did not succeed; a drill always cleans up."""
     if action.status is ActionStatus.ENDED:
         return False
-    if action.phase not in {Phase.CLEANUP, Phase.REPLICATE}:
+    if drill or action.phase not in {Phase.CLEANUP, Phase.REPLICATE}:
         return True
     lost = dict.fromkeys(_not_activated(platform, action), Outcome.SKIPPED)
     if not lost:

@@ -131,6 +131,7 @@ _TAG_ACTIONS = {
     "es": "es:AddTags",
     **{prefix: f"{prefix}:TagResource" for prefix in _TAG_RESOURCE.split()},
 }
+_SNAPSHOTTING = {"CreateDBSnapshot", "CreateDBClusterSnapshot", "CopyDBSnapshot", "CopyDBClusterSnapshot"}
 _CREATING = ("Create", "Copy", "Restore", "Register", "Put", "Run")
 
 
@@ -141,7 +142,10 @@ def _tagging(service: str, operation: str, params: Params, own: list[Need]) -> l
     if action is None or not tags or not own or not operation.startswith(_CREATING):
         return []
     keys: Keys = {f"aws:RequestTag/{key}": value for key, value in tags.items()} | {"aws:TagKeys": list(tags)}
-    return [Need(action, own[0].targets[:1], keys, own[0].known)]
+    # RDS names the instance or cluster before the snapshot that is made of it.
+    snapshots = [target for target in own[0].targets if "snapshot:" in target.arn]
+    created = snapshots if service == "rds" and operation in _SNAPSHOTTING and snapshots else own[0].targets
+    return [Need(action, tuple(created[:1]), keys, own[0].known)]
 
 
 _CROSS_REGION = {
