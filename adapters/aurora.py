@@ -2,8 +2,9 @@
 
 instantiate  make sure that the target cluster has an instance (rds.CreateDBInstance); drill: snapshot of the target cluster,
              restored beside it
-activate     planned: rds.SwitchoverGlobalCluster, sent to the writer's Region; emergency: rds.FailoverGlobalCluster with
-             AllowDataLoss, sent to the target's Region; when that shows no effect, rds.RemoveFromGlobalCluster
+activate     planned: rds.SwitchoverGlobalCluster, sent to the writer's Region; emergency: an instance if there is none, then
+             rds.FailoverGlobalCluster with AllowDataLoss, sent to the target's Region; rds.RemoveFromGlobalCluster instead
+             when the engine versions differ, a switchover hangs on the lost Region, or the failover shows no effect
 cleanup      nothing: the old writer's cluster is the reverse replica already; drill: delete the copies
 replicate    wait until the old writer's cluster is a connected reader again
 
@@ -19,9 +20,15 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters.drills import aurora as drill
-from adapters.judging import ready, red
+from adapters.judging import ready, red, warning
 from adapters.reading import tag_map
-from adapters.specs.aurora import AURORA_ENGINES, DETACH_AFTER_SECONDS, FAILED_STATUSES, SPEC
+from adapters.specs.aurora import (
+    AURORA_ENGINES,
+    DETACH_AFTER_SECONDS,
+    FAILED_STATUSES,
+    HUNG_SWITCHOVER_SECONDS,
+    SPEC,
+)
 from adapters.views.aurora import AuroraView, Clusters, DrillCopy, GlobalClusters, look
 from orchestrator.contract import (
     Adapter,
@@ -46,6 +53,7 @@ from orchestrator.contract import (
 from orchestrator.errors import ValidationError
 from orchestrator.words import CheckState, Effect, Mode, Phase, Side
 
+_DESCRIBE = "describe-db-instances --filters Name=db-cluster-id,Values="
 _RESYNC = "wait until the member is connected again, or start the run as an emergency if the source Region is lost."
 
 
@@ -97,10 +105,12 @@ class AuroraAdapter(Adapter[AuroraView]):
             findings.append(
                 red(me, "no-member", f"{view.member.target.arn} is no member of {group.GlobalClusterIdentifier}.")
             )
-        if not view.instances and run.mode is Mode.EMERGENCY:
-            findings.append(
-                red(me, "headless", f"{view.target.DBClusterIdentifier} has no instance: nothing can serve.")
-            )
+        if not view.instances:
+            headless = f"{view.target.DBClusterIdentifier} has no instance; making one takes minutes."
+            findings.append(warning(me, "headless", headless))
+        if view.versions_differ:
+            versions = f"the engine versions differ: {view.versions}."
+            findings.append(red(me, "version", versions, "upgrade the older cluster, then: dr plan"))
         limit = run.rpo_minutes.get(me)
         if limit is not None and view.lag_ms is not None and view.lag_ms > limit * 60_000:
             findings.append(red(me, "lag", f"replication lag is {_shown(view.lag_ms)}, dr:rpo-target is {limit} min."))
@@ -115,26 +125,32 @@ class AuroraAdapter(Adapter[AuroraView]):
         """Give the target cluster an instance; in a drill, make the copy."""
         if run.mode is Mode.DRILL:
             return drill.make(view, run)
-        waiting = [i for i in view.instances if i.DBInstanceStatus != "available"]
-        if waiting:
-            observed = f"{waiting[0].DBInstanceIdentifier} is {waiting[0].DBInstanceStatus}"
-            return [busy("instance", f"{observed}, expected available")]
-        if view.instances:
-            return [done("instance", f"{len(view.instances)} instance(s) available")]
-        cluster = view.target.DBClusterIdentifier
+        return [self._instance(view, run)]
+
+    def _instance(self, view: AuroraView, run: RunContext) -> Step:
+        name, cluster = "instance", view.target.DBClusterIdentifier
         call = drill.create_instance(cluster, f"{cluster}-{run.short_id}", view, run)
-        return [todo("instance", call, Effect.REVERSIBLE, f"{cluster} has no instance")]
+        up = [i for i in view.instances if i.DBInstanceStatus == "available"]
+        if up:
+            return done(name, f"{len(up)} of {len(view.instances)} instance(s) available", effect=Effect.REVERSIBLE)
+        if not view.instances:
+            return todo(name, call, Effect.REVERSIBLE, f"{cluster} has no instance")
+        observed = ", ".join(f"{i.DBInstanceIdentifier} is {i.DBInstanceStatus}" for i in view.instances)
+        if all(i.DBInstanceStatus in FAILED_STATUSES for i in view.instances):
+            return failed(name, f"{observed}, expected available", f"replace it: aws rds {_DESCRIBE}{cluster}")
+        return busy(name, f"{observed}, expected available", effect=Effect.REVERSIBLE, call=call)
 
     def activate(self, view: AuroraView, run: RunContext) -> list[Step]:
         """Make the target cluster the writer."""
         if run.mode is Mode.DRILL:
             return skip("a drill promotes nothing; its copy is writable from birth")
         if run.mode is Mode.EMERGENCY:
-            return [*self._fail_over(view, run), self._serving(view)]
-        return [self._switch_over(view, view.member.target, Side.SOURCE), self._serving(view)]
+            return [self._instance(view, run), self._fail_over(view, run), self._serving(view)]
+        switch = self._switch_over("switch-over-global-cluster", view, view.member.target, Side.SOURCE)
+        return [switch, self._serving(view)]
 
-    def _switch_over(self, view: AuroraView, to: Place, sent_to: Side) -> Step:
-        name, group = "switch-over-global-cluster", view.group
+    def _switch_over(self, name: str, view: AuroraView, to: Place, sent_to: Side) -> Step:
+        group = view.group
         params = {"GlobalClusterIdentifier": group.GlobalClusterIdentifier, "TargetDbClusterIdentifier": to.arn}
         call = Call("rds", "SwitchoverGlobalCluster", params, sent_to)
         if view.switching:
@@ -149,21 +165,28 @@ class AuroraAdapter(Adapter[AuroraView]):
             return blocked(name, f"{to.arn} is {observed}, expected connected", _RESYNC, call=call)
         return todo(name, call, Effect.REVERSIBLE, f"the writer is {view.writer_arn}")
 
-    def _fail_over(self, view: AuroraView, run: RunContext) -> list[Step]:
-        name, arn, group = "fail-over-global-cluster", view.member.target.arn, view.group.GlobalClusterIdentifier
-        target = {"GlobalClusterIdentifier": group, "TargetDbClusterIdentifier": arn}
-        call = Call("rds", "FailoverGlobalCluster", {**target, "AllowDataLoss": True}, Side.TARGET)
+    def _fail_over(self, view: AuroraView, run: RunContext) -> Step:
+        arn, group = view.member.target.arn, view.group.GlobalClusterIdentifier
+        failing_over, detaching = "fail-over-global-cluster", "detach-target-cluster"
         if view.target_writes:
-            return [done(name, f"{arn} is the writer", effect=Effect.IRREVERSIBLE)]
-        waited = run.seconds_since(name)
-        if waited is not None and waited > DETACH_AFTER_SECONDS:
-            detachment = {"GlobalClusterIdentifier": group, "DbClusterIdentifier": arn}
-            detach = Call("rds", "RemoveFromGlobalCluster", detachment, Side.TARGET)
-            why = f"no effect {waited:.0f} s after the failover call"
-            return [todo("detach-target-cluster", detach, Effect.IRREVERSIBLE, why)]
+            return done(failing_over, f"{arn} is the writer; {_lost(view)}", effect=Effect.IRREVERSIBLE)
+        detachment: dict[str, JsonValue] = {"GlobalClusterIdentifier": group, "DbClusterIdentifier": arn}
+        detach = Call("rds", "RemoveFromGlobalCluster", detachment, Side.TARGET)
+        if view.detached:
+            promoting = f"{arn} has left {group} and is {view.target.Status}"
+            return busy(detaching, promoting, effect=Effect.IRREVERSIBLE, call=detach)
+        why = _detach_reason(view, run.seconds_since(failing_over), (run.now - run.started_at).total_seconds())
+        if why:
+            return todo(detaching, detach, Effect.IRREVERSIBLE, why)
+        forced: dict[str, JsonValue] = {
+            "GlobalClusterIdentifier": group,
+            "TargetDbClusterIdentifier": arn,
+            "AllowDataLoss": True,
+        }
+        call = Call("rds", "FailoverGlobalCluster", forced, Side.TARGET)
         if view.switching:
-            return [busy(name, view.switching, effect=Effect.IRREVERSIBLE, call=call)]
-        return [todo(name, call, Effect.IRREVERSIBLE, f"the writer is {view.writer_arn}; lag {_shown(view.lag_ms)}")]
+            return busy(failing_over, view.switching, effect=Effect.IRREVERSIBLE, call=call)
+        return todo(failing_over, call, Effect.IRREVERSIBLE, f"the writer is {view.writer_arn}; {_lost(view)}")
 
     def _serving(self, view: AuroraView) -> Step:
         name, cluster = "target-serves", view.target
@@ -200,7 +223,7 @@ class AuroraAdapter(Adapter[AuroraView]):
             return [
                 blocked("switch-back", "a forced failover cannot be undone", "later: dr start --operation failback")
             ]
-        return [self._switch_over(view, view.member.source, Side.TARGET)]
+        return [self._switch_over("switch-back", view, view.member.source, Side.TARGET)]
 
     def health(self, view: AuroraView, run: RunContext) -> list[Check]:
         """Check who writes and whether the instances serve; in a drill, the copy."""
@@ -233,6 +256,21 @@ class AuroraAdapter(Adapter[AuroraView]):
             update={"GlobalClusterMembers": members, "FailoverState": None, "Status": "available"}
         )
         return replace(view, group=group, target=view.target.model_copy(update={"Status": "available"}))
+
+
+def _detach_reason(view: AuroraView, called_seconds: float | None, running_seconds: float) -> str:
+    """Return why the target must be detached instead of failed over, or an empty string. Pure."""
+    if view.versions_differ:
+        return f"a failover needs equal engine versions, these differ: {view.versions}"
+    if called_seconds is not None and called_seconds > DETACH_AFTER_SECONDS:
+        return f"no effect {called_seconds:.0f} s after the failover call"
+    if called_seconds is None and view.switching_without_loss and running_seconds > HUNG_SWITCHOVER_SECONDS:
+        return f"a switchover from before hangs on the lost Region: {view.switching}"
+    return ""
+
+
+def _lost(view: AuroraView) -> str:
+    return f"last known lag {_shown(view.lag_ms)}"
 
 
 def _shown(lag_ms: float | None) -> str:

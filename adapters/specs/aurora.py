@@ -57,9 +57,9 @@ SPEC = Spec(
         ),
         Permission(
             actions=("rds:CreateDBInstance", "rds:AddTagsToResource"),
-            uses=frozenset({Use.INSTANTIATE}),
+            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
             resources=(_CLUSTER, "arn:{partition}:rds:{region}:{account}:db:*"),
-            modes=frozenset({Mode.PLANNED}),
+            modes=frozenset({Mode.PLANNED, Mode.EMERGENCY}),
         ),
         Permission(
             actions=("rds:CreateDBClusterSnapshot",),
@@ -100,6 +100,8 @@ FAILED_STATUSES = (
 )
 DETACH_AFTER_SECONDS = 900
 """How long a forced failover may stay without effect before the target is detached instead."""
+HUNG_SWITCHOVER_SECONDS = 120
+"""How long an emergency run watches a switchover that was begun before it, and that the lost Region cannot finish."""
 CLUSTER_MISSING = ("DBClusterNotFoundFault",)
 GLOBAL_MISSING = ("GlobalClusterNotFoundFault",)
 SNAPSHOT_MISSING = ("DBClusterSnapshotNotFoundFault",)

@@ -52,6 +52,7 @@ class Switch(BaseModel):
 
     Status: str | None = None
     ToDbClusterArn: str | None = None
+    IsDataLossAllowed: bool = False
 
 
 class GlobalCluster(BaseModel):
@@ -134,6 +135,29 @@ class AuroraView:
         return f"{state.Status} to {state.ToDbClusterArn}" if state and state.Status else None
 
     @property
+    def switching_without_loss(self) -> bool:
+        """Say whether what is in progress is a switchover, which waits for the old writer for ever."""
+        return self.switching is not None and not (
+            self.group.FailoverState and self.group.FailoverState.IsDataLossAllowed
+        )
+
+    @property
+    def detached(self) -> bool:
+        """Say whether the target cluster belongs to no global cluster (any more)."""
+        return self.member.target.arn not in self.sync
+
+    @property
+    def versions(self) -> str:
+        """Return both engine versions; the source side's is the one the inventory remembers."""
+        return f"{self.member.source.facts.get('version')} on the source side, {self.target.EngineVersion} here"
+
+    @property
+    def versions_differ(self) -> bool:
+        """Say whether major or minor version differ: AWS then refuses managed switchovers and failovers."""
+        source = self.member.source.facts.get("version")
+        return source is not None and _major_minor(str(source)) != _major_minor(self.target.EngineVersion)
+
+    @property
     def has_writer_instance(self) -> bool:
         """Say whether an instance of the target cluster is flagged as its writer."""
         return any(each.IsClusterWriter for each in self.target.DBClusterMembers)
@@ -141,10 +165,13 @@ class AuroraView:
     @property
     def target_writes(self) -> bool:
         """Say whether the target cluster writes: as the global cluster's writer, or alone after a detachment."""
-        alone = (
-            self.member.target.arn not in self.sync and self.has_writer_instance and self.target.Status == "available"
-        )
+        alone = self.detached and self.has_writer_instance and self.target.Status == "available"
         return alone or self.writer_arn == self.member.target.arn
+
+
+def _major_minor(version: str) -> list[str]:
+    """Return ["16", "4"] of 16.4 and ["3", "08"] of 8.0.mysql_aurora.3.08.0."""
+    return version.rpartition("aurora.")[2].split(".")[:2]
 
 
 def look(target: Target, aws: Clients, run: RunContext) -> AuroraView:
