@@ -6,10 +6,8 @@ They run on moto's interpreter as patched by `localaws.stepfunctions_patches`.
 from __future__ import annotations
 
 import copy
-import json
 import random
 import re
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
@@ -20,6 +18,15 @@ from moto.stepfunctions.responses import get_backend
 
 from localaws import stepfunctions_patches
 from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.services.stepfunctions_replies import (
+    check_input,
+    check_name,
+    dated,
+    history_event,
+    listed,
+    page,
+    status_detail,
+)
 from localaws.stepfunctions_patches import definitions, tokens
 from localaws.stepfunctions_patches.engine import Engine
 from localaws.stepfunctions_patches.execution import TrackedExecution
@@ -27,8 +34,6 @@ from localaws.stepfunctions_patches.execution import TrackedExecution
 if TYPE_CHECKING:
     from localaws.world import World
 
-LARGEST_INPUT_BYTES = 262_144
-_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 _REDRIVABLE = (ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.TIMED_OUT)
 
 
@@ -55,9 +60,8 @@ class StepFunctionsService(Service):
         machine = self._machine(call.account, call.region, call.params["stateMachineArn"])
         text = call.params.get("input") or "{}"
         name = call.params.get("name") or str(uuid4())
-        if not _NAME.fullmatch(name):
-            raise AwsError("InvalidName", f"Invalid Name: '{name}'")
-        _check_input(text)
+        check_name(name)
+        check_input(text)
         arn = f"{_base_arn(machine).replace(':stateMachine:', ':execution:')}:{name}"
         with self.engine.lock:
             existing = self.engine.executions.get(arn)
@@ -135,8 +139,8 @@ class StepFunctionsService(Service):
             and status in (None, execution.exec_status.value)
         ]
         found.sort(key=lambda execution: execution.start_date, reverse=True)
-        page, token = _page(found, call)
-        return {"executions": [_listed(execution) for execution in page], "nextToken": token}
+        shown, token = page(found, call)
+        return {"executions": [listed(execution) for execution in shown], "nextToken": token}
 
     @operation("GetExecutionHistory")
     def get_execution_history(self, call: Call) -> Reply:
@@ -145,9 +149,9 @@ class StepFunctionsService(Service):
         events = execution.to_history_output()["events"]
         if call.params.get("reverseOrder"):
             events.reverse()
-        page, token = _page(events, call)
+        shown, token = page(events, call)
         return {
-            "events": [_event(event, call.params.get("includeExecutionData", True)) for event in page],
+            "events": [history_event(one, call.params.get("includeExecutionData", True)) for one in shown],
             "nextToken": token,
         }
 
@@ -175,13 +179,13 @@ class StepFunctionsService(Service):
         """List the Map Runs of a run."""
         execution = self._find(call, call.params["executionArn"])
         records = execution.env.map_run_record_pool_manager.get_all()
-        page, token = _page([_dated(record.list_item()) for record in records], call)
-        return {"mapRuns": page, "nextToken": token}
+        shown, token = page([dated(record.list_item()) for record in records], call)
+        return {"mapRuns": shown, "nextToken": token}
 
     @operation("DescribeMapRun")
     def describe_map_run(self, call: Call) -> Reply:
         """Describe a Map Run with its counts."""
-        return {"redriveCount": 0, **_dated(self._map_run(call).describe())}
+        return {"redriveCount": 0, **dated(self._map_run(call).describe())}
 
     @operation("UpdateMapRun")
     def update_map_run(self, call: Call) -> Reply:
@@ -207,10 +211,10 @@ class StepFunctionsService(Service):
     def list_versions(self, call: Call) -> Reply:
         """List the versions of a machine, latest first."""
         machine = self._machine(call.account, call.region, call.params["stateMachineArn"])
-        versions = [machine.versions[number] for number in sorted(machine.versions, reverse=True)]
-        shown = [{"stateMachineVersionArn": v.arn, "creationDate": v.creation_date} for v in versions]
-        page, token = _page(shown, call)
-        return {"stateMachineVersions": page, "nextToken": token}
+        latest_first = [machine.versions[number] for number in sorted(machine.versions, reverse=True)]
+        versions = [{"stateMachineVersionArn": v.arn, "creationDate": v.creation_date} for v in latest_first]
+        shown, token = page(versions, call)
+        return {"stateMachineVersions": shown, "nextToken": token}
 
     @operation("DeleteStateMachineVersion")
     def delete_version(self, call: Call) -> Reply:
@@ -261,17 +265,11 @@ class StepFunctionsService(Service):
         """Emit the status-change event, as AWS does for the runs of a machine (not for a Map Run's children)."""
         if execution.map_run_arn:
             return
-        described = execution.describe()
-        detail = {key: described.get(key) for key in ("executionArn", "stateMachineArn", "name", "status", "input")}
-        detail |= {key: described.get(key) for key in ("output", "error", "cause")}
-        detail |= {key: described.get(key) for key in ("stateMachineVersionArn", "stateMachineAliasArn")}
-        detail["startDate"] = int(execution.start_date.timestamp() * 1000)
-        detail["stopDate"] = int(execution.stop_date.timestamp() * 1000) if execution.stop_date else None
-        detail["inputDetails"] = {"included": True}
-        detail["outputDetails"] = {"included": True} if detail["output"] else None
         events: Any = self.world.service("events")
         source, kind = "aws.states", "Step Functions Execution Status Change"
-        events.emit(execution.account_id, execution.region_name, source, kind, [execution.exec_arn], detail)
+        events.emit(
+            execution.account_id, execution.region_name, source, kind, [execution.exec_arn], status_detail(execution)
+        )
 
     def _machine(self, account: str, region: str, arn: str) -> Any:
         if not re.fullmatch(r"arn:[\w-]+:states:[\w-]+:\d{12}:stateMachine:[^\s]+", arn):
@@ -320,60 +318,3 @@ def _base_arn(machine: Any) -> str:
 def _base(arn: str) -> str:
     parts = arn.split(":")
     return ":".join(parts[:7])
-
-
-def _check_input(text: str) -> None:
-    if len(text.encode()) > LARGEST_INPUT_BYTES:
-        raise AwsError(
-            "InvalidExecutionInput", f"Invalid State Machine Execution Input: over {LARGEST_INPUT_BYTES} bytes"
-        )
-    try:
-        json.loads(text)
-    except ValueError as error:
-        raise AwsError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from error
-
-
-def _listed(execution: TrackedExecution) -> dict[str, Any]:
-    described = execution.describe()
-    keys = (
-        *("executionArn", "stateMachineArn", "stateMachineVersionArn", "stateMachineAliasArn", "name"),
-        *("status", "startDate", "stopDate", "mapRunArn", "redriveCount"),
-    )
-    return {key: described[key] for key in keys if key in described}
-
-
-def _page(items: Sequence[Any], call: Call) -> tuple[list[Any], str | None]:
-    token = call.params.get("nextToken")
-    if token and not re.fullmatch(r"page-\d+", token):
-        raise AwsError("InvalidToken", f"Invalid Token: '{token}'")
-    start = int(token[5:]) if token else 0
-    size = call.params.get("maxResults") or (1000 if call.operation == "GetExecutionHistory" else 100)
-    end = start + size
-    return list(items[start:end]), f"page-{end}" if end < len(items) else None
-
-
-def _event(event: dict[str, Any], data: bool) -> dict[str, Any]:  # noqa: FBT001 - the API's own flag
-    shown = {key: value for key, value in event.items() if value is not None}
-    shown["timestamp"] = _instant(shown["timestamp"])
-    shown["type"] = str(getattr(shown["type"], "value", shown["type"]))
-    if data:
-        return shown
-    hidden = {"input", "output", "parameters"}
-    return {
-        key: {k: v for k, v in value.items() if k not in hidden} if isinstance(value, dict) else value
-        for key, value in shown.items()
-    }
-
-
-def _dated(record: Iterable[tuple[str, Any]] | dict[str, Any]) -> dict[str, Any]:
-    shown = dict(record)
-    for key in ("startDate", "stopDate"):
-        if key in shown:
-            shown[key] = _instant(shown[key])
-    if "status" in shown:
-        shown["status"] = str(getattr(shown["status"], "value", shown["status"]))
-    return shown
-
-
-def _instant(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
