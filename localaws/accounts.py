@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import moto.backends
+from moto.backends import get_backend
 
 from localaws.service import AwsError, Principal
 
@@ -76,11 +76,11 @@ class Accounts:
     def _from_moto(self, access_key: str) -> Principal | None:
         """Find an IAM user's key or a role session that moto handed out."""
         for account in self.names:
-            iam: Any = moto.backends.get_backend("iam")[account]["aws"]
+            iam: Any = get_backend("iam")[account]["aws"]
             for user in iam.users.values():
                 if any(key.access_key_id == access_key for key in user.access_keys):
                     return Principal(account=account, arn=str(user.arn))
-            sts: Any = moto.backends.get_backend("sts")[account]["aws"]
+            sts: Any = get_backend("sts")[account]["aws"]
             for session in sts.assumed_roles:
                 if session.access_key_id == access_key:
                     role = str(session.role_arn).rsplit("/", 1)[-1]

@@ -23,7 +23,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.organizations.models import organizations_backends
 
-from localaws import admin, authorization, calllog, faults, inprocess, motocalls, wire
+from localaws import admin, authorization, calllog, faults, inprocess, moto_speed, motocalls, wire
 from localaws.accounts import Accounts
 from localaws.clock import Clock, ScaledClock
 from localaws.regions import serving_region
@@ -322,6 +322,7 @@ _FREE = _NoLock()
 
 
 def _configure_moto() -> None:
+    moto_speed.install()
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     default_user_config["lambda"]["use_docker"] = False
     default_user_config["batch"]["use_docker"] = False

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-import moto.backend_index
-import moto.backends
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
+from moto.backend_index import backend_url_patterns
+from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import HTTPException
@@ -67,7 +67,7 @@ def parsed(call: Call, answer: HttpReply) -> Reply:
 
 def backend(service: str, account: str, region: str) -> Any:
     """Return moto's backend of a service; global services keep one per partition, under `aws`."""
-    regions = moto.backends.get_backend(service)[account]
+    regions = get_backend(service)[account]
     return regions[region] if region in regions else regions["aws"]
 
 
@@ -173,12 +173,12 @@ def _moto_service(call: Call) -> str:
 @lru_cache
 def _moto_service_of_host(host: str) -> str | None:
     url = f"https://{host}/"
-    return next((name for name, pattern in moto.backend_index.backend_url_patterns if pattern.match(url)), None)
+    return next((name for name, pattern in backend_url_patterns if pattern.match(url)), None)
 
 
 @lru_cache
 def _routes(moto_service: str) -> tuple[tuple[re.Pattern[str], MotoHandler], ...]:
-    backends = moto.backends.get_backend(moto_service)
+    backends = get_backend(moto_service)
     if isinstance(backends, BackendDict):
         regions = backends[DEFAULT_ACCOUNT_ID]
         any_backend = regions["us-east-1"] if "us-east-1" in regions else regions["aws"]

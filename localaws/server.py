@@ -24,7 +24,10 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1
+
+    def handle_expect_100(self) -> bool:
+        """Leave `100 Continue` to werkzeug, which sends it too."""
+        return True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the call log has it."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from localaws.clock import ManualClock
@@ -221,8 +222,9 @@ def test_access_key_of_nobody_is_refused_with_the_keys_to_use(local: LocalAws) -
 
 
 def test_hook_before_a_call_can_refuse_it_and_cut_its_connection(local: LocalAws) -> None:
-    # Given a Region that throttles, then goes dark
-    client = local.session(HUB, EAST).client("sqs")
+    # Given a Region that throttles, then goes dark, and a client that does not try again
+    once = Config(retries={"total_max_attempts": 1})
+    client = local.session(HUB, EAST).client("sqs", config=once)
 
     def throttle(_call: Call) -> None:
         raise AwsError("ThrottlingException", "slow down")
@@ -239,8 +241,8 @@ def test_hook_before_a_call_can_refuse_it_and_cut_its_connection(local: LocalAws
 
 
 def test_hook_after_a_call_can_lose_the_answer_of_a_change_that_happened(local: LocalAws) -> None:
-    # Given an answer that gets lost
-    client = local.session(HUB, EAST).client("sqs")
+    # Given an answer that gets lost, and a client that does not try again
+    client = local.session(HUB, EAST).client("sqs", config=Config(retries={"total_max_attempts": 1}))
 
     def lose(call: Call, reply: Mapping[str, Any]) -> Mapping[str, Any]:
         if call.operation == "CreateQueue":
