@@ -14,7 +14,10 @@ from orchestrator.words import Effect, Mode, Outcome, Phase, StepState
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a list of steps means: an end, or the step to be waited for or performed."""
+    """What a list of steps means: an end, or the step to be waited for or performed.
+
+    `detail` and `remedy` tell of members that failed at this look, whether or not the action goes on.
+    """
 
     end: Outcome | None
     step: Step | None
@@ -34,16 +37,18 @@ def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple
         if step.members and all(member in lost for member in step.members):
             continue
         if step.state not in {StepState.FAILED, StepState.BLOCKED}:
-            return Verdict(None, step, lost)
+            return Verdict(None, step, lost, "; ".join(reasons), remedy)
         detail = f"{step.name}: {step.reason}"
         if not step.members:
-            return Verdict(Outcome.FAILED, step, lost, detail, step.remedy)
-        lost |= dict.fromkeys(step.members, Outcome.FAILED)
+            return Verdict(Outcome.FAILED, step, lost, "; ".join([*reasons, detail]), step.remedy or remedy)
+        lost |= {member: Outcome.FAILED for member in step.members if member not in lost}
         reasons.append(detail)
         remedy = remedy or step.remedy
+        if all(resource in lost for resource in resource_ids):
+            break  # nobody is left for the steps that follow
     if any(outcome is Outcome.FAILED for outcome in lost.values()):
         every = lost | {r: Outcome.SUCCEEDED for r in resource_ids if r not in lost}
-        return Verdict(Outcome.FAILED, None, every, "; ".join(reasons) or "some members failed", remedy)
+        return Verdict(Outcome.FAILED, None, every, "; ".join(reasons), remedy)
     if [step.name for step in steps] == [NOTHING_TO_DO]:
         return Verdict(Outcome.SKIPPED, None, lost, steps[0].reason)
     warnings = "; ".join(step.warning for step in steps if step.warning)
@@ -66,8 +71,12 @@ def action_id_of(phase: Phase, target_id: str) -> str:
 
 
 def token_of(action: Action, step: Step) -> str:
-    """Return the idempotency token: the same for every attempt of the same step of the same action."""
-    return hashlib.sha256(f"{action.run_id}/{action.action_id}/{step.name}".encode()).hexdigest()[:32]
+    """Return the idempotency token: the same however often a step is repeated, until a person asks for a new attempt.
+
+    A new attempt needs a new token: AWS would answer the old one with the old, failed result.
+    """
+    attempt = f"/{action.attempt}" if action.attempt else ""
+    return hashlib.sha256(f"{action.run_id}/{action.action_id}/{step.name}{attempt}".encode()).hexdigest()[:32]
 
 
 def describe(call: Call) -> str:

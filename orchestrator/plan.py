@@ -53,6 +53,8 @@ class PlannedAction(_Frozen):
     priority: Priority
     resource_ids: tuple[str, ...]
     expected_minutes: float
+    needs: tuple[str, ...] = ()
+    """Actions of the same stage that must end well first."""
     steps: tuple[PlannedStep, ...] = ()
 
 
@@ -104,10 +106,7 @@ class Plan(_Frozen):
             "order": self.order,
             "regions": [self.source_region, self.target_region],
             "stages": [[s.stage_id, s.groups] for s in self.stages],
-            "targets": [
-                [t.target_id, t.strategy, [[m.resource_id, m.source.arn, m.target.arn] for m in t.members]]
-                for t in self.targets
-            ],
+            "targets": [t.model_dump(mode="json") for t in self.targets],
         }
         return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()
 
@@ -158,6 +157,7 @@ class Plan(_Frozen):
                 wave=a.wave,
                 priority=a.priority,
                 resource_ids=a.resource_ids,
+                needs=a.needs,
             )
             for a in self.actions
         ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 from orchestrator import tags as tag_rules
@@ -24,7 +24,12 @@ PHASES = {
     Mode.EMERGENCY: (Phase.ACTIVATE,),
     Mode.DRILL: (Phase.INSTANTIATE, Phase.ACTIVATE, Phase.CLEANUP),
 }
+DISABLED = "dr:enabled is false"
+BROKEN = "has problems of its own"
 DEFERRED = {Mode.PLANNED: (), Mode.EMERGENCY: (Phase.CLEANUP, Phase.REPLICATE), Mode.DRILL: ()}
+
+FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
+"""Phases in which a resource waits for what it depends on; quieting the source side needs no such order."""
 
 FindAdapter = Callable[[str], Adapter[Any]]
 
@@ -45,7 +50,7 @@ class _Item:
 def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     """Return the plan without previews; raise `ValidationError` with every problem of the scope's resources."""
     items, excluded, problems = _select(request, snapshot.resources, adapter)
-    dependencies, more = _dependencies(items)
+    dependencies, more = _dependencies(items, snapshot.resources, excluded)
     problems += more
     if problems:
         raise ValidationError(
@@ -63,8 +68,8 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     levels = _levels(items, dependencies)
     targets, places = _batches(items, levels, request, adapter)
     order, reason = _order(request, items)
-    phases = tuple(p for p in PHASES[request.mode] if request.Phases is None or p in request.Phases)
-    stages, actions = _stages(order, phases, targets, places, adapter)
+    phases = _phases(request)
+    stages, actions = _stages(order, phases, targets, places, _needs(targets, places, dependencies), adapter)
     return Plan(
         scope=snapshot.scope,
         operation=request.Operation,
@@ -81,6 +86,19 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     )
 
 
+def _phases(request: Request) -> tuple[Phase, ...]:
+    possible = PHASES[request.mode]
+    chosen = tuple(p for p in possible if request.Phases is None or p in request.Phases)
+    if not chosen:
+        raise ValidationError(
+            f"nothing to do: {request.mode} runs have the phases {', '.join(possible)}, "
+            f"asked for was only {', '.join(request.Phases or ())}.",
+            "leave Phases out, or run the other phases in a planned run.",
+            code="NoPhase",
+        )
+    return chosen
+
+
 def _select(
     request: Request, resources: Iterable[Resource], adapter: FindAdapter
 ) -> tuple[list[_Item], dict[str, str], list[str]]:
@@ -88,20 +106,22 @@ def _select(
     excluded: dict[str, str] = {}
     problems: list[str] = []
     for resource in sorted(resources, key=lambda r: r.resource_id):
-        spec = adapter(resource.adapter).spec
-        meaning, wrong = tag_rules.read(resource.tags, [s.name for s in spec.strategies])
+        if _disabled(resource):
+            excluded[resource.resource_id] = DISABLED
+            continue
+        strategies = [s.name for s in adapter(resource.adapter).spec.strategies]
+        meaning, wrong = tag_rules.read(resource.tags, strategies)
         wrong += tag_rules.conflicts({region: side.tags for region, side in resource.sides.items()})
         wrong += _foreign(request, resource)
-        if meaning is not None and not meaning.enabled:
-            excluded[resource.resource_id] = "dr:enabled is false"
-            continue
-        if meaning is not None and request.Waves is not None and meaning.wave not in request.Waves:
+        if meaning is not None and not wrong and request.Waves is not None and meaning.wave not in request.Waves:
             excluded[resource.resource_id] = f"wave {meaning.wave} was not asked for"
             continue
         strategy = (meaning.strategy if meaning else None) or resource.strategy
         if meaning is not None and strategy is None:
-            known = ", ".join(s.name for s in spec.strategies)
-            wrong.append(f"the strategy cannot be told from the resource; set dr:recovery-strategy to one of {known}")
+            wrong.append(
+                "the strategy cannot be told from the resource; "
+                f"set dr:recovery-strategy to one of {', '.join(strategies)}"
+            )
         wrong += [
             f"has no counterpart in {region}; it was found only in {', '.join(sorted(resource.sides))}"
             for region in (request.source_region, request.target_region)
@@ -111,6 +131,12 @@ def _select(
         if meaning is not None and strategy is not None and not wrong:
             items.append(_Item(resource, meaning, strategy))
     return items, excluded, problems
+
+
+def _disabled(resource: Resource) -> bool:
+    """Say whether every side that is tagged says so; one that disagrees is a conflict, not an exclusion."""
+    said = {side.tags[tag_rules.ENABLED] for side in resource.sides.values() if tag_rules.ENABLED in side.tags}
+    return said == {"false"}
 
 
 def _foreign(request: Request, resource: Resource) -> list[str]:
@@ -123,18 +149,21 @@ def _foreign(request: Request, resource: Resource) -> list[str]:
     ]
 
 
-def _dependencies(items: Sequence[_Item]) -> tuple[dict[str, set[str]], list[str]]:
+def _dependencies(
+    items: Sequence[_Item], resources: Iterable[Resource], excluded: Mapping[str, str]
+) -> tuple[dict[str, set[str]], list[str]]:
+    """Return what each resource needs, and every dependency that cannot be kept."""
+    left_out = {name: excluded.get(r.resource_id, BROKEN) for r in resources for name in _names(r)}
     by_name: dict[str, list[_Item]] = {}
     for item in items:
-        by_name.setdefault(item.resource.name, []).append(item)
-        by_name.setdefault(item.id, []).append(item)
+        for name in _names(item.resource):
+            by_name.setdefault(name, []).append(item)
     graph: dict[str, set[str]] = {item.id: set() for item in items}
     problems: list[str] = []
     for item in items:
         for name in item.tags.dependencies:
             found = by_name.get(name, [])
-            if not found:
-                problems.append(f'{item.id}: dr:dependencies names "{name}", which is not in the scope')
+            problems += _unkept(item, name, found, left_out)
             for needed in found:
                 if needed.tags.wave > item.tags.wave:
                     problems.append(
@@ -148,6 +177,25 @@ def _dependencies(items: Sequence[_Item]) -> tuple[dict[str, set[str]], list[str
     except CycleError as err:
         problems.append(f"dependencies form a cycle: {' -> '.join(err.args[1])}")
     return graph, problems
+
+
+def _names(resource: Resource) -> set[str]:
+    """Return what `dr:dependencies` may call a resource."""
+    return {resource.name, resource.resource_id}
+
+
+def _unkept(item: _Item, name: str, found: Sequence[_Item], left_out: Mapping[str, str]) -> list[str]:
+    """Return the problem of a dependency on nothing, on itself, or on what will stay where it is.
+
+    A resource of a wave that was not asked for is taken to be moved already; one with problems of its own is
+    reported for those.
+    """
+    if [needed.id for needed in found] == [item.id]:
+        return [f"{item.id}: dr:dependencies names the resource itself"]
+    if found or left_out.get(name, DISABLED) != DISABLED:
+        return []
+    why = f"will not be moved ({DISABLED})" if name in left_out else "is not in the scope"
+    return [f'{item.id}: dr:dependencies names "{name}", which {why}']
 
 
 def _levels(items: Sequence[_Item], graph: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
@@ -198,10 +246,25 @@ def _batches(
     return targets, places
 
 
+def _needs(
+    targets: Sequence[PlannedTarget], places: Mapping[str, _Place], dependencies: Mapping[str, set[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return for each target the targets of its own wave that must be through first."""
+    home = {member.resource_id: target.target_id for target in targets for member in target.members}
+    needs: dict[str, tuple[str, ...]] = {}
+    for target in targets:
+        mine = {home[needed] for member in target.members for needed in dependencies[member.resource_id]}
+        wave = places[target.target_id].wave
+        needs[target.target_id] = tuple(sorted(t for t in mine if places[t].wave == wave))
+    return needs
+
+
 def _target_id(adapter_key: str, chunk: Sequence[_Item], size: int, taken: Mapping[str, _Place]) -> str:
     name = chunk[0].resource.name if size == 1 else f"batch-w{chunk[0].tags.wave}-{chunk[0].resource.name}"
     base = f"{adapter_key}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}"[:70]
-    return base if base not in taken else f"{base}-{sum(1 for other in taken if other.startswith(base)) + 1}"
+    if base not in taken:
+        return base
+    return next(name for number in count(2) if (name := f"{base}-{number}") not in taken)
 
 
 def _sides(item: _Item, request: Request) -> tuple[Any, Any]:
@@ -233,6 +296,7 @@ def _stages(
     phases: Sequence[Phase],
     targets: Sequence[PlannedTarget],
     places: Mapping[str, _Place],
+    needs: Mapping[str, tuple[str, ...]],
     adapter: FindAdapter,
 ) -> tuple[tuple[PlannedStage, ...], tuple[PlannedAction, ...]]:
     waves = sorted({place.wave for place in places.values()})
@@ -246,8 +310,11 @@ def _stages(
         mine = sorted((t for t in targets if places[t.target_id].wave == wave), key=lambda t: places[t.target_id].level)
         groups: list[tuple[str, ...]] = []
         minutes = 0.0
-        for level, group in groupby(mine, key=lambda t: places[t.target_id].level):
-            planned = [_action(target, places[target.target_id], level, phase, stage_id, adapter) for target in group]
+        for _, group in groupby(mine, key=lambda t: places[t.target_id].level):
+            planned = [
+                _action(target, places[target.target_id], phase, stage_id, needs[target.target_id], adapter)
+                for target in group
+            ]
             actions += planned
             groups.append(tuple(action.action_id for action in planned))
             minutes += max(action.expected_minutes for action in planned)
@@ -260,7 +327,7 @@ def _stages(
 
 
 def _action(
-    target: PlannedTarget, place: _Place, level: tuple[int, int], phase: Phase, stage_id: str, adapter: FindAdapter
+    target: PlannedTarget, place: _Place, phase: Phase, stage_id: str, needs: tuple[str, ...], adapter: FindAdapter
 ) -> PlannedAction:
     strategy = adapter(place.adapter).spec.strategy(target.strategy)
     return PlannedAction(
@@ -271,7 +338,8 @@ def _action(
         strategy=target.strategy,
         phase=phase,
         wave=place.wave,
-        priority=list(Priority)[level[0]],
+        priority=list(Priority)[place.level[0]],
         resource_ids=tuple(member.resource_id for member in target.members),
         expected_minutes=strategy.typical_minutes.get(phase, 0.0),
+        needs=tuple(action_id_of(phase, needed) for needed in needs) if phase in FORWARD else (),
     )

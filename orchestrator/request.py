@@ -5,19 +5,21 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable
-from datetime import datetime
+import shlex
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic import ValidationError as ModelError
 
 from orchestrator import words
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.words import Approval, Operation, Order, Phase
 
-REGION = re.compile(r"^[a-z]{2}(-[a-z]+)+-\d$")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+CUSTOMER = re.compile(r"[\w.:/=+@-]([\w .:/=+@-]*[\w.:/=+@-])?")
+"""What AWS allows in a tag value, without blanks around it; quotes would reach Resource Explorer's filter."""
 
 
 class Environment(StrEnum):
@@ -29,12 +31,19 @@ class Environment(StrEnum):
 
 
 def _region(value: object) -> object:
-    if isinstance(value, str) and not REGION.match(value):
+    if isinstance(value, str) and not REGION.fullmatch(value):
         raise ValueError(f'"{value}" is not an AWS Region code such as us-west-2')
     return value
 
 
+def _customer(value: object) -> object:
+    if isinstance(value, str) and value and not CUSTOMER.fullmatch(value):
+        raise ValueError(f'"{value}" cannot be the value of a tag: letters, digits, blanks inside, and . : / = + - @ _')
+    return value
+
+
 RegionCode = Annotated[str, BeforeValidator(_region)]
+CustomerName = Annotated[str, BeforeValidator(_customer)]
 
 
 class Request(BaseModel):
@@ -42,7 +51,7 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    Customer: str = Field(min_length=1, max_length=128, description="Value of the tag Customer.")
+    Customer: CustomerName = Field(min_length=1, max_length=128, description="Value of the tag Customer.")
     Environment: Environment
     Operation: Operation
     PrimaryRegion: RegionCode = Field(description="The customer's home Region, the same for failover and failback.")
@@ -58,23 +67,35 @@ class Request(BaseModel):
     DryRun: bool = Field(default=False, description="Stop after plan and readiness; change nothing.")
     Reason: str = Field(default="", max_length=512, description="Ticket or reason, kept in the audit trail.")
     Requester: str = Field(default="", max_length=256, description="Who asks; the caller's identity when absent.")
-    DetectedAt: datetime | None = Field(
-        default=None, description="When the outage was noticed; starts the recovery clock."
+    DetectedAt: AwareDatetime | None = Field(
+        default=None, description="When the outage was noticed, with its time zone; starts the recovery clock."
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.PrimaryRegion == self.DRRegion:
-            raise ValueError(f"PrimaryRegion and DRRegion are both {self.DRRegion}; they must differ")
-        if self.Emergency and self.Operation is Operation.TEST:
-            raise ValueError("Emergency does not go with Operation test: a drill never touches production")
-        if self.Emergency and self.ApprovalMode is Approval.AUTOMATIC and not self.AcceptDataLoss:
-            raise ValueError("an emergency without approvals needs AcceptDataLoss: true; unreplicated writes are lost")
-        if any(wave < 1 for wave in self.Waves or ()):
-            raise ValueError("Waves are numbered from 1")
-        if self.Waves == () or self.Phases == ():
-            raise ValueError("Waves and Phases must be absent or name at least one")
+        problems = [problem for applies, problem in self._rules() if applies]
+        if problems:
+            raise ValueError(SEPARATOR.join(problems))
         return self
+
+    def _rules(self) -> list[tuple[bool, str]]:
+        unapproved = self.ApprovalMode is Approval.AUTOMATIC and not self.AcceptDataLoss
+        return [
+            (
+                self.PrimaryRegion == self.DRRegion,
+                f"PrimaryRegion and DRRegion are both {self.DRRegion}; they must differ",
+            ),
+            (
+                self.Emergency and self.Operation is Operation.TEST,
+                "Emergency does not go with Operation test: a drill never touches production",
+            ),
+            (
+                self.Emergency and unapproved,
+                "an emergency without approvals needs AcceptDataLoss: true; unreplicated writes are lost",
+            ),
+            (any(wave < 1 for wave in self.Waves or ()), "Waves are numbered from 1"),
+            (self.Waves == () or self.Phases == (), "Waves and Phases must be absent or name at least one"),
+        ]
 
     @property
     def source_region(self) -> str:
@@ -101,7 +122,7 @@ def parse(raw: object) -> Request:
     try:
         return Request.model_validate(raw)
     except ModelError as err:
-        problems = [_problem(dict(error), raw) for error in err.errors()]
+        problems = _problems(err) + _inconsistencies(raw, err)
         raise ValidationError(
             f"the input has {len(problems)} problem(s): {'; '.join(problems)}.", EXAMPLE, code="BadRequest"
         ) from err
@@ -117,7 +138,7 @@ def check_hub_region(request: Request, hub_region: str) -> None:
         f"a run is started in the Region that is being activated.",
         f"aws stepfunctions start-execution --region {request.target_region} --state-machine-arn "
         f"arn:aws:states:{request.target_region}:$(aws sts get-caller-identity --query Account --output text)"
-        f":stateMachine:DROrchestrator --input '{payload}'",
+        f":stateMachine:DROrchestrator --input {shlex.quote(payload)}",
         code="WrongHubRegion",
     )
 
@@ -135,7 +156,38 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f' (did you mean "{original[near[0]]}"?)' if near else ""
 
 
-def _problem(error: dict[str, Any], raw: dict[str, Any]) -> str:
+SEPARATOR = "\n"
+PLACEHOLDERS: Mapping[str, object] = {
+    "Customer": "x",
+    "Environment": Environment.PRODUCTION,
+    "Operation": Operation.FAILOVER,
+    "PrimaryRegion": "aa-primary-1",
+    "DRRegion": "aa-standby-1",
+}
+
+
+def _inconsistencies(raw: Mapping[str, object], err: ModelError) -> list[str]:
+    """Return what is wrong between the fields that are right by themselves; pydantic looks only when all are."""
+    wrong = {error["loc"][0] for error in err.errors() if error["loc"]}
+    if not wrong:
+        return []
+    rest = {name: value for name, value in raw.items() if name in Request.model_fields and name not in wrong}
+    try:
+        Request.model_validate({**PLACEHOLDERS, **rest})
+    except ModelError as more:
+        return _problems(more)
+    return []
+
+
+def _problems(err: ModelError) -> list[str]:
+    problems: list[str] = []
+    for error in err.errors():
+        text = _problem(dict(error))
+        problems += [text] if error["loc"] else text.split(SEPARATOR)
+    return problems
+
+
+def _problem(error: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "input"
     if error["type"] == "extra_forbidden":
         return f"unknown field {where}{closest(where, Request.model_fields)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ HEALTH_URL = "dr:health-check-url"
 DEPENDENCIES = "dr:dependencies"
 
 KNOWN = (ENABLED, WAVE, CUSTOMER, ENVIRONMENT, PRIORITY, STRATEGY, RTO, RPO, HEALTH_URL, DEPENDENCIES)
+WHOLE_NUMBER = re.compile("[0-9]{1,6}")
 OWN = ("dr:execution-id", "dr:drill-id", "dr:fenced", "dr:saved-capacity", "dr:drill-safe")
 """Tags the platform itself writes or that a single adapter reads."""
 
@@ -52,7 +54,11 @@ def read(tags: Mapping[str, str], strategies: Sequence[str]) -> tuple[DrTags | N
     problems += _one_of(tags, ENVIRONMENT, [e.value for e in Environment])
     problems += _one_of(tags, PRIORITY, [p.value for p in Priority])
     problems += _one_of(tags, STRATEGY, strategies)
-    problems += _whole_number(tags, WAVE) + _whole_number(tags, RTO) + _whole_number(tags, RPO, least=0)
+    problems += (
+        (_whole_number(tags, WAVE) if tags.get(WAVE) else [])
+        + _whole_number(tags, RTO)
+        + _whole_number(tags, RPO, least=0)
+    )
     url = tags.get(HEALTH_URL)
     if url is not None and not url.startswith(("https://", "http://")):
         problems.append(f'{HEALTH_URL} is "{url}", expected a URL that starts with https:// or http://')
@@ -62,8 +68,8 @@ def read(tags: Mapping[str, str], strategies: Sequence[str]) -> tuple[DrTags | N
         DrTags(
             enabled=tags[ENABLED] == "true",
             wave=int(tags[WAVE]),
-            priority=Priority(tags.get(PRIORITY, Priority.MEDIUM)),
-            strategy=tags.get(STRATEGY),
+            priority=Priority(tags.get(PRIORITY) or Priority.MEDIUM),
+            strategy=tags.get(STRATEGY) or None,
             rto_minutes=_number(tags, RTO),
             rpo_minutes=_number(tags, RPO),
             health_check_url=url,
@@ -93,7 +99,7 @@ def _one_of(tags: Mapping[str, str], tag: str, known: Sequence[str]) -> list[str
 
 def _whole_number(tags: Mapping[str, str], tag: str, least: int = 1) -> list[str]:
     value = tags.get(tag)
-    if value is None or (value.isascii() and value.isdigit() and int(value) >= least):
+    if value is None or (WHOLE_NUMBER.fullmatch(value) and int(value) >= least):
         return []
     return [f'{tag} is "{value}", expected a whole number from {least}']
 

@@ -157,6 +157,10 @@ class Action(Record):
     wave: int
     priority: Priority
     resource_ids: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    """Actions of the same stage that must end well before this one starts."""
+    attempt: int = 0
+    """How often a person had it done again; part of the idempotency tokens."""
     status: ActionStatus = ActionStatus.PENDING
     outcome: Outcome | None = None
     member_outcomes: Mapping[str, Outcome] = Field(default_factory=dict)
@@ -171,6 +175,9 @@ class Action(Record):
     """Step name -> how often its call was made."""
     looks: int = 0
     errors: int = 0
+    """Looks that failed in a row."""
+    refusals: int = 0
+    """Answers in a row by which AWS declined a call; it took no effect."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
