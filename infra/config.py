@@ -19,6 +19,9 @@ Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")]
 CustomerName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^,/]+$")]
 """A value of the tag Customer. Comma and slash separate scopes elsewhere."""
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^(production|staging|development)$")]
+ViewArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:resource-explorer-2:[a-z0-9-]+:\d{12}:view/[^/]+/[0-9a-zA-Z-]+$")
+]
 HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$")]
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
@@ -44,8 +47,9 @@ class Hub(Strict):
     peer_region: RegionName
     external_id: Annotated[str, StringConstraints(min_length=16, max_length=1224, pattern=r"^[\w+=,.@:/-]+$")]
     """Goes with every assumption of a spoke role. Not a secret, but unique to this hub: make one with `uuidgen`."""
-    explorer_views: dict[RegionName, str] = Field(default_factory=dict)
-    """Region -> ARN of the organisation-wide Resource Explorer view there; empty: the Region's default view."""
+    explorer_views: dict[RegionName, ViewArn] = Field(default_factory=dict)
+    """Hub Region -> ARN of the Resource Explorer view its hub asks; none: the Region's default view. A view that sees all
+    Regions lies in the aggregator's Region; keep that where a failover goes to, not where it comes from."""
     dns_servers: tuple[HostPort, ...] = ()
     """Ask these resolvers instead of the zones' own name servers."""
     log_level: Annotated[str, StringConstraints(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

@@ -11,6 +11,7 @@ import yaml
 from infra import config as configuration
 
 DIRECTORY = Path(__file__).resolve().parent.parent.parent / "config"
+VIEW = "arn:aws:resource-explorer-2:us-west-2:123456789012:view/dr/5f2c7a0e-6c1b-4c39-9c43-2f1c4f7d7d10"
 ESTATE = DIRECTORY.parent / "localaws" / "estates" / "demo.yaml"
 
 
@@ -53,7 +54,8 @@ def test_local_configuration_fits_the_demo_estate() -> None:
         ({"hub__external_id": "short"}, "hub.external_id"),
         ({"hub__extrenal_id": "x" * 20}, "hub.extrenal_id"),
         ({"hub__log_retention_days": 42}, "42 is not a retention"),
-        ({"hub__explorer_views": {"eu-west-1": "arn:aws:resource-explorer-2:x"}}, "no Region of this hub"),
+        ({"hub__explorer_views": {"eu-west-1": VIEW}}, "no Region of this hub"),
+        ({"hub__explorer_views": {"us-east-1": "the-default-one"}}, "hub.explorer_views.us-east-1"),
         ({"organization__id": "my-org"}, "organization.id"),
         ({"spokes__organizational_units": []}, "list at least one"),
         ({"spokes__deployment": "self-managed"}, "remove organizational_units"),

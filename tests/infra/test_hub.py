@@ -133,8 +133,10 @@ def test_nothing_that_runs_names_the_other_region(assembly: Assembly) -> None:
         for logical, resource in hub.body["Resources"].items():
             if resource["Type"] in kinds:
                 properties = json.loads(json.dumps(resource["Properties"]))
-                properties.get("Environment", {}).get("Variables", {}).pop("DR_PEER_REGION", None)
-                # Then nothing but the typed peer field knows the other Region
+                variables = properties.get("Environment", {}).get("Variables", {})
+                for typed in ("DR_PEER_REGION", "DR_EXPLORER_VIEW_ARN"):
+                    variables.pop(typed, None)
+                # Then nothing but the fields meant for it knows the other Region
                 assert other not in json.dumps(properties), f"{hub.name}.{logical}"
 
 

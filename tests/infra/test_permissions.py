@@ -7,7 +7,7 @@ import json
 from synthesised import Assembly, actions_of, as_list, text
 
 from infra.names import Machine, Table
-from infra.verbs import BY_NAME
+from infra.verbs import BY_NAME, Access
 
 CHANGES_OF_ITEMS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 
@@ -59,6 +59,20 @@ def test_inventory_is_written_only_by_who_takes_it(assembly: Assembly, verb_name
         about = [s for s in hub.statements_of_verb(verb_name) if Table.INVENTORY.value in json.dumps(s["Resource"])]
         writes = {"dynamodb:PutItem", *CHANGES_OF_ITEMS} & actions_of(about)
         assert bool(writes) == (verb_name in {"take_inventory", "refresh_inventory"})
+
+
+def test_explorer_is_asked_through_the_configured_view_by_who_takes_the_inventory(
+    assembly: Assembly, verb_name: str
+) -> None:
+    for hub in assembly.hubs:
+        views = [
+            view
+            for s in hub.statements_of_verb(verb_name)
+            if "resource-explorer-2:ListResources" in as_list(s["Action"])
+            for view in as_list(s["Resource"])
+        ]
+        wanted = [assembly.config.hub.explorer_views[hub.region]]
+        assert views == (wanted if BY_NAME[verb_name].inventory is Access.WRITE else [])
 
 
 def test_no_role_of_any_stack_is_an_administrator(assembly: Assembly) -> None:
