@@ -35,6 +35,8 @@ PRELOADED = (
     "jinja2",
 )
 
+MODELS = ("dynamodb", "s3", "sts", "stepfunctions", "sns", "events", "lambda", "cloudwatch")
+
 
 def main() -> None:
     """Serve fork requests until the parent closes the socket."""
@@ -43,6 +45,7 @@ def main() -> None:
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warm = False
     while True:
         request, log = receive(control)
         if request is None:
@@ -53,6 +56,8 @@ def main() -> None:
             become_worker(request, log)
         os.close(log)
         control.sendall(f"{process}\n".encode())
+        if not warm:
+            warm = share_models()
 
 
 def preload() -> None:
@@ -62,6 +67,33 @@ def preload() -> None:
             __import__(name)
         except Exception:  # noqa: BLE001 - a broken package must fail in the function, where it is reported
             continue
+
+
+def share_models() -> bool:
+    """Read the service models that most functions need, once for all workers to come; return True.
+
+    botocore reads a model from its file in each process anew, which takes longer than all the rest of a start.
+    """
+    try:
+        from botocore.loaders import JSONFileLoader, Loader
+
+        read, known = JSONFileLoader.load_file, {}
+
+        def load_file(self, path):  # type: ignore[no-untyped-def]
+            if path not in known:
+                known[path] = read(self, path)
+            return known[path]
+
+        JSONFileLoader.load_file = load_file
+        loader = Loader()
+        for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+            loader.load_data(name)
+        for service in MODELS:
+            loader.load_service_model(service, "service-2")
+            loader.load_service_model(service, "endpoint-rule-set-1")
+    except Exception:  # noqa: BLE001 - a botocore without these is slower, not wrong
+        return True
+    return True
 
 
 def receive(control: socket.socket) -> "tuple[dict | None, int]":  # type: ignore[type-arg]
