@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from pydantic import JsonValue
@@ -29,9 +29,11 @@ from orchestrator.errors import (
     UnreachableError,
 )
 from orchestrator.judgement import action_id_of, describe, judge, refuse, token_of
-from orchestrator.ledger.records import Action, Event, Run, StepRecord
+from orchestrator.ledger.records import Action, Event, Run
 from orchestrator.ledger.store import Ledger
+from orchestrator.reducer import GOOD
 from orchestrator.targets import load_target
+from orchestrator.trail import facts_of, step_record
 from orchestrator.words import ActionStatus, Outcome, Phase, StepState
 
 SETTLE_SECONDS = 60
@@ -76,9 +78,12 @@ class Engine:
         if action.status is ActionStatus.ENDED:
             return Tick(done=True)
         self._fence(run)
-        action = self._started(action)
+        rolling_back = self.ledger.stage(run_id, stage_id).rolling_back
         try:
-            return self._look_and_act(run, action, rolling_back=self.ledger.stage(run_id, stage_id).rolling_back)
+            missing = None if rolling_back or action.started_at else self._missing_need(action)
+            if missing is not None:
+                return self._not_started(action, missing)
+            return self._look_and_act(run, self._started(action), rolling_back=rolling_back)
         except StaleRecordError:
             return Tick(done=False, wait_seconds=SOON_SECONDS)  # another advance of this action saved first
 
@@ -90,6 +95,18 @@ class Engine:
                 f"run {run.run_id} (epoch {run.epoch}) may not act on {run.scope}: the scope is held by {holder}.",
                 f"dr status {run.run_id}",
             )
+
+    def _missing_need(self, action: Action) -> Action | None:
+        """Return an action that had to end well before this one and did not; a person who skips it lets this one go."""
+        for needed in (self.ledger.action(action.run_id, action_id) for action_id in action.needs):
+            if needed.status is not ActionStatus.ENDED or needed.outcome not in GOOD:
+                return needed
+        return None
+
+    def _not_started(self, action: Action, needed: Action) -> Tick:
+        detail = f"not started: it depends on {', '.join(needed.resource_ids)}, which {needed.outcome or needed.status}"
+        remedy = f"repair that first, then answer the failure gate with retry. {needed.remedy}".strip()
+        return self._end(action, Outcome.FAILED, detail, remedy, {})
 
     def _started(self, action: Action) -> Action:
         if action.started_at is not None:
@@ -142,16 +159,17 @@ class Engine:
             return self._look_failed(action, err)
         action = self._seen(action, steps)
         verdict = judge(steps, action.member_outcomes, action.resource_ids)
+        detail, remedy = verdict.detail or action.detail, verdict.remedy or action.remedy
         if verdict.end is not None:
             outcome = Outcome.ROLLED_BACK if rolling_back and verdict.end is not Outcome.FAILED else verdict.end
-            return self._end(action, outcome, verdict.detail, verdict.remedy, verdict.members)
-        action = action.but(member_outcomes=verdict.members)
+            return self._end(action, outcome, detail, remedy, verdict.members)
+        action = action.but(member_outcomes=verdict.members, detail=detail, remedy=remedy)
         assert verdict.step is not None
         if context.now > (action.deadline_at or context.now):
             return self._late(action, verdict.step)
         if verdict.step.state is StepState.TODO:
             return self._do(run, action, verdict.step, session, adapter)
-        self.ledger.save_action(action.but(errors=0))
+        self.ledger.save_action(action)
         return Tick(done=False, wait_seconds=self._pace(action, adapter))
 
     def _do(self, run: Run, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
@@ -177,6 +195,7 @@ class Engine:
                 action.member_outcomes,
             )
         assert step.call is not None
+        before = action
         action = self.ledger.save_action(
             action.but(
                 intent=step.name,
@@ -188,39 +207,42 @@ class Engine:
         try:
             kept = session.perform(step.call, token_of(action, step))
         except DrError as err:
-            return self._call_failed(action, step, err, adapter)
+            return self._call_failed(action, before, step, err, adapter)
         self._note(action, "answer", f"{describe(step.call)} accepted", step, {"kept": dict(kept)})
         earlier = action.kept.get(step.name, {})
         self.ledger.save_action(
             action.but(
-                intent=None, errors=0, kept={**action.kept, step.name: {**earlier, **kept}} if kept else action.kept
+                intent=None, refusals=0, kept={**action.kept, step.name: {**earlier, **kept}} if kept else action.kept
             )
         )
         return Tick(done=False, wait_seconds=SOON_SECONDS)
 
-    def _call_failed(self, action: Action, step: Step, err: DrError, adapter: Adapter[Any]) -> Tick:
+    def _call_failed(self, action: Action, before: Action, step: Step, err: DrError, adapter: Adapter[Any]) -> Tick:
+        """Go on after a call that failed; `before` is the action as it was before the intent was written."""
         self._note(action, "error", err.message, step, {"code": err.code})
-        errors = action.errors + 1
         if isinstance(err, UnreachableError):
-            # The effect is unknown: the time of the call stays, so that the next look comes before any repetition.
-            self.ledger.save_action(action.but(errors=errors))
+            # The effect is unknown: time and count of the call stay, so that looks come before any repetition.
             return Tick(done=False, wait_seconds=self._pace(action, adapter))
+        refusals = action.refusals + 1
         passing = isinstance(err, ThrottledError | ConflictError) or (
-            isinstance(err, AccessDeniedError) and errors < MAX_ERRORS_IN_A_ROW // 2
+            isinstance(err, AccessDeniedError) and refusals < MAX_ERRORS_IN_A_ROW // 2
         )
-        if not passing or errors >= MAX_ERRORS_IN_A_ROW:
-            return self._end(
-                action.but(intent=None),
-                Outcome.FAILED,
-                f"{step.name}: {err.message}",
-                err.remedy,
-                action.member_outcomes,
-            )
-        # A refused call had no effect to wait for and does not count as one whose effect never showed.
-        called_at = {name: at for name, at in action.called_at.items() if name != step.name}
-        counts = {**action.call_counts, step.name: action.call_counts[step.name] - 1}
-        self.ledger.save_action(action.but(errors=errors, intent=None, called_at=called_at, call_counts=counts))
-        return Tick(done=False, wait_seconds=min(MAX_WAIT_SECONDS, adapter.spec.poll_seconds * errors))
+        # AWS declined: nothing happened, so there is no effect to wait for and the call counts as never made.
+        action = action.but(intent=None, refusals=refusals, called_at=before.called_at, call_counts=before.call_counts)
+        if not passing or refusals >= MAX_ERRORS_IN_A_ROW:
+            return self._declined(action, step, err)
+        self.ledger.save_action(action)
+        return Tick(done=False, wait_seconds=min(MAX_WAIT_SECONDS, adapter.spec.poll_seconds * refusals))
+
+    def _declined(self, action: Action, step: Step, err: DrError) -> Tick:
+        """End what a declined call was for: the members its step names, or the whole action."""
+        detail = f"{action.detail}; {step.name}: {err.message}".removeprefix("; ")
+        lost = {**dict.fromkeys(step.members, Outcome.FAILED), **action.member_outcomes}
+        if not step.members or all(resource in lost for resource in action.resource_ids):
+            return self._end(action, Outcome.FAILED, detail, err.remedy, action.member_outcomes)
+        remedy = action.remedy or err.remedy
+        self.ledger.save_action(action.but(member_outcomes=lost, detail=detail, remedy=remedy, refusals=0))
+        return Tick(done=False, wait_seconds=SOON_SECONDS)
 
     def _look_failed(self, action: Action, err: DrError) -> Tick:
         errors = action.errors + 1
@@ -234,8 +256,10 @@ class Engine:
     def _seen(self, action: Action, steps: list[Step]) -> Action:
         now = self.clock.now()
         before = {step.name: step for step in action.steps}
-        records = tuple(_record(step, before.get(step.name), now) for step in steps)
-        return action.but(steps=records, looks=action.looks + 1)
+        records = tuple(step_record(step, before.get(step.name), now) for step in steps)
+        waiting = {step.name for step in steps if step.state is StepState.TODO}
+        intent = action.intent if action.intent in waiting else None  # else the lost answer's effect has shown
+        return action.but(steps=records, looks=action.looks + 1, errors=0, intent=intent)
 
     def _pace(self, action: Action, adapter: Adapter[Any]) -> int:
         """Wait the adapter's poll time; after twenty looks up to a minute, so that long waits stay cheap."""
@@ -278,10 +302,6 @@ class Engine:
     def _note(
         self, action: Action, kind: str, message: str, step: Step | None, data: Mapping[str, JsonValue] | None = None
     ) -> None:
-        call = step.call if step else None
-        facts: dict[str, JsonValue] = {"step": step.name} if step else {}
-        if call is not None and kind == "call":
-            facts |= {"operation": f"{call.service}.{call.operation}", "side": call.side, "params": _shown(call.params)}
         self.ledger.record(
             Event(
                 run_id=action.run_id,
@@ -291,33 +311,6 @@ class Engine:
                 stage_id=action.stage_id,
                 action_id=action.action_id,
                 resource_id=action.resource_ids[0] if len(action.resource_ids) == 1 else None,
-                data=facts | dict(data or {}),
+                data=facts_of(kind, step) | dict(data or {}),
             )
         )
-
-
-def _record(step: Step, before: StepRecord | None, now: datetime) -> StepRecord:
-    return StepRecord(
-        name=step.name,
-        state=step.state,
-        effect=step.effect,
-        reason=step.reason,
-        remedy=step.remedy,
-        call=f"{step.call.service}.{step.call.operation}" if step.call else (before.call if before else None),
-        first_seen_at=before.first_seen_at if before else now,
-        done_at=(before.done_at if before and before.done_at else now) if step.state is StepState.DONE else None,
-    )
-
-
-def _shown(params: Mapping[str, Any]) -> JsonValue:
-    return {name: _masked(name, value) for name, value in params.items()}
-
-
-def _masked(name: str, value: Any) -> JsonValue:
-    if any(word in name.lower() for word in ("password", "secret", "token")):
-        return "***"
-    if isinstance(value, Mapping):
-        return {k: _masked(k, v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(name, v) for v in value]
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
