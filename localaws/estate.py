@@ -191,6 +191,11 @@ def seed(world: World, estate: Estate, source: str = "estate") -> None:
         world.accounts.add(account, name)
     for part in ("organization", "explorer"):
         importlib.import_module(f"localaws.seeds.{part}").seed(world, estate)
+    add(world, estate, source)
+
+
+def add(world: World, estate: Estate, source: str = "estate") -> None:
+    """Put an estate's resources into a world that has its accounts and organization already. Raises `EstateError`."""
     for index, entry in enumerate(estate.resources):
         try:
             _seeder(entry.kind)(world, estate, entry)

@@ -1,0 +1,55 @@
+"""One embedded AWS with the really deployed hub for all stories; each story has a shop of its own in it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.local_hub import ROOT, LocalHub
+from localaws import estate
+from localaws.clock import ScaledClock
+from localaws.dispatcher import LocalAws
+from localaws.dns import DnsServer
+from localaws.server import Server
+from tests.functional.world import World
+
+SPEED = 120.0
+"""AWS seconds per second: minutes of AWS pass in seconds."""
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Start the embedded AWS, deploy the hub into both Regions by the CDK command line, and stop it at the end."""
+    state = tmp_path_factory.mktemp("hub")
+    local = LocalAws({}, clock=ScaledClock(SPEED))
+    server = Server(local, 0)
+    dns_port = free_port()
+    names = DnsServer(local, dns_port).start()
+    path = Path(ROOT) / "localaws/estates/small.yaml"
+    estate.load(local, path)
+    server.start()
+    hub = LocalHub(state, server.port, dns_port, SPEED)
+    hub.deploy(path)
+    yield World(local, hub, estate.read(path))
+    names.stop()
+    server.stop()
+
+
+@pytest.fixture
+def world(deployed: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give a story the deployed world with no faults, and take its faults back at the end."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    deployed.monkeypatch = monkeypatch
+    yield deployed
+    deployed.heal()
