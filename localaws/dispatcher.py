@@ -14,10 +14,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
@@ -209,6 +211,8 @@ class LocalAws:
     def session(self, account: str, region: str) -> boto3.Session:
         """Return a boto3 session of the account's administrator that calls this object without sockets."""
         core = botocore.session.Session()
+        # Service models are large; one loader reads each of them once for all sessions.
+        core.register_component("data_loader", _model_loader())
         core.set_credentials(f"LOCALADMIN{account}", "local")
         core.set_config_variable("region", region)
         inprocess.connect(self, core)
@@ -319,6 +323,11 @@ class _NoLock:
 
 
 _FREE = _NoLock()
+
+
+@lru_cache
+def _model_loader() -> Any:
+    return botocore.loaders.create_loader()
 
 
 def _configure_moto() -> None:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moto.organizations.models import FakeDelegatedAdministrator, organizations_backends
+
 from localaws.service import Call, Reply, Service, operation
 
 if TYPE_CHECKING:
     from localaws.world import World
 
+STACK_SETS_PRINCIPAL = "member.org.stacksets.cloudformation.amazonaws.com"
 AccountMoved = Callable[[str, str, str], None]
 
 
@@ -32,6 +35,9 @@ class OrganizationsService(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        supported = FakeDelegatedAdministrator.SUPPORTED_SERVICES
+        if STACK_SETS_PRINCIPAL not in supported:
+            supported.append(STACK_SETS_PRINCIPAL)
         # Told account, old parent and new parent when an account moves: StackSets deploy automatically.
         self.on_move: list[AccountMoved] = []
 
@@ -60,6 +66,18 @@ class OrganizationsService(Service):
         """Return the id of the organisation that an account belongs to."""
         backend = self._backend_of(account)
         return str(backend.org.id) if backend is not None else None
+
+    def is_management(self, account: str) -> bool:
+        """Say whether the account manages an organisation."""
+        backend = self._backend_of(account)
+        return backend is not None and bool(backend.org.master_account_id == account)
+
+    def is_delegated(self, account: str, service_principal: str) -> bool:
+        """Say whether the account is a delegated administrator of a service."""
+        backend = self._backend_of(account)
+        admins = backend.admins if backend is not None else []
+        wanted = (account, service_principal)
+        return any((one.account.id, service) == wanted for one in admins for service in one.services)
 
     def path_of(self, account: str) -> str | None:
         """Return the account's path for `aws:PrincipalOrgPaths`: organisation, root, units, each with a slash."""
@@ -97,13 +115,9 @@ class OrganizationsService(Service):
 
     def reset(self) -> None:
         """Forget which account belongs to whom; moto keeps it outside its backends."""
-        from moto.organizations.models import organizations_backends
-
         organizations_backends.master_accounts.clear()
 
     def _backend_of(self, account: str) -> Any:
-        from moto.organizations.models import organizations_backends
-
         management, _ = organizations_backends.master_accounts.get(account, (account, "aws"))
         backend = self.world.backend("organizations", management, "us-east-1")
         return backend if backend.org is not None else None
@@ -135,8 +149,6 @@ class OrganizationsService(Service):
             self._seed_unit(backend, below, ou.id, names)
 
     def _seed_account(self, backend: Any, account_id: str, parent: str, name: str) -> None:
-        from moto.organizations.models import organizations_backends
-
         present = next((a for a in backend.accounts if a.id == account_id), None)
         if present is None:
             before = set(organizations_backends.master_accounts)

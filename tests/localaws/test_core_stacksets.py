@@ -129,8 +129,47 @@ def test_account_that_joins_a_unit_gets_the_stack_and_loses_it_when_it_leaves(lo
     assert roles(local, LATE) == []
 
 
+def allow_self_management(local: LocalAws) -> None:
+    """Create the roles that self-managed permissions need, as the guide tells."""
+    policy = json.dumps(TRUST)
+    wanted = {HUB: "Administration", FIRST: "Execution", SECOND: "Execution", LATE: "Execution"}
+    for account, kind in wanted.items():
+        local.session(account, EAST).client("iam").create_role(
+            RoleName=f"AWSCloudFormationStackSet{kind}Role", AssumeRolePolicyDocument=policy
+        )
+
+
+def test_self_managed_stack_set_without_execution_role_fails_and_names_it(local: LocalAws, stack_sets: Any) -> None:
+    # Given accounts that nobody prepared
+    create(stack_sets)
+
+    # When the stack set is deployed to one
+    stack_sets.create_stack_instances(StackSetName="spoke", Accounts=[FIRST], Regions=[EAST])
+    finish(local)
+
+    # Then the instance says which role is missing
+    instance = stack_sets.list_stack_instances(StackSetName="spoke")["Summaries"][0]
+    assert instance["Status"] == "OUTDATED"
+    assert "AWSCloudFormationStackSetAdministrationRole" in instance["StatusReason"]
+
+
+def test_service_managed_stack_set_of_a_member_account_needs_delegation(local: LocalAws) -> None:
+    # Given a member account that administers nothing
+    member = local.session(FIRST, EAST).client("cloudformation")
+
+    # When it wants to deploy to the organisation, then it is refused until it is a delegated administrator
+    wanted = {"PermissionModel": "SERVICE_MANAGED", "AutoDeployment": {"Enabled": False}, "CallAs": "DELEGATED_ADMIN"}
+    with pytest.raises(ClientError, match="delegated admin"):
+        create(member, **wanted)
+    principal = "member.org.stacksets.cloudformation.amazonaws.com"
+    organizations = local.session(HUB, EAST).client("organizations")
+    organizations.register_delegated_administrator(AccountId=FIRST, ServicePrincipal=principal)
+    create(member, **wanted)
+
+
 def test_self_managed_stack_set_updates_and_empties_listed_accounts(local: LocalAws, stack_sets: Any) -> None:
     # Given a self-managed stack set with two accounts
+    allow_self_management(local)
     create(stack_sets)
     both = {"Accounts": [FIRST, LATE], "Regions": [EAST]}
     stack_sets.create_stack_instances(StackSetName="spoke", **both)
@@ -183,6 +222,7 @@ def test_stack_set_in_a_template_is_complete_when_its_roles_are_there(local: Loc
 
 def test_failing_template_is_told_per_account(local: LocalAws, stack_sets: Any) -> None:
     # Given a role of the same name already in one account
+    allow_self_management(local)
     policy = json.dumps(TRUST)
     local.session(FIRST, EAST).client("iam").create_role(RoleName="dr-us-east-1", AssumeRolePolicyDocument=policy)
     create(stack_sets)

@@ -13,11 +13,13 @@ from localaws.services.cloudformation import sources
 from localaws.services.cloudformation import template as templates
 from localaws.services.cloudformation.stack import Inputs, Stack, StackStatus
 from localaws.services.cloudformation.template import validation_error
-from localaws.services.organizations import OrganizationsService
+from localaws.services.organizations import STACK_SETS_PRINCIPAL, OrganizationsService
 
 if TYPE_CHECKING:
     from localaws.world import World
 
+ADMINISTRATION_ROLE = "AWSCloudFormationStackSetAdministrationRole"
+EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 OPERATION_SECONDS = 20.0
 SECONDS_PER_INSTANCE = 10.0
 GOOD = {StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE}
@@ -109,9 +111,8 @@ class StackSetOperations:
             execution_role=params.get("ExecutionRoleName"),
             managed_execution=params.get("ManagedExecution"),
         )
-        if stack_set.service_managed and self._organizations.organization_id(call.account) is None:
-            message = "You must enable organizations access to operate a service managed stack set"
-            raise validation_error(message)
+        if stack_set.service_managed:
+            self._require_administrator(call)
         self.stack_sets[identity] = stack_set
         return {"StackSetId": identity}
 
@@ -362,7 +363,8 @@ class StackSetOperations:
             if started.action == "DELETE" and reason is None:
                 del stack_set.instances[place]
         failed = sum(1 for status, _ in started.results.values() if status == "FAILED")
-        tolerated = int(started.preferences.get("FailureToleranceCount", 0))
+        percent = int(started.preferences.get("FailureTolerancePercentage", 0))
+        tolerated = int(started.preferences.get("FailureToleranceCount", len(started.places) * percent // 100))
         started.status = "FAILED" if failed > tolerated else "SUCCEEDED"
         started.ended_at = self.world.clock.now()
 
@@ -376,12 +378,24 @@ class StackSetOperations:
         """Make, change or remove one instance's stack; return why it failed."""
         if instance.account not in self.world.accounts.names:
             return f"Account {instance.account} does not exist"
+        if not stack_set.service_managed and (lacking := self._lacking_role(stack_set, instance)):
+            return lacking
         try:
             if action == "DELETE":
                 return self._remove(instance, retain=retain)
             return self._make(stack_set, instance)
         except AwsError as error:
             return str(error)
+
+    def _lacking_role(self, stack_set: StackSet, instance: Instance) -> str | None:
+        """Say which role self-managed permissions miss: one administers, one executes in each account."""
+        administration = (stack_set.administration_role or ADMINISTRATION_ROLE).rsplit("/", 1)[-1]
+        execution = stack_set.execution_role or EXECUTION_ROLE
+        needed = ((stack_set.account, administration), (instance.account, execution))
+        for account, role in needed:
+            if not any(one.name == role for one in self.world.backend("iam", account, "us-east-1").roles.values()):
+                return f"Account {account} should have '{role}' role (trust: '{administration}' of {stack_set.account})"
+        return None
 
     def _make(self, stack_set: StackSet, instance: Instance) -> str | None:
         given = stack_set.inputs
@@ -410,6 +424,16 @@ class StackSetOperations:
     def new_stack(self, account: str, region: str, name: str) -> Stack:
         """Add an empty stack; the stack half of the service does it."""
         raise NotImplementedError
+
+    def _require_administrator(self, call: Call) -> None:
+        """Refuse service-managed stack sets to all but the management account and delegated administrators."""
+        if self._organizations.is_management(call.account):
+            return
+        delegated = self._organizations.is_delegated(call.account, STACK_SETS_PRINCIPAL)
+        if call.params.get("CallAs") == "DELEGATED_ADMIN" and delegated:
+            return
+        message = "You must be the management account or delegated admin account of an organization before operating"
+        raise validation_error(f"{message} a SERVICE_MANAGED stack set")
 
     def _refuse_while_running(self, stack_set: StackSet) -> None:
         if any(item.status == "RUNNING" for item in stack_set.operations.values()):
