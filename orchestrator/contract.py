@@ -139,6 +139,8 @@ class Found:
     tags: Mapping[str, str]
     strategy: str | None = None
     """The strategy the live configuration shows, or None when it does not tell."""
+    counterpart: bool = False
+    """True when the other side tells it; gives way to what the Region itself tells of the same `pair_key`."""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,9 @@ def pair(scope: Scope, found: Iterable[tuple[str, Found]]) -> list[Resource]:
 
 
 def _resource(adapter_key: str, group: Sequence[Found]) -> Resource:
-    ordered = sorted(group, key=lambda each: (each.place.region, each.place.arn))
+    told = {each.place.region for each in group if not each.counterpart}
+    kept = [each for each in group if not (each.counterpart and each.place.region in told)]
+    ordered = sorted(kept, key=lambda each: (each.place.region, each.place.arn))
     sides: dict[str, SideRecord] = {}
     for each in ordered:
         region = each.place.region

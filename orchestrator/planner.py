@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -104,8 +105,10 @@ def _select(
 ) -> tuple[list[_Item], dict[str, str], list[str]]:
     items: list[_Item] = []
     excluded: dict[str, str] = {}
-    problems: list[str] = []
-    for resource in sorted(resources, key=lambda r: r.resource_id):
+    resources = sorted(resources, key=lambda r: r.resource_id)
+    names = Counter(resource.resource_id for resource in resources)
+    problems = [f"{name}: {count} resources have this name, expected one" for name, count in names.items() if count > 1]
+    for resource in resources:
         if _disabled(resource):
             excluded[resource.resource_id] = DISABLED
             continue

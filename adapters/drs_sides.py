@@ -1,0 +1,189 @@
+"""The source side of a DRS batch: stopped and fenced when it was replaced, started again, protected in reverse; and
+what every phase is expected to leave behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import JsonValue
+
+from adapters import drs_launch as job
+from adapters.reading import KeyValue
+from adapters.specs.drs import FENCED
+from adapters.views.drs import ServerView
+from adapters.views.drs_models import (
+    Job,
+    Launch,
+    LogItem,
+    MachineStatus,
+    Part,
+    Recovered,
+    Replication,
+    RunState,
+    Server,
+)
+from orchestrator.contract import Call, Later, RunContext, Step, blocked, busy, done, failed, todo
+from orchestrator.tags import OWN
+from orchestrator.words import Effect, Mode, Phase, Side
+
+_GONE = {"", "terminated", "shutting-down"}
+_BROKEN = ("FAILED_TO_", "SNAPSHOTS_FAILURE")
+
+
+def replaced(servers: job.Servers) -> job.Judged:
+    """Refuse to touch the source side of a server whose recovery instance does not run."""
+    lost = [v for v in servers if not (v.recovered and v.recovered.runs)]
+    steps = [
+        blocked(
+            f"replaced-{v.member.name}", f"{job.machine(v)}, expected RUNNING", "run ACTIVATE first.", members=(v.id,)
+        )
+        for v in lost
+    ]
+    return steps, [v for v in servers if v not in lost]
+
+
+def _state(each: ServerView) -> str:
+    return each.source.State.Name if each.source else ""
+
+
+def stop_sources(servers: job.Servers) -> job.Judged:
+    """Stop the source instances that run."""
+    up = [v.source.InstanceId for v in servers if v.source and _state(v) in {"running", "pending"}]
+    call = Call("ec2", "StopInstances", {"InstanceIds": list(up)}, Side.SOURCE)
+    step = done("stop-sources", "no source instance runs", effect=Effect.REVERSIBLE)
+    if up:
+        step = todo("stop-sources", call, Effect.REVERSIBLE, f"{len(up)} source instance(s) run: {', '.join(up[:5])}")
+    return [step], list(servers)
+
+
+def sources_stopped(servers: job.Servers) -> job.Judged:
+    """Wait until they are stopped."""
+    up = [v for v in servers if _state(v) not in {"stopped", *_GONE}]
+    seen = "; ".join(f"{v.member.name} is {_state(v)}" for v in up[:5])
+    step = busy("sources-stopped", f"{seen}, expected stopped") if up else done("sources-stopped", "all are stopped")
+    return [step], list(servers)
+
+
+def fence(servers: job.Servers, run: RunContext) -> job.Judged:
+    """Mark the source instances as ones that must stay down."""
+    ids = [v.source.InstanceId for v in servers if v.source and _state(v) not in _GONE and not v.source.fenced]
+    params: dict[str, JsonValue] = {"Resources": list(ids), "Tags": [{"Key": FENCED, "Value": run.run_id}]}
+    step = done("fence-sources", f"all carry {FENCED}", effect=Effect.REVERSIBLE)
+    if ids:
+        call = Call("ec2", "CreateTags", params, Side.SOURCE)
+        step = todo("fence-sources", call, Effect.REVERSIBLE, f"{len(ids)} without {FENCED}")
+    return [step], list(servers)
+
+
+def unfence(servers: job.Servers) -> list[Step]:
+    """Take the mark away; the sources stay stopped."""
+    ids = [v.source.InstanceId for v in servers if v.source and v.source.fenced]
+    if not ids:
+        return [done("unfence-sources", f"none carries {FENCED}; they stay stopped while the target side serves")]
+    params: dict[str, JsonValue] = {"Resources": list(ids), "Tags": [{"Key": FENCED}]}
+    return [todo("unfence-sources", Call("ec2", "DeleteTags", params, Side.SOURCE), Effect.REVERSIBLE, f"{len(ids)}")]
+
+
+def start_sources(servers: job.Servers) -> list[Step]:
+    """Start the source instances again and wait for them."""
+    down = [v.source.InstanceId for v in servers if v.source and _state(v) == "stopped"]
+    waiting = [v for v in servers if _state(v) not in {"running", *_GONE}]
+    call = Call("ec2", "StartInstances", {"InstanceIds": list(down)}, Side.SOURCE)
+    stopping = [v for v in waiting if _state(v) == "stopping"]
+    if stopping:
+        start = busy("start-sources", f"{stopping[0].member.name} is stopping", call=call)
+    elif down:
+        start = todo("start-sources", call, Effect.REVERSIBLE, f"{len(down)} source instance(s) are stopped")
+    else:
+        start = done("start-sources", "every source instance was started", effect=Effect.REVERSIBLE)
+    seen = "; ".join(f"{v.member.name} is {_state(v)}" for v in waiting[:5])
+    return [start, busy("sources-running", seen) if waiting else done("sources-running", "all run")]
+
+
+def reverse(servers: job.Servers) -> job.Judged:
+    """Protect each recovery instance in the Region it came from."""
+    steps = []
+    for each in servers:
+        name = f"reverse-{each.member.name}"
+        instance = (each.recovered.recoveryInstanceID if each.recovered else "") or Later("id of the recovery instance")
+        call = Call("drs", "ReverseReplication", {"recoveryInstanceID": instance}, Side.TARGET)
+        if each.reverse is not None:
+            steps.append(done(name, f"{each.reverse.sourceServerID} protects it", effect=Effect.COMPENSABLE))
+        else:
+            steps.append(todo(name, call, Effect.COMPENSABLE, "nothing protects it", members=(each.id,)))
+    return steps, list(servers)
+
+
+def tag_reverse(servers: job.Servers) -> job.Judged:
+    """Give each reverse source server the dr:* tags, so that the failback finds it."""
+    steps = []
+    for each in servers:
+        name = f"tag-{each.member.name}"
+        wanted = {k: v for k, v in each.member.tags.items() if k not in OWN and not k.startswith("aws:")}
+        wanted["Name"] = each.member.name
+        arn = each.reverse.arn if each.reverse else Later("ARN of the reverse source server")
+        call = Call("drs", "TagResource", {"resourceArn": arn, "tags": dict(wanted)}, Side.SOURCE)
+        if each.reverse is not None and wanted.items() <= each.reverse.tags.items():
+            steps.append(done(name, "carries the dr:* tags", effect=Effect.REVERSIBLE))
+        else:
+            steps.append(todo(name, call, Effect.REVERSIBLE, "lacks the dr:* tags", members=(each.id,)))
+    return steps, list(servers)
+
+
+def in_sync(servers: job.Servers) -> job.Judged:
+    """Wait until each reverse source server is CONTINUOUS."""
+    steps: list[Step] = []
+    for each in servers:
+        error = each.reverse.dataReplicationInfo.error if each.reverse else ""
+        if error.startswith(_BROKEN):
+            remedy = "look at the source server in the DRS console; check network and instance profile; then retry."
+            steps.append(
+                failed(f"in-sync-{each.member.name}", f"replication back: {error}", remedy, members=(each.id,))
+            )
+    left = [v for v in servers if v.reverse is None or not v.reverse.dataReplicationInfo.error.startswith(_BROKEN)]
+    states = {v.member.name: v.reverse.dataReplicationInfo.dataReplicationState for v in left if v.reverse}
+    behind = {name: state for name, state in states.items() if state != "CONTINUOUS"}
+    if behind or len(states) < len(left):
+        seen = "; ".join(f"{name} is {state}" for name, state in list(behind.items())[:5])
+        steps.append(busy("in-sync", f"{seen or 'not started'}, expected CONTINUOUS"))
+    else:
+        steps.append(done("in-sync", f"{len(left)} server(s) replicate back"))
+    return steps, left
+
+
+def foreseen(phase: Phase, each: ServerView, run: RunContext) -> ServerView:
+    """Return the server as `phase` is expected to leave it; ids that nobody knows yet are empty."""
+    drill = run.mode is Mode.DRILL
+    if phase is (Phase.INSTANTIATE if drill else Phase.ACTIVATE):
+        return _launched(each, run)
+    if drill:
+        return replace(each, own=None) if phase is Phase.CLEANUP else each
+    if phase is Phase.INSTANTIATE:
+        return replace(each, launch=Launch())
+    if phase is Phase.CLEANUP and each.source:
+        return replace(each, source=each.source.model_copy(update={"Tags": [KeyValue(Key=FENCED)]}))
+    if phase is Phase.REPLICATE:
+        in_sync = Replication(dataReplicationState="CONTINUOUS")
+        return replace(
+            each, reverse=Server(sourceServerID="", tags=dict(each.member.tags), dataReplicationInfo=in_sync)
+        )
+    return each
+
+
+def _launched(each: ServerView, run: RunContext) -> ServerView:
+    server_id = each.member.target.id
+    part = Part(sourceServerID=server_id, launchStatus="LAUNCHED")
+    passed = {"Status": "ok"}
+    source = each.source
+    if source is not None and run.mode is not Mode.DRILL:
+        source = source.model_copy(update={"State": RunState(Name="stopped")})
+    return replace(
+        each,
+        job=Job(jobID="", status="COMPLETED", creationDateTime=run.now, participatingServers=[part]),
+        events=(LogItem(event="SNAPSHOT_END"),),
+        own=Recovered(recoveryInstanceID="", sourceServerID=server_id, ec2InstanceState="RUNNING"),
+        others=(),
+        status=MachineStatus.model_validate({"InstanceId": "", "InstanceStatus": passed, "SystemStatus": passed}),
+        source=source,
+    )

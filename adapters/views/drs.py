@@ -1,0 +1,252 @@
+"""What is read of DRS: source servers, this run's job, recovery instances, and the EC2 instances on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from adapters.reading import remaining
+from adapters.specs.drs import ACTIVE_JOB, JOB_LOOKBACK_HOURS, LAUNCH_ENDED_BADLY, UNINITIALIZED
+from adapters.views.drs_models import (
+    Job,
+    Jobs,
+    Launch,
+    LogItem,
+    LogItems,
+    Machine,
+    Machines,
+    MachineStatus,
+    MachineStatuses,
+    Points,
+    Recovered,
+    RecoveredInstances,
+    Server,
+    Servers,
+    Templates,
+)
+from orchestrator.contract import Clients, Member, Reader, RunContext, Target
+from orchestrator.words import Mode, Phase, Side
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """One server of the batch. `job`, `own` and `events` are those of this run; `others` were launched by somebody else."""
+
+    member: Member
+    server: Server | None
+    launch: Launch | None = None
+    recovery_point: datetime | None = None
+    job: Job | None = None
+    events: tuple[LogItem, ...] = ()
+    other_job: str = ""
+    """The job, not of this run, that holds the server now."""
+    own: Recovered | None = None
+    others: tuple[Recovered, ...] = ()
+    status: MachineStatus | None = None
+    source: Machine | None = None
+    reverse: Server | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the resource id."""
+        return self.member.resource_id
+
+    @property
+    def recovered(self) -> Recovered | None:
+        """Return the recovery instance that stands for the server now, of this run or of one before it; never a drill's."""
+        real = [each for each in self.others if not each.isDrill]
+        return self.own or (real[0] if real else None)
+
+    @property
+    def launch_status(self) -> str:
+        """Return the server's launchStatus in this run's newest job; empty without one."""
+        part = self.job.part(self.member.target.id) if self.job else None
+        return part.launchStatus if part else ""
+
+    @property
+    def launch_state(self) -> str:
+        """Return where the launch stands: nothing, `busy`, `launched` or `failed`."""
+        if self.launch_status in LAUNCH_ENDED_BADLY:
+            return "failed"
+        return {"": "", "LAUNCHED": "launched"}.get(self.launch_status, "busy")
+
+    def happened(self, *events: str) -> bool:
+        """Say whether one of these events is in the log of this run's job."""
+        return any(item.event in events for item in self.events)
+
+    def errors(self) -> str:
+        """Return the reasons in the log of this run's job."""
+        return "; ".join(f"{i.event}: {i.eventData.rawError}" for i in self.events if i.eventData.rawError)
+
+
+@dataclass(frozen=True)
+class DrsView:
+    """The servers of a batch that may still be touched. `source_ready` is None when it was not asked."""
+
+    servers: tuple[ServerView, ...]
+    active_jobs: int = 0
+    source_ready: bool | None = None
+    source_reached: bool = True
+
+
+def listed(reader: Reader) -> list[Server]:
+    """Return every source server of an account and Region; none where DRS was never set up."""
+    if reader.find("drs", "DescribeSourceServers", Servers, missing=UNINITIALIZED, maxResults=1) is None:
+        return []
+    return [server for page in reader.pages("drs", "DescribeSourceServers", Servers) for server in page.items]
+
+
+def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
+    """Read what the phase needs: the target side always, the source side where it may be reached and matters."""
+    members, here = remaining(target.members, run), aws.at(Side.TARGET)
+    ids: JsonValue = [member.target.id for member in members]
+    if not members:
+        return DrsView(())
+    filters: JsonValue = {"sourceServerIDs": ids}
+    servers = {
+        s.sourceServerID: s
+        for page in here.pages("drs", "DescribeSourceServers", Servers, filters=filters)
+        for s in page.items
+    }
+    recovered = [
+        r
+        for page in here.pages("drs", "DescribeRecoveryInstances", RecoveredInstances, filters=filters)
+        for r in page.items
+    ]
+    jobs = _jobs(here, run)
+    ours = [job for job in jobs if run.tags.items() <= job.tags.items()]
+    logs = {job.jobID: _log(here, job) for job in _newest_of(ours, members)}
+    views = [_server_view(m, servers.get(m.target.id), jobs, ours, logs, recovered, run) for m in members]
+    views = _with_settings(views, here, run)
+    views = _with_statuses(views, here)
+    if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
+        views = _with_sources(views, aws.at(Side.SOURCE), run)
+    return DrsView(
+        servers=tuple(views),
+        active_jobs=sum(1 for job in jobs if job.status in ACTIVE_JOB),
+        source_ready=_source_ready(aws, run),
+        source_reached=aws.reaches(Side.SOURCE),
+    )
+
+
+def _jobs(reader: Reader, run: RunContext) -> list[Job]:
+    """Return the jobs of the last day, newest first; where nothing is launched or terminated, none are read."""
+    if run.mode is not Mode.DRILL and run.phase in {Phase.CLEANUP, Phase.REPLICATE}:
+        return []
+    since = run.started_at - timedelta(hours=JOB_LOOKBACK_HOURS)
+    filters: JsonValue = {"fromDate": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    jobs = [job for page in reader.pages("drs", "DescribeJobs", Jobs, filters=filters) for job in page.items]
+    return sorted(jobs, key=lambda job: job.creationDateTime, reverse=True)
+
+
+def _newest_of(ours: Sequence[Job], members: Iterable[Member]) -> list[Job]:
+    newest = {job.jobID: job for m in members if (job := _job_of(ours, m.target.id)) is not None}
+    return list(newest.values())
+
+
+def _job_of(ours: Sequence[Job], server_id: str) -> Job | None:
+    return next((job for job in ours if job.part(server_id) is not None), None)
+
+
+def _log(reader: Reader, job: Job) -> list[LogItem]:
+    return [
+        item for page in reader.pages("drs", "DescribeJobLogItems", LogItems, jobID=job.jobID) for item in page.items
+    ]
+
+
+def _server_view(
+    member: Member,
+    server: Server | None,
+    jobs: Sequence[Job],
+    ours: Sequence[Job],
+    logs: dict[str, list[LogItem]],
+    recovered: Sequence[Recovered],
+    run: RunContext,
+) -> ServerView:
+    me = member.target.id
+    job = _job_of(ours, me)
+    our_ids = {each.jobID for each in ours}
+    mine = [r for r in recovered if r.sourceServerID == me]
+    own = [r for r in mine if r.jobID in our_ids and r.isDrill is (run.mode is Mode.DRILL)]
+    holding = [j for j in jobs if j.status in ACTIVE_JOB and j.jobID not in our_ids and j.part(me) is not None]
+    return ServerView(
+        member=member,
+        server=server,
+        job=job,
+        events=tuple(i for i in logs[job.jobID] if i.eventData.sourceServerID == me) if job else (),
+        other_job=holding[0].jobID if holding else "",
+        own=own[0] if own else None,
+        others=tuple(r for r in mine if r not in own),
+    )
+
+
+def _with_settings(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
+    """Add launch settings and newest recovery points, one call each per server: only before the launch."""
+    first_look = run.phase is Phase.INSTANTIATE or (run.mode is Mode.EMERGENCY and run.phase is Phase.ACTIVATE)
+    return [
+        replace(
+            view,
+            launch=reader.read("drs", "GetLaunchConfiguration", Launch, sourceServerID=view.server.sourceServerID),
+            recovery_point=_newest_point(reader, view.server.sourceServerID),
+        )
+        if first_look and view.server is not None and view.job is None
+        else view
+        for view in views
+    ]
+
+
+def _newest_point(reader: Reader, server_id: str) -> datetime | None:
+    points = reader.read(
+        "drs", "DescribeRecoverySnapshots", Points, sourceServerID=server_id, order="DESC", maxResults=1
+    ).items
+    return points[0].timestamp if points else None
+
+
+def _with_statuses(views: list[ServerView], reader: Reader) -> list[ServerView]:
+    """Add the checks of the recovery instances that exist in EC2."""
+    alive = {
+        view.id: view.recovered.recoveryInstanceID
+        for view in views
+        if view.recovered and view.recovered.ec2InstanceState not in {"", "NOT_FOUND", "TERMINATED"}
+    }
+    if not alive:
+        return views
+    ids: list[JsonValue] = [*sorted(alive.values())]
+    pages = reader.pages("ec2", "DescribeInstanceStatus", MachineStatuses, InstanceIds=ids, IncludeAllInstances=True)
+    found = {status.InstanceId: status for page in pages for status in page.InstanceStatuses}
+    return [replace(view, status=found.get(alive.get(view.id, ""))) for view in views]
+
+
+def _with_sources(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
+    """Add the protected EC2 instances and, while protection is reversed, the source servers on the source side."""
+    protected: dict[str, str] = {v.id: v.server.protects for v in views if v.server and v.server.protects}
+    wanted: list[JsonValue] = [*sorted(protected.values())]
+    found: dict[str, Machine] = {}
+    if protected:
+        # A filter, because ids of instances that are gone would be an error.
+        filters: JsonValue = [{"Name": "instance-id", "Values": wanted}]
+        for page in reader.pages("ec2", "DescribeInstances", Machines, Filters=filters):
+            found |= {m.InstanceId: m for reservation in page.Reservations for m in reservation.Instances}
+    protectors: Mapping[str | None, Server] = {}
+    if run.phase is Phase.REPLICATE:
+        protectors = {server.protects: server for server in listed(reader)}
+    return [
+        replace(
+            view,
+            source=found.get(protected.get(view.id, "")),
+            reverse=protectors.get(view.recovered.recoveryInstanceID) if view.recovered else None,
+        )
+        for view in views
+    ]
+
+
+def _source_ready(aws: Clients, run: RunContext) -> bool | None:
+    if run.mode is not Mode.PLANNED or run.phase not in {Phase.INSTANTIATE, Phase.REPLICATE}:
+        return None
+    templates = aws.at(Side.SOURCE).find(
+        "drs", "DescribeReplicationConfigurationTemplates", Templates, missing=UNINITIALIZED
+    )
+    return bool(templates and templates.items)
