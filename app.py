@@ -30,9 +30,12 @@ def build(app: App) -> list[Stack]:
     package, archive = packaging.load(_path(app, "dist"), str(app.node.get_context("package")))
     hub = config.hub
     at = {region: Environment(account=hub.account, region=region) for region in hub.regions}
+    kept = {"termination_protection": hub.retain_data}
 
-    keys = {region: KeysStack(app, f"DrHubKeys-{region}", hub=hub, region=region, env=at[region]) for region in at}
-    data = DataStack(app, "DrHubData", hub=hub, env=at[hub.home_region])
+    keys = {
+        region: KeysStack(app, f"DrHubKeys-{region}", hub=hub, region=region, **kept, env=at[region]) for region in at
+    }
+    data = DataStack(app, "DrHubData", hub=hub, **kept, env=at[hub.home_region])
     hubs = [
         HubStack(
             app,
@@ -69,7 +72,7 @@ def main() -> int:
     except ValueError as err:
         sys.stderr.write(f"{err}\n")
         return 1
-    Tags.of(app).add("dr:component", "hub")
+    Tags.of(app).add("dr:component", "hub", exclude_resource_types=["AWS::CloudFormation::StackSet"])
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
     return 0

@@ -24,6 +24,8 @@ ViewArn = Annotated[
 ]
 HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$")]
 
+PLACEHOLDER, EXAMPLE_ACCOUNT = "replace-with", "123456789012"
+"""How config/example.yaml is told from a configuration somebody means to deploy."""
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
 
 
@@ -72,6 +74,8 @@ class Hub(Strict):
             raise ValueError(f"home_region and peer_region are both {self.home_region}; name two different Regions")
         if strangers := set(self.explorer_views) - set(self.regions):
             raise ValueError(f"explorer_views names {sorted(strangers)}, which is no Region of this hub {self.regions}")
+        if self.external_id.startswith(PLACEHOLDER) and self.account != EXAMPLE_ACCOUNT:
+            raise ValueError("external_id is still the example's, which every reader knows; make one with `uuidgen`")
         return self
 
 

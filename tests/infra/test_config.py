@@ -52,6 +52,7 @@ def test_local_configuration_fits_the_demo_estate() -> None:
         ({"hub__peer_region": "us-east-1"}, "both us-east-1"),
         ({"hub__account": "12345"}, "hub.account"),
         ({"hub__external_id": "short"}, "hub.external_id"),
+        ({"hub__account": "210987654321"}, "external_id is still the example's"),
         ({"hub__extrenal_id": "x" * 20}, "hub.extrenal_id"),
         ({"hub__log_retention_days": 42}, "42 is not a retention"),
         ({"hub__explorer_views": {"eu-west-1": VIEW}}, "no Region of this hub"),

@@ -62,3 +62,9 @@ def test_stacks_are_deployed_in_an_order_that_needs_no_reference(assembly: Assem
     assert {f"DrHubKeys-{home}", f"DrHubKeys-{peer}"} <= before["DrHubData"]
     assert "DrHubData" in before[f"DrHub-{home}"] & before[f"DrHub-{peer}"]
     assert {f"DrHub-{home}", f"DrHub-{peer}"} <= before["DrSpokes"]
+
+
+def test_stacks_that_hold_data_are_protected_from_deletion(assembly: Assembly) -> None:
+    manifest = json.loads((assembly.directory / "manifest.json").read_bytes())["artifacts"]
+    protected = {n for n, each in manifest.items() if each.get("properties", {}).get("terminationProtection")}
+    assert protected == {"DrHubData", *(template.name for template in assembly.keys)}
