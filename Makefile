@@ -26,7 +26,8 @@ test: install ## all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) --cov --cov-report=term
+	$(PYTEST) tests --ignore=tests/functional --cov --cov-report=
+	$(PYTEST) tests/functional --cov --cov-append --cov-report=term --cov-fail-under=85
 
 check: lint types unit contract ## the fast gate: under a minute
 
