@@ -9,6 +9,7 @@ us-east-1, see aws docs "AWS fault isolation boundaries", appendix A).
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ class AwsReader:
         self._dns_servers = dns_servers
         self._refused = refused
         self._clients: dict[tuple[str, bool], Any] = {}
+        self._making = threading.Lock()
 
     @classmethod
     def of_hub(cls, hub: Hub, region: str) -> AwsReader:
@@ -113,12 +115,13 @@ class AwsReader:
                 "use a data plane: a pre-made record steered by a health check.",
             )
         key = (service, changes)
-        if key not in self._clients:
-            region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
-            self._clients[key] = self._session.client(
-                service, region_name=region, config=_CHANGES if changes else _READS
-            )
-        return self._clients[key]
+        with self._making:  # clients are safe to share between threads, making them is not
+            if key not in self._clients:
+                region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
+                self._clients[key] = self._session.client(
+                    service, region_name=region, config=_CHANGES if changes else _READS
+                )
+            return self._clients[key]
 
     def read(self, service: str, operation: str, model: type[M], /, **params: JsonValue | datetime) -> M:
         """See `contract.Reader.read`."""
@@ -205,6 +208,7 @@ class Hub:
         self.session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
         self._credentials: dict[tuple[str, ...], tuple[float, Mapping[str, str]]] = {}
+        self._readers: dict[tuple[str, str, frozenset[str]], tuple[float, AwsReader]] = {}
 
     @classmethod
     def plain(cls, region: str) -> Hub:
@@ -234,6 +238,9 @@ class Hub:
         """Assume the spoke role of a technology and return a reader there; raise `AccessDeniedError` when refused."""
         role = self.access.role_arn(account, technology)
         credentials = self._assume(role, caller, policy)
+        key, now = (credentials["AccessKeyId"], region, refused), time.monotonic()
+        if key in self._readers:
+            return self._readers[key][1]
         session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
@@ -241,7 +248,11 @@ class Hub:
             region_name=region,
             botocore_session=_shared_core(),
         )
-        return AwsReader(account, region, session, role, self._dns_servers, refused)
+        reader = AwsReader(account, region, session, role, self._dns_servers, refused)
+        # Making clients costs more than a call: looks of the same session share them while its credentials live.
+        kept = [(k, v) for k, v in tuple(self._readers.items()) if now - v[0] < SESSION_SECONDS]
+        self._readers = dict([*kept, (key, (now, reader))])
+        return reader
 
     def _assume(self, role: str, caller: Caller, policy: str | None) -> Mapping[str, str]:
         key = (role, caller.session_name, caller.source_identity, policy or "")
