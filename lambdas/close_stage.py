@@ -8,6 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.boundary import StageEvent, verb
 from lambdas.composition import platform
+from lambdas.metrics import report
+from orchestrator.reducer import outcome_counts
 from orchestrator.stages import close_stage
 
 
@@ -15,4 +17,7 @@ from orchestrator.stages import close_stage
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Close a stage."""
     stage = StageEvent.model_validate(event)
-    return {"Status": close_stage(platform(), stage.RunId, stage.StageId)}
+    status = close_stage(platform(), stage.RunId, stage.StageId)
+    report("Stages", "Status", {status: 1})
+    report("Actions", "Outcome", outcome_counts(platform().ledger.actions(stage.RunId, stage.StageId)))
+    return {"Status": status}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.boundary import verb
 from lambdas.composition import platform
+from lambdas.metrics import report
 from orchestrator.ending import finish
+from orchestrator.report import recovery_time
 
 
 class Caught(BaseModel):
@@ -32,7 +35,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """End a run. A refused request has no run of its own: the execution's name is the id it would have had."""
     ended = FinishEvent.model_validate(event)
     why = cause_text(ended.Error) if ended.Error else None
-    ending = finish(platform(), ended.RunId or ended.ExecutionArn.rsplit(":", 1)[-1], why)
+    run_id = ended.RunId or ended.ExecutionArn.rsplit(":", 1)[-1]
+    ending = finish(platform(), run_id, why)
+    report("Runs", "Status", {ending.status: 1})
+    if ended.RunId:
+        parts = recovery_time(platform().ledger, run_id, platform().clock.now()).model_dump(exclude_none=True)
+        report("RecoverySeconds", "Part", parts, MetricUnit.Seconds)
     return {"Status": ending.status, "Summary": ending.summary}
 
 

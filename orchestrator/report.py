@@ -62,6 +62,11 @@ def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Re
     )
 
 
+def recovery_time(ledger: Ledger, run_id: str, now: datetime) -> RecoveryTime:
+    """Return where the time of a run went."""
+    return split(ledger.run(run_id), ledger.stages(run_id), ledger.gates(run_id), now)
+
+
 def save_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Report:
     """Keep the report of a run as JSON and as a self-contained page; return it."""
     report = build_report(ledger, blobs, run_id, now)
