@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from orchestrator.errors import (
     AccessDeniedError,
@@ -51,6 +45,8 @@ UNAVAILABLE = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
 }
 CONFLICT_HINTS = (
     "Conflict",
@@ -64,7 +60,7 @@ CONFLICT_HINTS = (
 )
 MISSING_HINTS = ("NotFound", "NoSuch", "DoesNotExist")
 
-_UNANSWERED = (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError)
+_UNANSWERED = (BotoConnectionError, HTTPClientError)
 
 
 def translate(err: ClientError | BotoCoreError, what: str) -> DrError:
@@ -75,15 +71,16 @@ def translate(err: ClientError | BotoCoreError, what: str) -> DrError:
         return UpstreamError(f"{what}: {err}", "check the parameters named in the message.")
     code = str(err.response.get("Error", {}).get("Code", "Unknown"))
     message = str(err.response.get("Error", {}).get("Message", "")) or str(err)
-    return _family(code)(f"{what}: {code}: {message}", _remedy(code), code=code)
+    status = int(err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return _family(code, status)(f"{what}: {code}: {message}", _remedy(code), code=code)
 
 
-def _family(code: str) -> type[DrError]:
-    if code in THROTTLED:
+def _family(code: str, status: int) -> type[DrError]:
+    if code in THROTTLED or status == 429:
         return ThrottledError
     if code in DENIED:
         return AccessDeniedError
-    if code in UNAVAILABLE:
+    if code in UNAVAILABLE or status >= 500:
         return UnreachableError
     if any(hint in code for hint in MISSING_HINTS):
         return NotFoundError

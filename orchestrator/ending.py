@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.errors import NotFoundError, RefusedError
+from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Run
 from orchestrator.notify import Notice, message
 from orchestrator.platform import Platform
 from orchestrator.reducer import outcome_counts, run_status
-from orchestrator.report import save_report
-from orchestrator.words import ActionStatus, GateStatus, Outcome, RunStatus, StageStatus
+from orchestrator.report import report_keys, save_report
+from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
     except NotFoundError:
         return Ending(RunStatus.FAILED, error or "the run was never accepted")
     if run.ended_at is not None:
-        return Ending(run.status, run.failure or "ended already")
+        return _tidy(platform, run)
     if error and not run.failure:
         run = platform.ledger.change_run(run_id, lambda r: r.but(failure=error))
     return _close(platform, run, None)
@@ -38,20 +39,13 @@ def stopped(platform: Platform, run_id: str, how: str) -> Ending:
     """Leave a true ledger after the execution was stopped from outside; actions in flight are named, locks released."""
     run = platform.ledger.run(run_id)
     if run.ended_at is not None:
-        return Ending(run.status, run.failure or "ended already")
+        return _tidy(platform, run)
     now = platform.clock.now()
+    detail = f"the execution {how} while this was under way; AWS may have gone on by itself"
+    remedy = "start the run again: what was done is recognised."
     for action in platform.ledger.actions(run_id):
         if action.status is ActionStatus.RUNNING:
-            platform.ledger.save_action(
-                action.but(
-                    status=ActionStatus.ENDED,
-                    outcome=Outcome.FAILED,
-                    member_outcomes={**dict.fromkeys(action.resource_ids, Outcome.FAILED), **action.member_outcomes},
-                    detail=f"the execution {how} while this was under way; AWS may have gone on by itself",
-                    remedy="start the run again: what was done is recognised.",
-                    ended_at=now,
-                )
-            )
+            platform.ledger.change_action(run_id, action.action_id, lambda a: end_unfinished(a, now, detail, remedy))
     for stage in platform.ledger.stages(run_id):
         if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
             platform.ledger.change_stage(
@@ -79,14 +73,31 @@ def _close(platform: Platform, run: Run, forced: RunStatus | None) -> Ending:
         if gate.status is GateStatus.OPEN:
             ledger.change_gate(run_id, gate.gate_id, lambda g: g.but(status=GateStatus.WITHDRAWN, token=None))
     now = platform.clock.now()
-    run = ledger.change_run(run_id, lambda r: r.but(status=status, ended_at=now))
-    ledger.unlock(run.scope, run_id)
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
-    summary = f"{status}: {counts}. {run.failure or ''}".strip()
-    platform.note(run_id, "end", summary)
-    save_report(platform.ledger, platform.blobs, run_id, now)
+    run = ledger.change_run(run_id, lambda r: r if r.ended_at else r.but(status=status, ended_at=now))
+    return _tidy(platform, run)
+
+
+def _tidy(platform: Platform, run: Run) -> Ending:
+    """Do what follows the end: lock, audit line, message, report. The report comes last and shows that all was done."""
+    platform.ledger.unlock(run.scope, run.run_id)
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in outcome_counts(platform.ledger.actions(run.run_id)).items())
+    summary = ". ".join(
+        part for part in (f"{run.status}: {counts}" if counts else str(run.status), run.failure) if part
+    )
+    if _reported(platform, run.run_id):
+        return Ending(run.status, summary)
+    platform.note(run.run_id, "end", summary)
     if not run.dry_run:
-        good = status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
-        body = f"{summary}\nReport: dr report {run_id}"
-        platform.notifier.send(message(Notice.ENDED if good else Notice.FAILURE, run, f"run {status}", body))
-    return Ending(status, summary)
+        good = run.status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
+        body = f"{summary}\nReport: dr report {run.run_id}"
+        platform.tell(message(Notice.ENDED if good else Notice.FAILURE, run, f"run {run.status}", body))
+    save_report(platform.ledger, platform.blobs, run.run_id, platform.clock.now())
+    return Ending(run.status, summary)
+
+
+def _reported(platform: Platform, run_id: str) -> bool:
+    try:
+        platform.blobs.get(report_keys(run_id)[1])
+    except NotFoundError:
+        return False
+    return True

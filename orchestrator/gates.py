@@ -11,10 +11,10 @@ from orchestrator.clock import Clock
 from orchestrator.errors import ConflictError, RefusedError, ValidationError
 from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
-from orchestrator.plan import PlannedStage
 from orchestrator.progress import Ask
-from orchestrator.reducer import GOOD, outcome_counts
-from orchestrator.words import ActionStatus, CheckState, Choice, Effect, GateStatus, Outcome, StageStatus
+from orchestrator.progress import gate_id as gate_id_of
+from orchestrator.reducer import GOOD
+from orchestrator.words import ActionStatus, CheckState, Choice, GateKind, GateStatus, Outcome, StageStatus
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,29 @@ EXAMPLE = (
 
 
 def _choice(raw: dict[str, JsonValue]) -> Choice:
-    decision = raw.get("decision")
+    decision, approved = raw.get("decision"), raw.get("approved")
     if decision is not None:
-        known = [choice.value for choice in Choice]
-        if not isinstance(decision, str) or decision.lower() not in known:
-            raise ValidationError(
-                f"the decision {decision!r} is not one of {', '.join(known)}.", EXAMPLE, code="BadAnswer"
-            )
-        return Choice(decision.lower())
-    approved = raw.get("approved")
+        return _named_choice(decision, approved)
     if not isinstance(approved, bool):
         raise ValidationError(
             'the answer has neither "approved": true|false nor a "decision".', EXAMPLE, code="BadAnswer"
         )
     return Choice.APPROVE if approved else Choice.REJECT
+
+
+def _named_choice(decision: JsonValue, approved: JsonValue) -> Choice:
+    known = [choice.value for choice in Choice]
+    word = decision.strip().lower() if isinstance(decision, str) else ""
+    if word not in known:
+        raise ValidationError(f"the decision {decision!r} is not one of {', '.join(known)}.", EXAMPLE, code="BadAnswer")
+    choice = Choice(word)
+    if isinstance(approved, bool) and choice is (Choice.REJECT if approved else Choice.APPROVE):
+        raise ValidationError(
+            f'the answer contradicts itself: "approved" is {str(approved).lower()}, "decision" is {word}.',
+            EXAMPLE,
+            code="BadAnswer",
+        )
+    return choice
 
 
 def open_gate(ledger: Ledger, clock: Clock, run: Run, ask: Ask, checklist: Sequence[str]) -> Gate:
@@ -101,6 +110,10 @@ def decide(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, answer: Answ
             f"gate {gate_id} was answered already: {gate.choice} by {gate.decided_by}.",
             f"dr status {run_id}",
             code="GateAnswered",
+        )
+    if gate.status is GateStatus.WITHDRAWN or ledger.run(run_id).status.ended:
+        raise RefusedError(
+            f"gate {gate_id} takes no answer any more: the run has ended.", f"dr report {run_id}", code="GateWithdrawn"
         )
     if answer.choice not in gate.choices:
         options = ", ".join(gate.choices)
@@ -144,27 +157,36 @@ def _apply(ledger: Ledger, run_id: str, gate: Gate, answer: Answer) -> None:
             ledger.change_run(run_id, lambda r: r.but(committed=r.committed or crossing))
         case Choice.REJECT:
             ledger.change_run(
-                run_id, lambda r: r.but(failure=r.failure or f"rejected by {who} at the {gate.kind} gate")
+                run_id,
+                lambda r: r.but(
+                    rejected_by=r.rejected_by or who, failure=r.failure or f"rejected by {who} at the {gate.kind} gate"
+                ),
             )
         case Choice.ABORT:
             ledger.change_run(
                 run_id, lambda r: r.but(failure=r.failure or f"aborted by {who} after {gate.stage_id} failed")
             )
         case Choice.RETRY:
-            _again(ledger, run_id, _stage(stage, gate), rolling_back=False)
+            _again(ledger, run_id, _still_failed(stage, gate), rolling_back=False)
         case Choice.ROLLBACK:
-            _again(ledger, run_id, _stage(stage, gate), rolling_back=True)
-        case Choice.SKIP | Choice.CONTINUE:
-            _ignore(ledger, run_id, _stage(stage, gate), who)
+            _again(ledger, run_id, _still_failed(stage, gate), rolling_back=True)
+        case Choice.SKIP:
+            _ignore(ledger, run_id, _still_failed(stage, gate), who, unhealthy_too=True)
+        case Choice.CONTINUE:
+            _ignore(ledger, run_id, _still_failed(stage, gate), who, unhealthy_too=False)
 
 
-def _stage(stage: Stage | None, gate: Gate) -> Stage:
+def _still_failed(stage: Stage | None, gate: Gate) -> Stage | None:
+    """Return the gate's stage, or None when this very answer has been applied to it already."""
     if stage is None:
         raise ConflictError(f"gate {gate.gate_id} belongs to no stage, so nothing can be retried or skipped.")
-    return stage
+    asked = gate_id_of(gate.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
+    return stage if asked == gate.gate_id and stage.status is StageStatus.FAILED else None
 
 
-def _again(ledger: Ledger, run_id: str, stage: Stage, *, rolling_back: bool) -> None:
+def _again(ledger: Ledger, run_id: str, stage: Stage | None, *, rolling_back: bool) -> None:
+    if stage is None:
+        return
     for action in ledger.actions(run_id, stage.stage_id):
         if action.status is ActionStatus.ENDED and (rolling_back or action.outcome not in GOOD):
             ledger.save_action(_reset(action))
@@ -172,7 +194,7 @@ def _again(ledger: Ledger, run_id: str, stage: Stage, *, rolling_back: bool) -> 
         run_id,
         stage.stage_id,
         lambda s: s.but(
-            status=StageStatus.PENDING if s.attempt == stage.attempt else s.status,
+            status=StageStatus.PENDING,
             attempt=stage.attempt + 1,
             rolling_back=rolling_back,
             checks=(),
@@ -190,6 +212,8 @@ def _reset(action: Action) -> Action:
         detail="",
         remedy="",
         errors=0,
+        refusals=0,
+        attempt=action.attempt + 1,
         call_counts={},
         started_at=None,
         ended_at=None,
@@ -197,42 +221,21 @@ def _reset(action: Action) -> Action:
     )
 
 
-def _ignore(ledger: Ledger, run_id: str, stage: Stage, who: str) -> None:
+def _ignore(ledger: Ledger, run_id: str, stage: Stage | None, who: str, *, unhealthy_too: bool) -> None:
+    """Let the stage pass; what failed (and, when asked, what is unhealthy) ends as failed_ignored."""
+    if stage is None:
+        return
+    unhealthy = {c.resource_id for c in stage.checks if c.state is not CheckState.HEALTHY} if unhealthy_too else set()
     for action in ledger.actions(run_id, stage.stage_id):
-        if action.outcome not in GOOD:
-            members = {r: Outcome.FAILED_IGNORED if o not in GOOD else o for r, o in action.member_outcomes.items()}
+        outcomes = {r: action.member_outcomes.get(r, Outcome.FAILED) for r in action.resource_ids}
+        lost = {r for r, o in outcomes.items() if o not in GOOD or r in unhealthy}
+        if action.outcome not in GOOD or lost:
             ledger.save_action(
                 action.but(
                     status=ActionStatus.ENDED,
                     outcome=Outcome.FAILED_IGNORED,
-                    member_outcomes=members or dict.fromkeys(action.resource_ids, Outcome.FAILED_IGNORED),
-                    detail=f"{action.detail} (ignored by {who})",
+                    member_outcomes={r: Outcome.FAILED_IGNORED if r in lost else o for r, o in outcomes.items()},
+                    detail=f"{action.detail} (ignored by {who})".strip(),
                 )
             )
     ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(status=StageStatus.PASSED, ignored=True))
-
-
-def checklist(
-    before: Stage | None, actions: Sequence[Action], upcoming: PlannedStage | None, calls: Sequence[str]
-) -> list[str]:
-    """Return what an approver should look at: how the stage before ended, and what comes next. Pure."""
-    lines: list[str] = []
-    if before is not None:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
-        lines.append(f"{before.stage_id}: {before.status} ({counts})")
-        lines += [
-            f"{a.action_id}: {a.outcome}: {a.detail} {a.remedy}".strip() for a in actions if a.outcome not in GOOD
-        ]
-        lines += [
-            f"{c.resource_id}: {c.name} {c.state}: {c.detail}"
-            for c in before.checks
-            if c.state is not CheckState.HEALTHY
-        ]
-        healthy = sum(1 for c in before.checks if c.state is CheckState.HEALTHY)
-        lines += [f"{healthy} of {len(before.checks)} health checks healthy"] if before.checks else []
-    if upcoming is not None:
-        lines.append(f"next: {upcoming.stage_id}, about {upcoming.expected_minutes:.0f} min, {len(calls)} call(s)")
-        lines += [f"  {call}" for call in calls[:10]]
-        if upcoming.irreversible:
-            lines.append(f"holds {Effect.IRREVERSIBLE} steps")
-    return lines

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.contract import NOTHING_TO_DO, Call, Step
 from orchestrator.errors import RefusedError
 from orchestrator.ledger.records import Action, Run
-from orchestrator.words import Effect, Mode, Outcome, Phase, StepState
+from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, StepState
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ def refuse(run: Run, step: Step) -> RefusedError | None:
             f"dr approve the commit gate shown by: dr status {run.run_id}",
         )
     return None
+
+
+def end_unfinished(action: Action, now: datetime, detail: str, remedy: str) -> Action:
+    """Return an action that nobody advances any more as failed; one that ended meanwhile stays as it is."""
+    if action.status is ActionStatus.ENDED:
+        return action
+    return action.but(
+        status=ActionStatus.ENDED,
+        outcome=Outcome.FAILED,
+        member_outcomes={**dict.fromkeys(action.resource_ids, Outcome.FAILED), **action.member_outcomes},
+        detail=detail,
+        remedy=remedy,
+        ended_at=now,
+    )
 
 
 def action_id_of(phase: Phase, target_id: str) -> str:

@@ -16,6 +16,10 @@ SUBJECT_LIMIT = 100
 """Characters SNS accepts as a subject (ASCII, no line breaks)."""
 
 
+BODY_LIMIT = 60_000
+"""Characters that surely fit in the 256 KB of an SNS message, and as much as anybody reads."""
+
+
 class Notice(StrEnum):
     """What a message is about; a subscription can filter on it."""
 
@@ -73,7 +77,7 @@ class SnsNotifier(Notifier):
             self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=message.subject.encode("ascii", "replace").decode()[:SUBJECT_LIMIT],
-                Message=message.body,
+                Message=(message.body or message.subject)[:BODY_LIMIT],
                 MessageAttributes={k: {"DataType": "String", "StringValue": v} for k, v in attributes.items()},
             )
         except (ClientError, BotoCoreError) as err:

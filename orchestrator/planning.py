@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator import discovery, planner
-from orchestrator.errors import RefusedError, ValidationError
+from orchestrator.errors import NotFoundError, RefusedError, ValidationError
 from orchestrator.inventory import Snapshot
-from orchestrator.ledger.records import FindingRecord, Run, Scope
+from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan, save_plan
 from orchestrator.platform import DISCOVERY, Platform
@@ -17,6 +17,8 @@ from orchestrator.targets import save_target
 from orchestrator.words import Mode, RunStatus, Severity
 
 FINDINGS_KEPT = 100
+ACCEPTING = timedelta(minutes=15)
+"""Longer than accepting a request takes with all its repetitions."""
 
 
 def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, started_at: datetime) -> Run:
@@ -27,15 +29,31 @@ def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, sta
     request = parse(raw)
     check_hub_region(request, platform.hub_region)
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
-    epoch = 0 if request.DryRun else platform.ledger.lock(scope, run_id, platform.clock.now()).epoch
+    epoch = 0 if request.DryRun else _lock(platform, scope, run_id).epoch
     run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at))
     platform.note(
         run_id, "request", f"{run.mode} {run.operation} of {scope} asked by {run.requester}", actor=run.requester
     )
     if not run.dry_run:
         body = f"{run.source_region} -> {run.target_region}, asked by {run.requester}. {run.reason}\nFollow: dr status {run_id} --watch"
-        platform.notifier.send(message(Notice.STARTED, run, f"{run.mode} run started", body))
+        platform.tell(message(Notice.STARTED, run, f"{run.mode} run started", body))
     return run
+
+
+def _lock(platform: Platform, scope: Scope, run_id: str) -> Lock:
+    """Take the scope's lock, also from a run that has ended or, for a while now, never came to be."""
+    now = platform.clock.now()
+    held = platform.ledger.holder(scope)
+    if held is not None and held.run_id != run_id and _abandoned(platform, held, now):
+        platform.ledger.unlock(scope, held.run_id)
+    return platform.ledger.lock(scope, run_id, now)
+
+
+def _abandoned(platform: Platform, held: Lock, now: datetime) -> bool:
+    try:
+        return platform.ledger.run(held.run_id).ended_at is not None
+    except NotFoundError:  # accepting it broke between taking the lock and writing the run
+        return now - held.taken_at > ACCEPTING
 
 
 def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id: str, started_at: datetime) -> Run:
@@ -135,7 +153,7 @@ def _live(platform: Platform, run: Run) -> Snapshot:
 
 
 def _remembered(platform: Platform, run: Run) -> Snapshot:
-    snapshot = platform.ledger.newest_snapshot(run.scope)
+    snapshot = platform.ledger.newest_snapshot(run.scope) or _last_planned(platform, run)
     if snapshot is None:
         raise RefusedError(
             f"there is no inventory of {run.scope} from before the outage in {platform.hub_region}.",
@@ -145,6 +163,17 @@ def _remembered(platform: Platform, run: Run) -> Snapshot:
     age_minutes = (platform.clock.now() - snapshot.taken_at).total_seconds() / 60
     platform.note(run.run_id, "inventory", f"cached inventory is {age_minutes:.0f} minutes old")
     return snapshot
+
+
+def _last_planned(platform: Platform, run: Run) -> Snapshot | None:
+    """Return what the last planned run of the scope was built on; better than nothing when there is no cache."""
+    for earlier in platform.ledger.runs_of(run.scope):
+        if earlier.plan_hash is not None and earlier.run_id != run.run_id:
+            try:
+                return Snapshot.model_validate_json(platform.blobs.get(inventory_key(earlier.run_id)))
+            except NotFoundError:
+                continue  # it ran in the other hub Region
+    return None
 
 
 def build_plan(platform: Platform, run_id: str) -> Run:
@@ -182,13 +211,13 @@ def check_readiness(platform: Platform, run_id: str) -> bool:
         return True
     platform.note(run_id, "readiness", f"{len(red)} red finding(s)\n{lines}")
     if run.mode is Mode.EMERGENCY:
-        platform.notifier.send(message(Notice.WARNING, run, f"{len(red)} readiness warning(s)", lines))
+        platform.tell(message(Notice.WARNING, run, f"{len(red)} readiness warning(s)", lines))
         return True
     first = red[0]
     why = f"not ready: {len(red)} red finding(s), first {first.resource_id}: {first.message} {first.remedy}".rstrip()
     platform.ledger.change_run(run_id, lambda r: r.but(failure=why))
     if not run.dry_run:
-        platform.notifier.send(message(Notice.FAILURE, run, "not ready, nothing was changed", lines))
+        platform.tell(message(Notice.FAILURE, run, "not ready, nothing was changed", lines))
     return False
 
 

@@ -11,9 +11,10 @@ from orchestrator.clock import Clock
 from orchestrator.contract import Adapter, Reader, RunContext, Target
 from orchestrator.discovery import OpenReader
 from orchestrator.engine import Engine, OpenSession
+from orchestrator.errors import DrError
 from orchestrator.ledger.records import Event, Run
 from orchestrator.ledger.store import Ledger
-from orchestrator.notify import Notifier
+from orchestrator.notify import Message, Notifier
 from orchestrator.sessions import AwsReader, Caller, Hub, RunClients
 from orchestrator.tags import CUSTOMER, ENVIRONMENT
 
@@ -50,6 +51,13 @@ class Platform:
         self.ledger.record(
             Event(run_id=run_id, at=self.clock.now(), kind=kind, message=message, actor=actor, stage_id=stage_id)
         )
+
+    def tell(self, message: Message) -> None:
+        """Deliver a message; one that cannot be delivered is noted and does not stop the run."""
+        try:
+            self.notifier.send(message)
+        except DrError as err:
+            self.note(message.run_id, "undelivered", f'message "{message.subject}" was not delivered: {err}')
 
 
 def spoke_session(hub: Hub) -> OpenSession:

@@ -11,7 +11,7 @@ from orchestrator.words import Approval, Choice, GateKind, GateStatus, StageStat
 
 PASSED = {StageStatus.PASSED, StageStatus.SKIPPED}
 APPROVAL_CHOICES = (Choice.APPROVE, Choice.REJECT)
-FAILURE_CHOICES = (Choice.RETRY, Choice.SKIP, Choice.ROLLBACK, Choice.ABORT)
+FAILURE_CHOICES = (Choice.RETRY, Choice.SKIP, Choice.CONTINUE, Choice.ROLLBACK, Choice.ABORT)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def next_move(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
             return _ask_after_failure(run, stage)
         if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
             return RunStage(stage)
-        gate = _gate_before(run, stages, position)
+        gate = _gate_before(run, stages, gates, position)
         if gate is None or _answered(gates, gate.gate_id):
             return RunStage(stage)
         return gate
@@ -67,13 +67,17 @@ def _answered(gates: Sequence[Gate], wanted: str) -> bool:
     return any(g.gate_id == wanted and g.status is GateStatus.ANSWERED and g.choice is Choice.APPROVE for g in gates)
 
 
-def _gate_before(run: Run, stages: Sequence[Stage], position: int) -> Ask | None:
+def _commit_gate(run: Run, stage: Stage) -> str:
+    return gate_id(run.run_id, GateKind.COMMIT, stage.stage_id)
+
+
+def _gate_before(run: Run, stages: Sequence[Stage], gates: Sequence[Gate], position: int) -> Ask | None:
     if run.approval is Approval.AUTOMATIC:
         return None
     stage = stages[position]
     kind, question = _question(run, stages, position)
-    if kind is None:
-        return None
+    if kind is None or (kind is not GateKind.COMMIT and _answered(gates, _commit_gate(run, stage))):
+        return None  # whoever let the line be crossed has let the stage begin
     return Ask(kind, stage, gate_id(run.run_id, kind, stage.stage_id), question, APPROVAL_CHOICES)
 
 
@@ -91,14 +95,18 @@ def _question(run: Run, stages: Sequence[Stage], position: int) -> tuple[GateKin
             "failback, not a rollback. Go on?"
         )
     before = stages[position - 1]
+    if stage.wave > before.wave:
+        of_phase = f" of {stage.phase}" if before.phase is stage.phase else ""
+        return GateKind.WAVE, f"Wave {before.wave}{of_phase} is complete. Go on with wave {stage.wave}?"
     if before.phase is not stage.phase:
         return GateKind.PHASE, f"{before.phase} is complete. Go on with {stage.phase}, wave {stage.wave}?"
-    if before.wave != stage.wave:
-        return GateKind.WAVE, f"Wave {before.wave} of {stage.phase} is complete. Go on with wave {stage.wave}?"
     return None, ""
 
 
 def _ask_after_failure(run: Run, stage: Stage) -> Ask:
-    question = f"{stage.phase} of wave {stage.wave} did not pass. What shall happen?"
+    question = (
+        f"{stage.phase} of wave {stage.wave} did not pass. What shall happen? (skip: what failed or is unhealthy is left "
+        "alone from here on; continue: unhealthy resources go on as they are, failed ones are left alone)"
+    )
     gate = gate_id(run.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
     return Ask(GateKind.FAILURE, stage, gate, question, FAILURE_CHOICES)

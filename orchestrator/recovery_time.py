@@ -30,10 +30,10 @@ def split(run: Run, stages: Iterable[Stage], gates: Iterable[Gate], now: datetim
     waits = [(g.opened_at, g.decided_at or end) for g in gates]
     settles = [(s.health_since, s.ended_at or end) for s in stages if s.health_since is not None]
     human = _covered(waits)
+    health = _covered([*waits, *settles]) - human
     total = (end - run.created_at).total_seconds()
-    health = sum((b - a).total_seconds() for a, b in settles)
     return RecoveryTime(
-        declaration=None if run.detected_at is None else (run.created_at - run.detected_at).total_seconds(),
+        declaration=None if run.detected_at is None else max(0.0, (run.created_at - run.detected_at).total_seconds()),
         human_wait=human,
         machine=max(0.0, total - human - health),
         health_settle=health,

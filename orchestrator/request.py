@@ -63,7 +63,7 @@ class Request(BaseModel):
     Emergency: bool = Field(
         default=False, description="The source Region is lost: force, report the loss, defer the rest."
     )
-    AcceptDataLoss: bool = Field(default=False, description="Needed for an emergency while the source Region answers.")
+    AcceptDataLoss: bool = Field(default=False, description="Needed for an emergency without approvals.")
     DryRun: bool = Field(default=False, description="Stop after plan and readiness; change nothing.")
     Reason: str = Field(default="", max_length=512, description="Ticket or reason, kept in the audit trail.")
     Requester: str = Field(default="", max_length=256, description="Who asks; the caller's identity when absent.")

@@ -6,11 +6,12 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from orchestrator.checklists import checklist, plan_overview
 from orchestrator.context import run_context
 from orchestrator.contract import Check
 from orchestrator.errors import DrError, NotFoundError
-from orchestrator.gates import checklist, open_gate
-from orchestrator.judgement import action_id_of
+from orchestrator.gates import open_gate
+from orchestrator.judgement import action_id_of, end_unfinished
 from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan
@@ -26,6 +27,9 @@ from orchestrator.words import ActionStatus, Approval, CheckState, Mode, Outcome
 HEALTH_POLL_SECONDS = 15
 HEALTH_SETTLE_SECONDS = 900
 PARALLEL = 8
+CHECKS_KEPT = 500
+DETAIL_CHARACTERS = 400
+FOLLOWING = {Phase.CLEANUP, Phase.REPLICATE}
 CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE}
 
 
@@ -52,15 +56,19 @@ def decide_next(platform: Platform, run_id: str) -> Move:
     move = next_move(run, stages, platform.ledger.gates(run_id))
     if isinstance(move, Ask):
         open_gate(platform.ledger, platform.clock, run, move, _checklist(platform, run, stages, move))
-        platform.ledger.change_run(run_id, lambda r: r.but(status=RunStatus.WAITING))
+        platform.ledger.change_run(run_id, lambda r: r if r.status.ended else r.but(status=RunStatus.WAITING))
     elif isinstance(move, RunStage):
         crossing = move.stage.irreversible and run.approval is Approval.AUTOMATIC
         platform.ledger.change_run(
             run_id,
-            lambda r: r.but(
-                status=RunStatus.RUNNING,
-                started_at=r.started_at or platform.clock.now(),
-                committed=r.committed or crossing,
+            lambda r: (
+                r
+                if r.status.ended
+                else r.but(
+                    status=RunStatus.RUNNING,
+                    started_at=r.started_at or platform.clock.now(),
+                    committed=r.committed or crossing,
+                )
             ),
         )
     else:
@@ -73,12 +81,11 @@ def _checklist(platform: Platform, run: Run, stages: list[Stage], ask: Ask) -> l
     looked_at = stages[position] if stages and stages[position].status is StageStatus.FAILED else None
     before = looked_at or (stages[position - 1] if position else None)
     actions = platform.ledger.actions(run.run_id, before.stage_id) if before else []
-    upcoming = next(
-        (s for s in load_plan(platform.blobs, run.run_id).stages if ask.stage and s.stage_id == ask.stage.stage_id),
-        None,
-    )
+    plan = load_plan(platform.blobs, run.run_id)
+    upcoming = next((s for s in plan.stages if ask.stage and s.stage_id == ask.stage.stage_id), None)
     calls = frozen_plan_calls(platform, run.run_id, ask.stage.stage_id) if ask.stage else []
-    return checklist(before, actions, None if looked_at else upcoming, calls)
+    overview = plan_overview(plan, run.findings) if position == 0 and not looked_at else []
+    return [*overview, *checklist(before, actions, None if looked_at else upcoming, calls)]
 
 
 def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
@@ -114,14 +121,16 @@ def _startable(platform: Platform, action: Action, *, drill: bool) -> bool:
     """Leave alone what is ended, and whatever follows an ACTIVATE that did not succeed; a drill always cleans up."""
     if action.status is ActionStatus.ENDED:
         return False
-    if drill or action.phase not in {Phase.CLEANUP, Phase.REPLICATE}:
+    if drill or action.phase not in FOLLOWING:
         return True
     lost = dict.fromkeys(_not_activated(platform, action), Outcome.SKIPPED)
     if not lost:
         return True
-    why = f"left alone: ACTIVATE did not succeed for {', '.join(sorted(lost))}"
     ended = len(lost) == len(action.resource_ids)
-    changes: dict[str, object] = {"member_outcomes": lost, "detail": why}
+    if lost.keys() <= action.member_outcomes.keys() and not ended:
+        return True  # said so already: this start is a repetition
+    why = f"left alone: ACTIVATE did not succeed for {', '.join(sorted(lost))}"
+    changes: dict[str, object] = {"member_outcomes": {**lost, **action.member_outcomes}, "detail": why}
     if ended:
         changes |= {"status": ActionStatus.ENDED, "outcome": Outcome.SKIPPED, "ended_at": platform.clock.now()}
     platform.ledger.save_action(action.but(**changes))
@@ -159,9 +168,7 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
         stage_id,
         lambda s: s.but(
             status=StageStatus.CHECKING if s.status is StageStatus.RUNNING else s.status,
-            checks=tuple(
-                CheckRecord(resource_id=c.resource_id, name=c.name, state=c.state, detail=c.detail) for c in checks
-            ),
+            checks=_kept(checks),
             health_since=s.health_since or now,
         ),
     )
@@ -172,10 +179,22 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     return Health(settled=True)
 
 
+def _kept(checks: list[Check]) -> tuple[CheckRecord, ...]:
+    """Return the checks a stage's record has room for (DynamoDB ends at 400 KB), the unhealthy ones first."""
+    graded = sorted(checks, key=lambda c: c.state is CheckState.HEALTHY)
+    return tuple(
+        CheckRecord(resource_id=c.resource_id, name=c.name, state=c.state, detail=c.detail[:DETAIL_CHARACTERS])
+        for c in graded[:CHECKS_KEPT]
+    )
+
+
 def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
     adapter = platform.adapter(action.adapter)
     target = load_target(platform.blobs, run.run_id, action.target_id)
-    excluded = frozenset(r for r, o in action.member_outcomes.items() if o not in GOOD)
+    left_alone = _not_activated(platform, action) if action.phase in FOLLOWING and run.mode is not Mode.DRILL else set()
+    excluded = frozenset(left_alone | {r for r, o in action.member_outcomes.items() if o not in GOOD})
+    if excluded.issuperset(action.resource_ids):
+        return []
     context = run_context(
         run, action.phase, target, platform.clock.now(), action.started_at, action.kept, action.called_at, excluded
     )
@@ -183,9 +202,11 @@ def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
         session = platform.open_session(run, adapter, context, target)
         checks = adapter.health(adapter.observe(target, session, context), context)
     except DrError as err:
-        return [Check(resource, "observe", CheckState.UNHEALTHY, str(err)) for resource in action.resource_ids]
+        checks = [Check(resource, "observe", CheckState.UNHEALTHY, str(err)) for resource in action.resource_ids]
     urls = [(m.resource_id, m.tags[HEALTH_URL]) for m in target.members if m.tags.get(HEALTH_URL)]
-    return [*checks, *(probe_url(resource, url) for resource, url in urls if run.mode is not Mode.DRILL)]
+    if run.mode is not Mode.DRILL:
+        checks = [*checks, *(probe_url(resource, url) for resource, url in urls if resource not in excluded)]
+    return [check for check in checks if check.resource_id not in excluded]
 
 
 def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
@@ -205,7 +226,7 @@ def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
     failed = status is StageStatus.FAILED
     subject = f"{stage.phase} wave {stage.wave} {status}"
     body = "\n".join([counts, *_failures(actions), *_unhealthy(stage)])
-    platform.notifier.send(message(Notice.FAILURE if failed else Notice.STAGE_DONE, run, subject, body))
+    platform.tell(message(Notice.FAILURE if failed else Notice.STAGE_DONE, run, subject, body))
     return status
 
 
@@ -213,15 +234,15 @@ def _found_lost(platform: Platform, action: Action) -> Action:
     """End an action that nobody advances any more."""
     if action.status is ActionStatus.ENDED:
         return action
-    return platform.ledger.save_action(
-        action.but(
-            status=ActionStatus.ENDED,
-            outcome=Outcome.FAILED,
-            member_outcomes={**dict.fromkeys(action.resource_ids, Outcome.FAILED), **action.member_outcomes},
-            detail=f"the platform lost this action while it was {action.status}; the resource itself may have gone on",
-            remedy="answer the failure gate with retry: what was done already is recognised.",
-            ended_at=platform.clock.now(),
-        )
+    return platform.ledger.change_action(
+        action.run_id,
+        action.action_id,
+        lambda a: end_unfinished(
+            a,
+            platform.clock.now(),
+            f"the platform lost this action while it was {a.status}; the resource itself may have gone on",
+            "answer the failure gate with retry: what was done already is recognised.",
+        ),
     )
 
 

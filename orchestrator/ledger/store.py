@@ -130,6 +130,15 @@ class Ledger(ABC):
                 continue
         return self.save_stage(change(self.stage(run_id, stage_id)))
 
+    def change_action(self, run_id: str, action_id: str, change: Callable[[Action], Action]) -> Action:
+        """Apply `change` to the stored action and save it, again if somebody else saved meanwhile."""
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return self.save_action(change(self.action(run_id, action_id)))
+            except StaleRecordError:
+                continue
+        return self.save_action(change(self.action(run_id, action_id)))
+
     def change_gate(self, run_id: str, gate_id: str, change: Callable[[Gate], Gate]) -> Gate:
         """Apply `change` to the stored gate and save it, again if somebody else saved meanwhile."""
         for _ in range(MAX_ATTEMPTS - 1):
