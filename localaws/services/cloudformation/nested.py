@@ -12,7 +12,7 @@ from localaws.services.cloudformation.stack import Inputs, Stack, StackStatus
 
 if TYPE_CHECKING:
     from localaws.services.cloudformation.service import CloudFormation
-    from localaws.services.cloudformation.stacksets import Operation, StackSet
+    from localaws.services.cloudformation.stack_set_model import Operation, StackSet
 
 
 def _service(context: Context) -> CloudFormation:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localaws.service import Service
-from localaws.services.cloudformation.stacks import StackOperations
+from localaws.services.cloudformation.change_sets import ChangeSetOperations
 from localaws.services.cloudformation.stacksets import StackSetOperations
 
 if TYPE_CHECKING:
     from localaws.world import World
 
 
-class CloudFormation(StackOperations, StackSetOperations, Service):
+class CloudFormation(ChangeSetOperations, StackSetOperations, Service):
     """All of CloudFormation that the product and the CDK call."""
 
     name = "cloudformation"

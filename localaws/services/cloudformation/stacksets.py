@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.cloudformation import sources
 from localaws.services.cloudformation import template as templates
 from localaws.services.cloudformation.stack import Inputs, Stack, StackStatus
+from localaws.services.cloudformation.stack_set_model import (
+    SUMMARY,
+    Instance,
+    Operation,
+    Place,
+    StackSet,
+    described,
+    instance_line,
+    operation_line,
+)
 from localaws.services.cloudformation.template import validation_error
 from localaws.services.organizations import STACK_SETS_PRINCIPAL, OrganizationsService
 
@@ -23,60 +31,6 @@ EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 OPERATION_SECONDS = 20.0
 SECONDS_PER_INSTANCE = 10.0
 GOOD = {StackStatus.CREATE_COMPLETE, StackStatus.UPDATE_COMPLETE}
-Place = tuple[str, str]
-
-
-@dataclass
-class Instance:
-    """A stack instance: one account and Region of a stack set."""
-
-    account: str
-    region: str
-    unit: str | None
-    overrides: dict[str, str] = field(default_factory=dict)
-    stack: Stack | None = None
-    status: str = "OUTDATED"
-    detailed: str = "PENDING"
-    reason: str | None = None
-    operation: str = ""
-
-
-@dataclass
-class Operation:
-    """One operation of a stack set, with its result per account and Region."""
-
-    id: str
-    action: str
-    created_at: datetime
-    places: list[Place]
-    preferences: Mapping[str, Any]
-    targets: Mapping[str, Any] | None = None
-    status: str = "RUNNING"
-    ended_at: datetime | None = None
-    reason: str | None = None
-    results: dict[Place, tuple[str, str | None]] = field(default_factory=dict)
-
-
-@dataclass
-class StackSet:
-    """A stack set in the account and Region that administers it."""
-
-    id: str
-    arn: str
-    name: str
-    account: str
-    region: str
-    inputs: Inputs
-    service_managed: bool
-    auto_deployment: Mapping[str, Any] | None
-    description: str | None = None
-    administration_role: str | None = None
-    execution_role: str | None = None
-    managed_execution: Mapping[str, Any] | None = None
-    status: str = "ACTIVE"
-    instances: dict[Place, Instance] = field(default_factory=dict)
-    operations: dict[str, Operation] = field(default_factory=dict)
-    targeted_units: set[tuple[str, str]] = field(default_factory=set)
 
 
 class StackSetOperations:
@@ -118,13 +72,13 @@ class StackSetOperations:
 
     @operation("DescribeStackSet")
     def describe_stack_set(self, call: Call) -> Reply:
-        return {"StackSet": _described(self._stack_set(call))}
+        return {"StackSet": described(self._stack_set(call))}
 
     @operation("ListStackSets")
     def list_stack_sets(self, call: Call) -> Reply:
         status = call.params.get("Status")
         found = [
-            {key: value for key, value in _described(s).items() if key in SUMMARY}
+            {key: value for key, value in described(s).items() if key in SUMMARY}
             for s in self.stack_sets.values()
             if (s.account, s.region) == (call.account, call.region) and status in {None, s.status}
         ]
@@ -187,7 +141,7 @@ class StackSetOperations:
         stack_set = self._stack_set(call)
         account, region = call.params.get("StackInstanceAccount"), call.params.get("StackInstanceRegion")
         found = [
-            _instance(stack_set, instance)
+            instance_line(stack_set, instance)
             for instance in stack_set.instances.values()
             if account in {None, instance.account} and region in {None, instance.region}
         ]
@@ -202,21 +156,21 @@ class StackSetOperations:
             message = f"Stack instance not found for account {account} and region {region} in {stack_set.id}"
             raise AwsError("StackInstanceNotFoundException", message, 404)
         overrides = [{"ParameterKey": k, "ParameterValue": v} for k, v in instance.overrides.items()]
-        return {"StackInstance": _instance(stack_set, instance) | {"ParameterOverrides": overrides}}
+        return {"StackInstance": instance_line(stack_set, instance) | {"ParameterOverrides": overrides}}
 
     # Operations
 
     @operation("DescribeStackSetOperation")
     def describe_stack_set_operation(self, call: Call) -> Reply:
         stack_set = self._stack_set(call)
-        return {"StackSetOperation": _operation(stack_set, self._operation(stack_set, call.params["OperationId"]))}
+        return {"StackSetOperation": operation_line(stack_set, self._operation(stack_set, call.params["OperationId"]))}
 
     @operation("ListStackSetOperations")
     def list_stack_set_operations(self, call: Call) -> Reply:
         stack_set = self._stack_set(call)
         names = {"OperationId", "Action", "Status", "CreationTimestamp", "EndTimestamp", "StatusReason"}
         newest = reversed(list(stack_set.operations.values()))
-        lines = [_operation(stack_set, item) for item in newest]
+        lines = [operation_line(stack_set, item) for item in newest]
         return {"Summaries": [{k: v for k, v in line.items() if k in names} for line in lines]}
 
     @operation("ListStackSetOperationResults")
@@ -463,17 +417,6 @@ class StackSetOperations:
         return stack_set.operations[identity]
 
 
-SUMMARY = {
-    "StackSetName",
-    "StackSetId",
-    "Description",
-    "Status",
-    "AutoDeployment",
-    "PermissionModel",
-    "ManagedExecution",
-}
-
-
 def _filtered(found: list[str], listed: list[str], how: str) -> list[str]:
     if how == "INTERSECTION":
         return [account for account in found if account in listed]
@@ -486,70 +429,3 @@ def _filtered(found: list[str], listed: list[str], how: str) -> list[str]:
 
 def _overrides(params: Mapping[str, Any]) -> dict[str, str]:
     return sources.parameters(params.get("ParameterOverrides"), {})
-
-
-def _present(line: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in line.items() if value is not None}
-
-
-def _described(stack_set: StackSet) -> dict[str, Any]:
-    return _present(
-        {
-            "StackSetName": stack_set.name,
-            "StackSetId": stack_set.id,
-            "StackSetARN": stack_set.arn,
-            "Description": stack_set.description,
-            "Status": stack_set.status,
-            "TemplateBody": stack_set.inputs.body,
-            "Parameters": [
-                {"ParameterKey": key, "ParameterValue": value} for key, value in stack_set.inputs.parameters.items()
-            ],
-            "Capabilities": list(stack_set.inputs.capabilities),
-            "Tags": [{"Key": key, "Value": value} for key, value in stack_set.inputs.tags.items()],
-            "AdministrationRoleARN": stack_set.administration_role,
-            "ExecutionRoleName": stack_set.execution_role,
-            "AutoDeployment": stack_set.auto_deployment,
-            "PermissionModel": "SERVICE_MANAGED" if stack_set.service_managed else "SELF_MANAGED",
-            "OrganizationalUnitIds": sorted({unit for unit, _ in stack_set.targeted_units}) or None,
-            "ManagedExecution": stack_set.managed_execution or {"Active": False},
-            "Regions": sorted({region for _, region in stack_set.instances}) or None,
-        }
-    )
-
-
-def _instance(stack_set: StackSet, instance: Instance) -> dict[str, Any]:
-    return _present(
-        {
-            "StackSetId": stack_set.id,
-            "Region": instance.region,
-            "Account": instance.account,
-            "StackId": instance.stack.id if instance.stack else None,
-            "Status": instance.status,
-            "StatusReason": instance.reason,
-            "StackInstanceStatus": {"DetailedStatus": instance.detailed},
-            "OrganizationalUnitId": instance.unit,
-            "DriftStatus": "NOT_CHECKED",
-            "LastOperationId": instance.operation or None,
-        }
-    )
-
-
-def _operation(stack_set: StackSet, done: Operation) -> dict[str, Any]:
-    failed = sum(1 for status, _ in done.results.values() if status == "FAILED")
-    return _present(
-        {
-            "OperationId": done.id,
-            "StackSetId": stack_set.id,
-            "Action": done.action,
-            "Status": done.status,
-            "OperationPreferences": dict(done.preferences),
-            "RetainStacks": False if done.action == "DELETE" else None,
-            "AdministrationRoleARN": stack_set.administration_role,
-            "ExecutionRoleName": stack_set.execution_role,
-            "CreationTimestamp": done.created_at,
-            "EndTimestamp": done.ended_at,
-            "DeploymentTargets": done.targets,
-            "StatusReason": done.reason,
-            "StatusDetails": {"FailedStackInstancesCount": failed},
-        }
-    )
