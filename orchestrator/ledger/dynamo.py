@@ -7,7 +7,7 @@ runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<sc
            GATE#<id>
 actions    RUN#<id>/<action id>
 events     RUN#<id>/<time>#<sequence>
-inventory  SCOPE#<scope>/NEWEST (head) · SNAP#<scope>#<time>/<resource id>
+inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orchestrator.aws_errors import translate
-from orchestrator.errors import NotFoundError, StaleRecordError
+from orchestrator.errors import NotFoundError, StaleRecordError, ThrottledError
 from orchestrator.inventory import Resource, Snapshot
 from orchestrator.ledger.items import Item, from_item, to_item
 from orchestrator.ledger.memory import held_by_another
@@ -31,6 +31,10 @@ from orchestrator.ledger.store import Ledger
 
 BATCH = 25
 """Items per BatchWriteItem."""
+MAX_RETURNED = 10
+"""Batches in a row that may come back with unwritten items before the caller is told to try again later."""
+SNAPSHOTS = 5
+"""How many snapshots back are looked at for a complete one."""
 BY_SCOPE = "by-scope"
 
 R = TypeVar("R", bound=Record)
@@ -205,9 +209,12 @@ class DynamoLedger(Ledger):
     # --- events ------------------------------------------------------------------------------------------------------
 
     def record(self, event: Event) -> None:
-        """See `Ledger.record`. The sort key is unique per process and call; nothing is ever overwritten."""
-        sk = f"{event.at.isoformat(timespec='microseconds')}#{next(_sequence):08d}#{os.getpid()}"
-        self._create(self._tables.events, _run_pk(event.run_id), sk, event)
+        """See `Ledger.record`. Nothing is ever overwritten: a sort key that another process took is not used."""
+        at = event.at.astimezone(UTC).isoformat(timespec="microseconds")
+        while not self._create(
+            self._tables.events, _run_pk(event.run_id), f"{at}#{next(_sequence):08d}#{os.getpid()}", event
+        ):
+            pass
 
     def events(self, run_id: str) -> list[Event]:
         """See `Ledger.events`."""
@@ -217,25 +224,28 @@ class DynamoLedger(Ledger):
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """See `Ledger.save_snapshot`. The head is written last: a half-written snapshot is never the newest."""
-        version = snapshot.taken_at.isoformat()
+        version = snapshot.taken_at.astimezone(UTC).isoformat(timespec="microseconds")
         pk = f"SNAP#{snapshot.scope.key}#{version}"
         self._write(self._tables.inventory, [_with_key(r, pk, r.resource_id) for r in snapshot.resources])
         head = {
-            **_key(f"SCOPE#{snapshot.scope.key}", "NEWEST"),
+            **_key(f"SCOPE#{snapshot.scope.key}", f"AT#{version}"),
             "taken_at": {"S": version},
             "resources": {"N": str(len(snapshot.resources))},
         }
         self._write(self._tables.inventory, [head])
 
     def newest_snapshot(self, scope: Scope) -> Snapshot | None:
-        """See `Ledger.newest_snapshot`."""
-        head = self._read(self._tables.inventory, f"SCOPE#{scope.key}", "NEWEST")
-        if head is None:
-            return None
-        version = head["taken_at"]["S"]
-        items = self._query(self._tables.inventory, "pk", f"SNAP#{scope.key}#{version}")
-        resources = tuple(from_item(item, Resource) for item in items)
-        return Snapshot(scope=scope, taken_at=datetime.fromisoformat(version), resources=resources)
+        """See `Ledger.newest_snapshot`. One that has not fully reached this Region yet gives way to the one before."""
+        heads = self._query(
+            self._tables.inventory, "pk", f"SCOPE#{scope.key}", begins="AT#", ScanIndexForward=False, Limit=SNAPSHOTS
+        )
+        for head in itertools.islice(heads, SNAPSHOTS):
+            version = head["taken_at"]["S"]
+            items = self._query(self._tables.inventory, "pk", f"SNAP#{scope.key}#{version}")
+            resources = tuple(from_item(item, Resource) for item in items)
+            if len(resources) == int(head["resources"]["N"]):
+                return Snapshot(scope=scope, taken_at=datetime.fromisoformat(version), resources=resources)
+        return None
 
     # --- DynamoDB ----------------------------------------------------------------------------------------------------
 
@@ -301,11 +311,18 @@ class DynamoLedger(Ledger):
 
     def _write(self, table: str, items: Iterable[Item]) -> None:
         waiting = [{"PutRequest": {"Item": item}} for item in items]
+        returned = 0
         try:
             while waiting:
                 batch, waiting = waiting[:BATCH], waiting[BATCH:]
                 reply = self._client.batch_write_item(RequestItems={table: batch})
-                waiting += reply.get("UnprocessedItems", {}).get(table, [])
+                unprocessed = reply.get("UnprocessedItems", {}).get(table, [])
+                waiting += unprocessed
+                returned = returned + 1 if unprocessed else 0
+                if returned >= MAX_RETURNED:
+                    raise ThrottledError(
+                        f"dynamodb.BatchWriteItem {table}: {len(waiting)} item(s) came back unwritten."
+                    )
         except (ClientError, BotoCoreError) as err:
             raise translate(err, f"dynamodb.BatchWriteItem {table}") from err
 
