@@ -96,9 +96,10 @@ class LocalAws:
         else:
             try:
                 answer = self.answer(environ)
-            except ConnectionLost:
+            except ConnectionLost as error:
                 _cut(environ)
-                raise
+                # The server passes over a peer that is gone without a word.
+                raise ConnectionAbortedError from error
         headers = [(k, v) for k, v in answer.headers.items() if k.lower() not in SET_BY_SERVER]
         length = answer.headers.get("content-length", answer.headers.get("Content-Length"))
         if environ["REQUEST_METHOD"] != "HEAD" or length is None:

@@ -10,10 +10,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
 
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from localaws.server import Server
+from localaws.service import Call, ConnectionLost
 
 HUB = "111111111111"
 
@@ -111,6 +114,27 @@ def test_effects_happen_although_nobody_asks(server: Server) -> None:
 
     # Then it happened all the same
     assert done == ["changed"]
+
+
+def test_connection_cut_by_a_fault_is_felt_on_the_socket_and_leaves_no_trace(
+    server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Given a Region that goes dark
+    once = Config(retries={"total_max_attempts": 1})
+    client = over_socket(server).client("sqs", endpoint_url=server.endpoint_url, config=once)
+
+    def dark(_call: Call) -> None:
+        raise ConnectionLost
+
+    # When it is called, and called again after the light is back
+    server.local.before.append(dark)
+    with pytest.raises(ConnectionClosedError):
+        client.list_queues()
+    server.local.before.remove(dark)
+
+    # Then the client got no answer, later calls do, and the server printed no stack trace
+    assert client.list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def ask(server: Server, page: str, body: dict[str, object] | None = None) -> dict[str, Any]:
