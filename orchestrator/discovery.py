@@ -6,6 +6,7 @@ account of a multi-account view, does not see DRS source servers, and may show r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -140,7 +141,26 @@ def pair(scope: Scope, found: Iterable[tuple[str, Found]]) -> list[Resource]:
     for adapter_key, each in found:
         if _in_scope(scope, each.tags):
             grouped.setdefault((adapter_key, each.pair_key), []).append(each)
-    return [_resource(adapter_key, group) for (adapter_key, _), group in sorted(grouped.items())]
+    return _distinct([_resource(adapter_key, group) for (adapter_key, _), group in sorted(grouped.items())])
+
+
+def _distinct(resources: list[Resource]) -> list[Resource]:
+    """Tell resources of the same name in several accounts apart by their account; raise when that is not enough."""
+    names = Counter(each.resource_id for each in resources)
+    told = [each if names[each.resource_id] == 1 else _with_account(each) for each in resources]
+    twice = [name for name, times in Counter(each.resource_id for each in told).items() if times > 1]
+    if twice:
+        raise ValidationError(
+            f"several resources are called {', '.join(twice)}, expected one of each name in an account.",
+            "rename one of them, or take the dr:* tags off.",
+            code="Ambiguous",
+        )
+    return told
+
+
+def _with_account(resource: Resource) -> Resource:
+    _, side = min(resource.sides.items())
+    return resource.model_copy(update={"resource_id": f"{resource.resource_id}@{side.account}"})
 
 
 def _resource(adapter_key: str, group: Sequence[Found]) -> Resource:

@@ -139,7 +139,10 @@ class MemoryLedger(Ledger):
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """See `Ledger.save_snapshot`."""
-        self._snapshots[snapshot.scope.key] = snapshot
+        with self._guard:
+            newest = self._snapshots.get(snapshot.scope.key)
+            if newest is None or snapshot.taken_at >= newest.taken_at:
+                self._snapshots[snapshot.scope.key] = snapshot
 
     def newest_snapshot(self, scope: Scope) -> Snapshot | None:
         """See `Ledger.newest_snapshot`."""
