@@ -57,6 +57,8 @@ CONFLICT_HINTS = (
     "InProgress",
     "Contention",
     "Mismatch",
+    "AlreadyExists",
+    "Duplicate",
 )
 MISSING_HINTS = ("NotFound", "NoSuch", "DoesNotExist")
 

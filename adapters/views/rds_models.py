@@ -1,0 +1,174 @@
+"""RDS's, KMS's and EC2's replies, as far as the RDS adapter reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, JsonValue
+
+from adapters.reading import KeyValue, tag_map
+from adapters.specs.rds import FENCED_TAG
+
+
+class GroupOnInstance(BaseModel):
+    """A security group on an instance."""
+
+    VpcSecurityGroupId: str
+    Status: str = "active"
+
+
+class SubnetGroup(BaseModel):
+    """A DB subnet group."""
+
+    DBSubnetGroupName: str
+    VpcId: str = ""
+    SubnetGroupStatus: str = "Complete"
+
+
+class ParameterGroup(BaseModel):
+    """A parameter group on an instance."""
+
+    DBParameterGroupName: str
+    ParameterApplyStatus: str = "in-sync"
+
+
+class OptionGroup(BaseModel):
+    """An option group on an instance."""
+
+    OptionGroupName: str
+
+
+class StatusInfo(BaseModel):
+    """One line about a replica's replication."""
+
+    Status: str = ""
+    Normal: bool = True
+    Message: str = ""
+
+
+class Instance(BaseModel):
+    """A DB instance."""
+
+    DBInstanceIdentifier: str
+    DBInstanceArn: str
+    DBInstanceStatus: str = ""
+    DBInstanceClass: str = ""
+    Engine: str = ""
+    EngineVersion: str = ""
+    MultiAZ: bool = False
+    StorageEncrypted: bool = False
+    KmsKeyId: str | None = None
+    BackupRetentionPeriod: int = 0
+    DeletionProtection: bool = False
+    DBClusterIdentifier: str | None = None
+    DBSubnetGroup: SubnetGroup | None = None
+    VpcSecurityGroups: list[GroupOnInstance] = []
+    DBParameterGroups: list[ParameterGroup] = []
+    OptionGroupMemberships: list[OptionGroup] = []
+    ReadReplicaSourceDBInstanceIdentifier: str | None = None
+    ReadReplicaDBInstanceIdentifiers: list[str] = []
+    StatusInfos: list[StatusInfo] = []
+    PendingModifiedValues: dict[str, JsonValue | datetime] = {}
+    TagList: list[KeyValue] = []
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the ids of the security groups in force."""
+        return tuple(sorted(group.VpcSecurityGroupId for group in self.VpcSecurityGroups if group.Status != "removing"))
+
+    @property
+    def settled_groups(self) -> bool:
+        """Say whether no security group is being added or removed."""
+        return all(group.Status == "active" for group in self.VpcSecurityGroups)
+
+    @property
+    def own_groups(self) -> tuple[str, ...]:
+        """Return the security groups it has when it is not fenced."""
+        remembered = tag_map(self.TagList).get(FENCED_TAG, "").split()
+        return tuple(sorted(remembered)) or self.groups
+
+    @property
+    def vpc_id(self) -> str:
+        """Return its VPC."""
+        return self.DBSubnetGroup.VpcId if self.DBSubnetGroup else ""
+
+    @property
+    def replication(self) -> str:
+        """Return the replication status AWS shows for a replica: "replicating" when all is well, empty for no replica."""
+        if not self.ReadReplicaSourceDBInstanceIdentifier:
+            return ""
+        bad = [info for info in self.StatusInfos if not info.Normal]
+        shown = bad[0] if bad else next(iter(self.StatusInfos), StatusInfo(Status="unknown"))
+        return f"{shown.Status} {shown.Message}".strip()
+
+
+class Instances(BaseModel):
+    """rds:DescribeDBInstances."""
+
+    DBInstances: list[Instance] = []
+
+
+class Event(BaseModel):
+    """An event of an instance."""
+
+    Message: str = ""
+    Date: datetime
+
+
+class Events(BaseModel):
+    """rds:DescribeEvents."""
+
+    Events: list[Event] = []
+
+
+class Quota(BaseModel):
+    """A quota of the account."""
+
+    AccountQuotaName: str = ""
+    Used: int = 0
+    Max: int = 0
+
+
+class Quotas(BaseModel):
+    """rds:DescribeAccountAttributes."""
+
+    AccountQuotas: list[Quota] = []
+
+
+class KeyMetadata(BaseModel):
+    """What KMS says of a key."""
+
+    KeyState: str = ""
+
+
+class Key(BaseModel):
+    """kms:DescribeKey."""
+
+    KeyMetadata: KeyMetadata
+
+
+class SecurityGroup(BaseModel):
+    """A security group; without ingress permissions nobody gets in."""
+
+    GroupId: str
+    IpPermissions: list[dict[str, JsonValue]] = []
+    Tags: list[KeyValue] = []
+
+
+class SecurityGroups(BaseModel):
+    """ec2:DescribeSecurityGroups."""
+
+    SecurityGroups: list[SecurityGroup] = []
+
+
+class Snapshot(BaseModel):
+    """A DB snapshot."""
+
+    Status: str = ""
+    TagList: list[KeyValue] = []
+
+
+class Snapshots(BaseModel):
+    """rds:DescribeDBSnapshots."""
+
+    DBSnapshots: list[Snapshot] = []
