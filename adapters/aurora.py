@@ -79,7 +79,8 @@ class AuroraAdapter(Adapter[AuroraView]):
             facts: dict[str, JsonValue] = {"global_cluster": group, "version": cluster.EngineVersion}
             place = Place(aws.account, aws.region, cluster.DBClusterIdentifier, cluster.DBClusterArn, facts)
             name = group or cluster.DBClusterIdentifier
-            found.append(Found(name, name, place, tag_map(cluster.TagList), "global-database" if group else None))
+            key, strategy = f"{aws.account}/{name}", "global-database" if group else None
+            found.append(Found(key, name, place, tag_map(cluster.TagList), strategy))
         return found
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> AuroraView:

@@ -58,6 +58,7 @@ class RdsAdapter(Adapter[RdsView]):
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
         """Return the tagged instances; a replica names its source, which makes the pair."""
         pages = aws.pages("rds", "DescribeDBInstances", Instances)
+        # The instances of an Aurora cluster may carry the cluster's tags; they move with it.
         tagged = [each for page in pages for each in page.DBInstances if each.DBInstanceArn in arns]
         return [_found(aws, each) for each in tagged if not each.Engine.startswith("aurora")]
 

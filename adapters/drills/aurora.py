@@ -14,6 +14,9 @@ from adapters.views.aurora import AuroraView
 from orchestrator.contract import Call, Check, RunContext, Step
 from orchestrator.words import CheckState, Side
 
+_UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "configuring-enhanced-monitoring")
+"""Statuses in which RDS refuses a deletion, or is at it."""
+
 
 def create_instance(cluster_id: str, name: str, view: AuroraView, run: RunContext) -> Call:
     """Return the call that adds an instance to a cluster, of the size the manifest or the siblings have."""
@@ -64,9 +67,9 @@ def delete(view: AuroraView, run: RunContext) -> list[Step]:
     cluster = Call("rds", "DeleteDBCluster", {"DBClusterIdentifier": name, "SkipFinalSnapshot": True}, Side.TARGET)
     snapshot = Call("rds", "DeleteDBClusterSnapshot", {"DBClusterSnapshotIdentifier": name}, Side.TARGET)
     return [
-        gone("drill-instance", copy.instance, instance),
-        gone("drill-cluster", copy.cluster, cluster),
-        gone("drill-snapshot", copy.snapshot, snapshot),
+        gone("drill-instance", copy.instance, instance, leaving=_UNDER_WAY),
+        gone("drill-cluster", copy.cluster, cluster, leaving=_UNDER_WAY),
+        gone("drill-snapshot", copy.snapshot, snapshot, leaving=_UNDER_WAY),
     ]
 
 

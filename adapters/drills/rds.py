@@ -15,6 +15,7 @@ from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, d
 from orchestrator.words import CheckState, Effect, Side
 
 _UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "rebooting")
+"""Statuses in which RDS refuses a deletion, or is at it."""
 
 
 def make(view: RdsView, run: RunContext) -> list[Step]:

@@ -19,7 +19,7 @@ SPEC = Spec(
     key="aurora",
     title="Amazon Aurora",
     resource_types=("rds:cluster",),
-    companion_types=("rds:global-cluster",),
+    companion_types=("rds:global-cluster", "rds:cluster-snapshot", "rds:cluster-auto-backup", "rds:cluster-pg"),
     manifest_actions=("AuroraMySQL", "AuroraPostgreSQL"),
     strategies=(
         Strategy(

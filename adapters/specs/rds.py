@@ -6,6 +6,7 @@ from orchestrator.contract import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
 _DB = "arn:{partition}:rds:{region}:{account}:db:{name}"
+_RETIRED = "arn:{partition}:rds:{region}:{account}:db:*-retired-*"
 _GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
 _KEY = "arn:{partition}:kms:{region}:{account}:key/*"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
@@ -20,6 +21,7 @@ SPEC = Spec(
     key="rds",
     title="Amazon RDS",
     resource_types=("rds:db",),
+    companion_types=("rds:snapshot", "rds:auto-backup", "rds:subgrp", "rds:pg", "rds:og"),
     manifest_actions=("RDSMySQL", "RDSPostgreSQL", "RDSMariaDB"),
     strategies=(
         Strategy(
@@ -50,7 +52,7 @@ SPEC = Spec(
         Permission(
             actions=("rds:ModifyDBInstance",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
-            resources=(_DB,),
+            resources=(_DB, _RETIRED),
             conditions=_ENABLED,
             modes=_REAL,
         ),
