@@ -160,9 +160,9 @@ class AwsReader:
         if servers:
             resolver.nameservers = [host for host, _ in servers]
             resolver.port = int(servers[0][1])
-        elif name_servers:
-            resolver.nameservers = [str(a) for server in name_servers for a in dns.resolver.resolve(server, "A")]
         try:
+            if name_servers and not servers:
+                resolver.nameservers = [str(a) for server in name_servers for a in dns.resolver.resolve(server, "A")]
             answer = resolver.resolve(name, record_type, lifetime=5, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.NoNameservers, dns.exception.Timeout):
             return ()

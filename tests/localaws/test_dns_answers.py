@@ -387,3 +387,14 @@ def test_a_real_resolver_learns_what_does_not_exist(served: tuple[Shop, dns.reso
         resolver.resolve("shop.example.com", "TXT")
     with pytest.raises(dns.resolver.NoNameservers, match="REFUSED"):
         resolver.resolve("example.org", "A")
+
+
+def test_a_load_balancers_own_name_has_an_address_although_nobody_here_hosts_it(
+    served: tuple[Shop, dns.resolver.Resolver],
+) -> None:
+    _, resolver = served
+
+    addresses = [str(each) for each in resolver.resolve("store.us-west-2.elb.example", "A")]
+
+    assert len(addresses) == 1
+    assert addresses[0].startswith("198.18.")

@@ -215,6 +215,8 @@ class World:
         self.ledger = MemoryLedger()
         self.blobs = MemoryBlobs()
         self.messages = _Messages()
+        self.dns_servers: tuple[str, ...] = ()
+        """"host:port" of the DNS server that the spokes' readers ask; set it before the first platform is used."""
         self._numbers = itertools.count(1)
         self._clients: dict[tuple[str, str, str], Client] = {}
         self._platforms: dict[str, Platform] = {}
@@ -308,7 +310,7 @@ class World:
     # --- how the hub gets in -----------------------------------------------------------------------------------------
 
     def _platform(self, region: str) -> Platform:
-        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID))
+        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID), self.dns_servers)
         hub.session = inprocess_session(self.local, region, self._hub_keys)
         reader = AwsReader("hub", TARGET, self.local.session(HUB, TARGET), "the hub")  # beside the aggregator index
         return Platform(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ class DataPlane:
         """Answer a question as the zone's own name servers would, following CNAMEs within our zones."""
         zone = zone or self._zone_of(normal_name(name))
         if zone is None:
-            return Answers(None, False, ())
+            return self._endpoint_answer(normal_name(name), rtype)
         records = self.changes.served(zone)
         found: list[Answer] = []
         asked = normal_name(name)
@@ -72,6 +73,15 @@ class DataPlane:
                 break
             asked = normal_name(chosen[-1].values[0])
         return Answers(zone.name, exists, tuple(found), _soa(records, zone))
+
+    def _endpoint_answer(self, name: str, rtype: str) -> Answers:
+        """Answer for a load balancer's own name, which AWS hosts: it has an address whether or not it serves."""
+        if not self.health.is_endpoint(name):
+            return Answers(None, False, ())
+        digits = zlib.crc32(name.encode())
+        address = f"198.18.{digits >> 8 & 255}.{digits & 255}"  # RFC 2544: never routed
+        found = (Answer(name, "A", ALIAS_TTL_SECONDS, (address,)),) if rtype == "A" else ()
+        return Answers(name.partition(".")[2], True, found)
 
     def healthy_record(self, described: Shape, records: Records, depth: int = 0) -> bool:
         """Say whether a record set may be answered: its health check, and its alias target when asked to look."""

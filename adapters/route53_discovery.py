@@ -1,0 +1,155 @@
+"""Find the record sets behind tagged health checks, and capture all that moving them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from adapters.reading import tag_map
+from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, WEIGHTED
+from adapters.views.route53_models import (
+    Facts,
+    GotHealthCheck,
+    GotZone,
+    HealthCheck,
+    Record,
+    RecordSets,
+    TagSets,
+    Zone,
+    Zones,
+)
+from orchestrator.contract import Found, Place, Reader
+from orchestrator.errors import ValidationError
+from orchestrator.tags import KNOWN
+
+Key = tuple[str, str]
+
+
+def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
+    """Return each record set that uses a tagged health check; raise `ValidationError` for one that cannot be moved."""
+    tags = _tags(aws, [arn.rsplit("/", 1)[-1] for arn in arns if ":healthcheck/" in arn])
+    if not tags:
+        return []
+    partition = next(arn for arn in arns if ":healthcheck/" in arn).split(":")[1]
+    found: list[Found] = []
+    for zone in (z for page in aws.pages("route53", "ListHostedZones", Zones) for z in page.HostedZones):
+        pages = aws.pages("route53", "ListResourceRecordSets", RecordSets, HostedZoneId=zone.plain_id)
+        groups: dict[Key, list[Record]] = {}
+        for record in (r for page in pages for r in page.ResourceRecordSets):
+            groups.setdefault((record.Name.rstrip("."), record.Type), []).append(record)
+        used = {k: group for k, group in groups.items() if any(r.HealthCheckId in tags for r in group)}
+        servers = _name_servers(aws, zone) if used else []
+        types_of = {name: sorted(t for n, t in used if n == name) for name, _ in used}
+        for (name, kind), group in sorted(used.items()):
+            # The first type of a name goes by the name alone, because nearly all names have one type.
+            label = name if kind == types_of[name][0] else f"{name}-{kind}"
+            found.append(_found(aws, zone, servers, label, group, tags, partition))
+    return found
+
+
+def _tags(aws: Reader, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(ids), HEALTH_CHECKS_AT_ONCE):
+        batch = list(ids[start : start + HEALTH_CHECKS_AT_ONCE])
+        reply = aws.read("route53", "ListTagsForResources", TagSets, ResourceType="healthcheck", ResourceIds=[*batch])
+        found |= {each.ResourceId: tag_map(each.Tags) for each in reply.ResourceTagSets}
+    return found
+
+
+def _name_servers(aws: Reader, zone: Zone) -> list[str]:
+    delegation = aws.read("route53", "GetHostedZone", GotZone, Id=zone.plain_id).DelegationSet
+    return delegation.NameServers if delegation else []
+
+
+def _found(
+    aws: Reader,
+    zone: Zone,
+    name_servers: Sequence[str],
+    label: str,
+    group: Sequence[Record],
+    tags: Mapping[str, Mapping[str, str]],
+    partition: str,
+) -> Found:
+    name = group[0].Name.rstrip(".")
+    records = _by_region(group, name)
+    check = _primary_check(aws, records)
+    strategy = _strategy(records, check, name)
+    facts = Facts(
+        zone_id=zone.plain_id,
+        zone_name=zone.Name.rstrip("."),
+        private=zone.settings.PrivateZone,
+        name_servers=list(name_servers),
+        name=name,
+        type=group[0].Type,
+        records=records,
+        check=check,
+    )
+    kept = facts.model_dump(mode="json", exclude_unset=True)
+    place = Place(aws.account, "global", zone.plain_id, f"arn:{partition}:route53:::hostedzone/{zone.plain_id}", kept)
+    mine = [tags[r.HealthCheckId] for r in group if r.HealthCheckId and r.HealthCheckId in tags]
+    return Found(f"{zone.plain_id} {name} {group[0].Type}", label, place, _agreed(mine, name), strategy)
+
+
+def _by_region(group: Sequence[Record], name: str) -> dict[str, Record]:
+    records: dict[str, Record] = {}
+    for record in group:
+        if record.TrafficPolicyInstanceId:
+            raise ValidationError(
+                f"{name} {record.Type} belongs to traffic policy instance {record.TrafficPolicyInstanceId}.",
+                "remove dr:enabled from its health check: traffic policies are not supported.",
+                code="TrafficPolicy",
+            )
+        if record.region is None or record.region in records:
+            raise ValidationError(
+                f'{name} {record.Type}: set identifier "{record.SetIdentifier}" names no Region, or one named twice.',
+                "name each record's Region in its set identifier, for instance us-east-1.",
+                code="NoSide",
+            )
+        records[record.region] = record
+    return records
+
+
+def _primary_check(aws: Reader, records: Mapping[str, Record]) -> HealthCheck | None:
+    primary = next((r for r in records.values() if r.Failover == "PRIMARY"), None)
+    if primary is None or primary.HealthCheckId is None:
+        return None
+    return aws.read("route53", "GetHealthCheck", GotHealthCheck, HealthCheckId=primary.HealthCheckId).HealthCheck
+
+
+def _strategy(records: Mapping[str, Record], check: HealthCheck | None, name: str) -> str:
+    roles = sorted(r.Failover or "" for r in records.values())
+    if all(r.Weight is not None for r in records.values()) and len(records) > 1:
+        return WEIGHTED
+    kind = check.HealthCheckConfig.Type if check else ""
+    if roles != ["PRIMARY", "SECONDARY"] or kind in {"", "RECOVERY_CONTROL"}:
+        raise ValidationError(
+            f"{name} is no weighted pair and no failover pair whose PRIMARY has a health check (roles {roles}, {kind}).",
+            "remove dr:enabled from its health check, or make it such a pair.",
+            code="UnsupportedRouting",
+        )
+    if kind != "CLOUDWATCH_METRIC":
+        return FAILOVER_ROUTING
+    assert check is not None
+    alarm = check.HealthCheckConfig.AlarmIdentifier
+    standby = next(region for region, record in records.items() if record.Failover == "SECONDARY")
+    if alarm is None or alarm.Region != standby or check.CloudWatchAlarmConfiguration is None:
+        where = alarm.Region if alarm else "nowhere"
+        raise ValidationError(
+            f"{name}: the alarm of the PRIMARY's health check is in {where}, expected a metric alarm in {standby}.",
+            "the standby must be able to take over while the other Region is lost: make the alarm there.",
+            code="AlarmSide",
+        )
+    return ALARM
+
+
+def _agreed(tags: Sequence[Mapping[str, str]], name: str) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for each in tags:
+        for tag, value in each.items():
+            if tag in KNOWN and merged.get(tag, value) != value:
+                raise ValidationError(
+                    f'the health checks of {name} give {tag} the values "{merged[tag]}" and "{value}".',
+                    "give all health checks of one record set the same dr:* tags.",
+                    code="TagsDiffer",
+                )
+            merged[tag] = value
+    return merged

@@ -1,0 +1,97 @@
+"""The declaration of Route 53. Sources: Route 53 developer guide, "Active-passive failover", "How Route 53 determines the
+status of health checks"; whitepaper "AWS Fault Isolation Boundaries" (its control plane lives in us-east-1).
+"""
+
+from __future__ import annotations
+
+from orchestrator.contract import Permission, Spec, Strategy
+from orchestrator.words import Mode, Phase, Use
+
+_ZONE = "arn:{partition}:route53:::hostedzone/{name}"
+_CHECKS = "arn:{partition}:route53:::healthcheck/*"
+_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
+_MINUTES = {Phase.INSTANTIATE: 0.0, Phase.ACTIVATE: 2.0, Phase.CLEANUP: 0.0, Phase.REPLICATE: 0.0}
+_ROLLBACK = "at any time, by moving the traffic back"
+
+FAILOVER_ROUTING, WEIGHTED, ALARM = "failover-routing", "weighted", "alarm-health-check"
+
+SPEC = Spec(
+    key="route53",
+    title="Amazon Route 53",
+    resource_types=("route53:healthcheck", "route53:hostedzone"),
+    manifest_actions=("Route53", "DNS"),
+    strategies=(
+        Strategy(
+            name=FAILOVER_ROUTING,
+            title="A failover pair: the PRIMARY's health check moves traffic, by itself or forced",
+            planned_loss="none",
+            emergency_loss="none",
+            typical_minutes=_MINUTES,
+            rollback_until=_ROLLBACK,
+        ),
+        Strategy(
+            name=WEIGHTED,
+            title="A weighted pair: all weight on one side; needs Route 53's control plane in us-east-1",
+            planned_loss="none",
+            emergency_loss="none",
+            typical_minutes=_MINUTES,
+            rollback_until=_ROLLBACK,
+        ),
+        Strategy(
+            name=ALARM,
+            title="A failover pair whose check follows an alarm on the standby side: one metric value moves traffic",
+            planned_loss="none",
+            emergency_loss="none",
+            typical_minutes=_MINUTES,
+            rollback_until=_ROLLBACK,
+        ),
+    ),
+    permissions=(
+        Permission(
+            actions=(
+                "route53:ListHostedZones",
+                "route53:ListResourceRecordSets",
+                "route53:GetHostedZone",
+                "route53:GetHealthCheck",
+                "route53:ListTagsForResources",
+            ),
+            uses=frozenset({Use.DISCOVER}),
+        ),
+        Permission(actions=("route53:ListResourceRecordSets",), uses=frozenset({Use.OBSERVE}), resources=(_ZONE,)),
+        Permission(actions=("route53:GetHealthCheck",), uses=frozenset({Use.OBSERVE}), resources=(_CHECKS,)),
+        Permission(
+            actions=("route53:GetChange",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=("arn:{partition}:route53:::change/*",),
+        ),
+        Permission(actions=("cloudwatch:DescribeAlarms",), uses=frozenset({Use.OBSERVE})),
+        Permission(
+            actions=("route53:UpdateHealthCheck",),
+            uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
+            resources=(_CHECKS,),
+            modes=_REAL,
+        ),
+        Permission(
+            actions=("route53:ChangeResourceRecordSets",),
+            uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
+            resources=(_ZONE,),
+            conditions={"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsActions": ["UPSERT"]}},
+            modes=_REAL,
+        ),
+        Permission(actions=("cloudwatch:PutMetricData",), uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}), modes=_REAL),
+    ),
+    documentation="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-types.html",
+    poll_seconds=15,
+    deadline_minutes=20,
+    global_service=True,
+)
+
+TTL_SECONDS = 60
+"""The longest TTL that does not hold traffic on the side being left."""
+FULL_WEIGHT = 100
+ALARM_SECONDS = 180
+"""How long an alarm may take to follow a value before the value is put again."""
+HEALTH_CHECKS_AT_ONCE = 10
+"""Resources of one route53:ListTagsForResources call."""
+CHANGE_MISSING = ("NoSuchChange",)
+CHECK_MISSING = ("NoSuchHealthCheck",)
