@@ -273,8 +273,8 @@ def test_a_health_check_changed_by_somebody_else_meanwhile_is_read_again(shop: O
 
 def test_a_standby_that_dns_never_answers_with_ends_in_a_timeout(shop: Open) -> None:
     service = {"kind": "ecs-service", "name": "store", "desired_count": 1}
-    here = shop("dns-weighted", service, tags={"dr:dependencies": "store"})
-    run = here.start(Waves=[1])
+    here = shop("dns-weighted", service, depends_on_service="store")
+    run = here.start()
     stage = next(s for s in run.platform.ledger.stages(run.run_id) if s.phase is Phase.ACTIVATE)
     action_id = next(a for group in stage.groups for a in group if "route53" in a)
 
