@@ -163,7 +163,9 @@ class Engine:
         if verdict.end is not None:
             outcome = Outcome.ROLLED_BACK if rolling_back and verdict.end is not Outcome.FAILED else verdict.end
             return self._end(action, outcome, detail, remedy, verdict.members)
-        action = action.but(member_outcomes=verdict.members, detail=detail, remedy=remedy)
+        if verdict.members != action.member_outcomes:  # these steps were made for all members: look again without them
+            self.ledger.save_action(action.but(member_outcomes=verdict.members, detail=detail, remedy=remedy))
+            return Tick(done=False, wait_seconds=SOON_SECONDS)
         assert verdict.step is not None
         if context.now > (action.deadline_at or context.now):
             return self._late(action, verdict.step)
