@@ -8,6 +8,9 @@ from adapters.views.ecs import EcsView, Task
 from orchestrator.contract import Call, Check, Later, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import CheckState, Effect, Side
 
+START_SECONDS = 120
+"""After this long without a task, the one that was started has stopped."""
+
 
 def make(view: EcsView, run: RunContext) -> list[Step]:
     """Return the step that runs the task."""
@@ -29,7 +32,8 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
         return [
             busy(name, f"is {view.drill_tasks[0].lastStatus}, expected RUNNING", effect=Effect.REVERSIBLE, call=call)
         ]
-    if (run.seconds_since(name) or 0) > 120:
+    started = run.called_at.get(name)
+    if started is not None and started >= run.started_at and (run.now - started).total_seconds() > START_SECONDS:
         return [
             failed(name, "the task stopped by itself", f"read its stopped reason in cluster {view.target.cluster}.")
         ]

@@ -31,12 +31,16 @@ SPEC = Spec(
         Permission(
             actions=(
                 "ecs:DescribeServices",
-                "ecs:DescribeClusters",
                 "ecs:DescribeTaskDefinition",
                 "ecs:ListTasks",
                 "ecs:DescribeTasks",
             ),
             uses=frozenset({Use.OBSERVE}),
+        ),
+        Permission(
+            actions=("ecr:DescribeImages",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),
         ),
         Permission(actions=("ecs:DescribeServices",), uses=frozenset({Use.DISCOVER})),
         Permission(
@@ -94,3 +98,6 @@ TROUBLE = ("unable to place", "ResourceInitializationError", "CannotPullContaine
 """Words in service events that mean: waiting longer will not help."""
 STALL_SECONDS = 600
 """Without progress for this long, a scaling service counts as failed."""
+SETTLED_SECONDS = 120
+"""After this long a count between the bounds is autoscaling's doing, not a change that does not show yet."""
+IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.specs.ecs import SCALABLE
+from adapters.specs.ecs import IMAGE_MISSING, SCALABLE
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
+
+_ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[^/]+/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]+))?$")
 
 
 class Tag(BaseModel):
@@ -134,6 +137,24 @@ class Tasks(BaseModel):
     tasks: list[Task] = []
 
 
+class _Container(BaseModel):
+    image: str = ""
+
+
+class _TaskDefinition(BaseModel):
+    containerDefinitions: list[_Container] = []
+
+
+class TaskDefinition(BaseModel):
+    """ecs:DescribeTaskDefinition."""
+
+    taskDefinition: _TaskDefinition = _TaskDefinition()
+
+
+class Images(BaseModel):
+    """ecr:DescribeImages; that it answers is all that matters."""
+
+
 class _HealthState(BaseModel):
     State: str = ""
 
@@ -186,6 +207,8 @@ class EcsView:
     load_balanced: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Target group ARN -> the states of its targets."""
     drill_tasks: tuple[Task, ...] = ()
+    missing_images: tuple[str, ...] = ()
+    """What the target side's task definition names and the target Region does not hold; looked for before ACTIVATE."""
 
 
 def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
@@ -203,6 +226,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
         target=here,
         tasks=_tasks(reader, here.cluster, serviceName=here.name) if serving else (),
         load_balanced=_target_health(reader, here) if serving else {},
+        missing_images=missing_images(reader, here.service) if run.phase is Phase.INSTANTIATE and here.service else (),
         drill_tasks=_tasks(reader, here.cluster, startedBy=f"drill-{run.short_id}") if run.mode is Mode.DRILL else (),
     )
 
@@ -238,6 +262,29 @@ def _tasks(reader: Reader, cluster: str, **which: JsonValue) -> tuple[Task, ...]
         for task in reader.read("ecs", "DescribeTasks", Tasks, cluster=cluster, tasks=list(batch)).tasks
         if task.lastStatus != "STOPPED"
     )
+
+
+def missing_images(reader: Reader, service: Service) -> tuple[str, ...]:
+    """Return what is wrong with a service's ECR images, as sentences; images of other registries cannot be asked for."""
+    found = reader.read("ecs", "DescribeTaskDefinition", TaskDefinition, taskDefinition=service.taskDefinition)
+    wrong = [_wrong_image(reader, each.image) for each in found.taskDefinition.containerDefinitions]
+    return tuple(each for each in wrong if each)
+
+
+def _wrong_image(reader: Reader, image: str) -> str:
+    match = _ECR.match(image)
+    if match is None:
+        return ""
+    account, region, repository, tag, digest = match.groups()
+    if region != reader.region:
+        return f"image {image} lies in {region}, expected {reader.region}"
+    if account != reader.account:
+        return ""  # another account's registry: the spoke role may not look there
+    wanted: dict[str, JsonValue] = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    there = reader.find(
+        "ecr", "DescribeImages", Images, missing=IMAGE_MISSING, repositoryName=repository, imageIds=[wanted]
+    )
+    return "" if there else f"image {image} does not exist in {region}"
 
 
 def _target_health(reader: Reader, side: EcsSide) -> dict[str, list[str]]:

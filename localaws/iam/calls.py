@@ -37,7 +37,7 @@ def needs(service: str, operation: str, params: Params, where: Where) -> tuple[N
     special = SPECIAL.get((service, operation))
     own = special(params, where) if special else _main(service, operation, params, where)
     found = [Need(need.action, need.targets, {**keys, **need.keys}, need.known) for need in own]
-    found += _tagging(service, operation, params, own)
+    found += _tagging(service, operation, params, own, where)
     found += _companions(service, operation, params, where)
     passed = passed_roles(service, operation, params)
     if (service, operation) in _STARTING_TASKS:
@@ -135,7 +135,7 @@ _SNAPSHOTTING = {"CreateDBSnapshot", "CreateDBClusterSnapshot", "CopyDBSnapshot"
 _CREATING = ("Create", "Copy", "Restore", "Register", "Put", "Run")
 
 
-def _tagging(service: str, operation: str, params: Params, own: list[Need]) -> list[Need]:
+def _tagging(service: str, operation: str, params: Params, own: list[Need], where: Where) -> list[Need]:
     """Tags given on creation need the tagging permission on what is created."""
     tags = request_tags(params)
     action = _TAG_ACTIONS.get(prefix_of(service))
@@ -145,6 +145,8 @@ def _tagging(service: str, operation: str, params: Params, own: list[Need]) -> l
     # RDS names the instance or cluster before the snapshot that is made of it.
     snapshots = [target for target in own[0].targets if "snapshot:" in target.arn]
     created = snapshots if service == "rds" and operation in _SNAPSHOTTING and snapshots else own[0].targets
+    if (service, operation) in _STARTING_TASKS:  # the call names the definition; the tags go on the task
+        created = (Target(f"arn:aws:ecs:{where.region}:{where.account}:task/*"),)
     return [Need(action, tuple(created[:1]), keys, own[0].known)]
 
 
