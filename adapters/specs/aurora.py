@@ -33,14 +33,10 @@ SPEC = Spec(
     ),
     permissions=(
         Permission(
-            actions=(
-                "rds:DescribeDBClusters",
-                "rds:DescribeGlobalClusters",
-                "rds:DescribeDBInstances",
-                "rds:ListTagsForResource",
-            ),
+            actions=("rds:DescribeDBClusters", "rds:DescribeGlobalClusters"),
             uses=frozenset({Use.DISCOVER, Use.OBSERVE}),
         ),
+        Permission(actions=("rds:DescribeDBInstances",), uses=frozenset({Use.OBSERVE})),
         Permission(actions=("rds:DescribeDBClusterSnapshots",), uses=frozenset({Use.OBSERVE}), modes=_DRILL),
         Permission(actions=("cloudwatch:GetMetricData",), uses=frozenset({Use.OBSERVE})),
         Permission(
@@ -75,6 +71,7 @@ SPEC = Spec(
                 "arn:{partition}:rds:{region}:{account}:subgrp:*",
                 "arn:{partition}:rds:{region}:{account}:cluster-pg:*",
                 "arn:{partition}:rds:{region}:{account}:pg:*",
+                "arn:{partition}:rds:{region}:{account}:og:*",
             ),
             modes=_DRILL,
         ),

@@ -34,10 +34,7 @@ SPEC = Spec(
         ),
     ),
     permissions=(
-        Permission(
-            actions=("rds:DescribeDBInstances", "rds:ListTagsForResource"),
-            uses=frozenset({Use.DISCOVER, Use.OBSERVE}),
-        ),
+        Permission(actions=("rds:DescribeDBInstances",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})),
         Permission(
             actions=(
                 "cloudwatch:GetMetricData",
@@ -82,6 +79,7 @@ SPEC = Spec(
             uses=frozenset({Use.REPLICATE}),
             resources=(
                 "arn:{partition}:rds:{region}:{account}:db:*",
+                "arn:{partition}:rds:{region}:{account}:cluster:*",
                 "arn:{partition}:rds:{region}:{account}:subgrp:*",
                 "arn:{partition}:rds:{region}:{account}:pg:*",
                 "arn:{partition}:rds:{region}:{account}:og:*",
@@ -92,7 +90,7 @@ SPEC = Spec(
         Permission(actions=("rds:CrossRegionCommunication",), uses=frozenset({Use.REPLICATE}), modes=_PLANNED),
         Permission(
             actions=("kms:CreateGrant",),
-            uses=frozenset({Use.REPLICATE, Use.DRILL}),
+            uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=(_KEY,),
             conditions=_FOR_RDS,
             modes=frozenset({Mode.PLANNED, Mode.DRILL}),
