@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from cli.hub import HubRegion, enter
-from cli.local_hub import LocalHub
+from cli.local_hub import ROOT, LocalHub
 from cli.local_served import not_served
 from localaws import estate as estates
 from localaws.dispatcher import LocalAws
 from orchestrator.errors import NotFoundError
-from orchestrator.ledger.records import Gate, Run
+from orchestrator.ledger.records import Event, Gate, Run
 from orchestrator.words import GateStatus, RunStatus
+from tests.functional.attributes import attributes
 
 EAST, WEST = "us-east-1", "us-west-2"
-PATIENCE_SECONDS = 120.0
-LOOK_SECONDS = 0.15
+APPS = "222222222222"
+OWNER = "owner@example.com"
+PATIENCE_SECONDS = 90.0
+LOOK_SECONDS = 0.1
+COMMAND_LIMIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
 
 
 class World:
@@ -37,13 +57,22 @@ class World:
 
     # --- given -------------------------------------------------------------------------------------------------------
 
-    def shop(self, customer: str, kinds: Sequence[str] | None = None) -> Shop:
-        """Open a shop of one resource of each kind (or of `kinds`) for a customer, running in us-east-1."""
+    def shop(
+        self,
+        customer: str,
+        kinds: Sequence[str] | None = None,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Shop:
+        """Open a shop of one resource of each kind (or of `kinds`) for a customer, running in us-east-1.
+
+        `changes` maps a kind to fields that its entry gets instead; its tags are merged.
+        """
         slug = customer.lower()
         entries = [e for e in self.base.resources if e.scope == "x" and (kinds is None or e.kind in kinds)]
         names = {e.name: f"{slug}-{e.name}" for e in entries}
         resources = []
         for entry in entries:
+            change = dict((changes or {}).get(entry.kind, {}))
             raw = entry.model_dump(mode="json", exclude_none=True)
             raw |= {"name": names[entry.name]}
             if "zone" in raw:
@@ -51,7 +80,8 @@ class World:
             needs = [names[n] for n in raw["tags"].get("dr:dependencies", "").split(",") if n in names]
             raw["tags"] = {k: v for k, v in raw["tags"].items() if k != "dr:dependencies"}
             raw["tags"] |= {"dr:dependencies": needs[0]} if needs else {}
-            resources.append(raw)
+            raw["tags"] |= {k: v.format(shop=slug) for k, v in change.pop("tags", {}).items()}
+            resources.append({**raw, **change})
         content = self.base.model_dump(mode="json", exclude_none=True)
         scope = {"Customer": customer, "Environment": "production", "dr:enabled": "true"}
         content |= {"name": slug, "scopes": {"x": scope}, "resources": resources}
@@ -61,6 +91,16 @@ class World:
     def break_things(self, *faults: dict[str, Any]) -> None:
         """Inject faults until `heal`."""
         self._faults += self.hub.admin("faults", {"name": "story", "faults": list(faults)})["added"]
+
+    @contextmanager
+    def callbacks_time_out(self, within_seconds: float, aws_seconds: float = 1800.0) -> Iterator[None]:
+        """Let the 30 minutes of a gate pass within seconds; everything else keeps its speed."""
+        engine = self.local.service("stepfunctions").engine  # type: ignore[attr-defined]
+        before, engine.callback_speed = engine.callback_speed, aws_seconds / within_seconds
+        try:
+            yield
+        finally:
+            engine.callback_speed = before
 
     def heal(self) -> None:
         """Take all faults back."""
@@ -75,6 +115,48 @@ class World:
         for name, value in self.hub.environment(region).items():
             self.monkeypatch.setenv(name, value)
         return enter(region)
+
+    def client(self, service: str, region: str, account: str = APPS) -> Any:
+        """Return a client of an account's administrator, who stands outside the platform."""
+        session = boto3.Session(
+            aws_access_key_id=f"LOCALADMIN{account}", aws_secret_access_key="local", region_name=region
+        )
+        return session.client(service, endpoint_url=self.hub.endpoint_url)
+
+    def run_command(self, *command: str, region: str = WEST) -> Said:
+        """Run `dr` or `aws` as an operator of the hub does, without a terminal."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DR_"))}
+        environment |= self.hub.environment(region)
+        program = str(Path(sys.executable).parent / command[0])
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_SECONDS,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def told(self, run_id: str) -> list[str]:
+        """Return the notices published about a run, oldest first."""
+        publishes = self.local.service("sns").publishes  # type: ignore[attr-defined]
+        told = [p["attributes"] for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
+        return [attributes["Notice"]["Value"] for attributes in told]
+
+    def changes_since(self, mark: int) -> list[str]:
+        """Return the changing calls made since a mark outside the hub's account by anybody but administrators."""
+        return [
+            f"{c.service}.{c.operation} in {c.region}"
+            for c in self.platform_calls_since(mark)
+            if c.mutating and c.account != self.hub.hub_account
+        ]
+
+    def platform_calls_since(self, mark: int) -> list[Any]:
+        """Return every call since a mark that the hub's roles or their spoke sessions made, refused ones too."""
+        return [c for c in self.calls_since(mark) if "assumed-role/dr-" in c.principal_arn]
 
     def calls_since(self, mark: int) -> list[Any]:
         """Return the call log from a mark (`len(world.local.call_log)`) on."""
@@ -113,6 +195,25 @@ class Shop:
         for region in (EAST, WEST):
             self.world.enter(region).ask("refresh_inventory", {"Customer": self.customer, "Environment": "production"})
 
+    def attributes(self) -> dict[str, Any]:
+        """Return everything AWS tells of the shop's resources in both Regions, except times."""
+        return attributes(self.world.client, self.slug, (EAST, WEST))
+
+    def tasks(self, region: str) -> tuple[int, int]:
+        """Return how many tasks the shop's service runs and shall run in a Region."""
+        found = self.world.client("ecs", region).describe_services(cluster="apps", services=[self.service])["services"]
+        return int(found[0]["runningCount"]), int(found[0]["desiredCount"])
+
+    @property
+    def slug(self) -> str:
+        """Return what the names of the shop's resources begin with."""
+        return self.customer.lower()
+
+    @property
+    def service(self) -> str:
+        """Return the name of the shop's ECS service."""
+        return f"{self.slug}-orders-api"
+
 
 class Running:
     """A run under way."""
@@ -124,9 +225,10 @@ class Running:
         self.execution_arn = execution_arn
 
     def until(self, seen: Callable[[], Any], what: str) -> Any:
-        """Wait until `seen` returns something true, and return it; fail with the run's state when it takes too long."""
+        """Wait until `seen` returns something true, and return it; fail at once when the execution ends without it."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         pause = threading.Event()
+        over = False
         while time.monotonic() < deadline:
             try:
                 found = seen()
@@ -134,18 +236,53 @@ class Running:
                 found = None
             if found:
                 return found
+            if over:
+                break
+            over = self.execution()["status"] != "RUNNING" and self._closed()
             pause.wait(LOOK_SECONDS)
-        state = self.hub.view(self.run_id).model_dump_json(indent=1)
-        raise AssertionError(f"{self.run_id}: waited {PATIENCE_SECONDS:.0f} s for {what}; now: {state[:3000]}")
+        raise AssertionError(f"{self.run_id}: waited in vain for {what}; now: {self._state()}")
+
+    def _closed(self) -> bool:
+        try:
+            return self.hub.ledger.run(self.run_id).status.ended
+        except NotFoundError:
+            return True
+
+    def _state(self) -> str:
+        execution = {k: v for k, v in self.execution().items() if k in {"status", "error", "cause"}}
+        try:
+            view = self.hub.view(self.run_id).model_dump_json(indent=1)[:3000]
+        except NotFoundError:
+            view = "no run"
+        events = [f"{e.kind}: {e.message}" for e in self.events() if e.kind in {"error", "refusal", "outcome", "end"}]
+        return "\n".join([str(execution), view, *events[-10:]])
+
+    def events(self) -> list[Event]:
+        """Return the run's audit trail."""
+        return self.hub.ledger.events(self.run_id)
 
     def ended(self) -> Run:
         """Wait for the end of the run and of its execution; return the run as the ledger has it."""
         self.until(lambda: self.execution()["status"] != "RUNNING", "the execution to end")
-        return self.until(lambda: self._ended_run(), "the run to be closed")  # type: ignore[no-any-return]
+        return self.until(self._ended_run, "the run to be closed")  # type: ignore[no-any-return]
 
     def _ended_run(self) -> Run | None:
         run = self.hub.ledger.run(self.run_id)
         return run if run.ended_at is not None else None
+
+    def failed(self) -> str:
+        """Wait for a run that was accepted and could not go on; return why. Its scope must be free again."""
+        run = self.ended()
+        assert run.status is RunStatus.FAILED, run.status
+        assert self.execution()["status"] == "FAILED"
+        assert self.hub.ledger.holder(run.scope) is None
+        return str(run.failure)
+
+    def outcome(self, phase: str, resource: str) -> str:
+        """Return how the action of a phase on a resource ended."""
+        actions = self.hub.ledger.actions(self.run_id)
+        (action,) = [a for a in actions if a.phase == phase and any(resource in r for r in a.resource_ids)]
+        return str(action.outcome or action.status)
 
     def refused(self) -> str:
         """Wait for an execution that ends without a run, and return why."""
@@ -173,6 +310,16 @@ class Running:
         text = output if isinstance(output, str) else json.dumps(output)
         self.hub.hub.client("stepfunctions").send_task_success(taskToken=gate.token, output=text)
 
+    def answer(self, gate: Gate, decision: str) -> None:
+        """Answer a gate with one of its choices."""
+        self.send(gate, {"decision": decision, "approver": OWNER})
+
+    def step_is(self, name: str, state: str) -> bool:
+        """Say whether a step of an action under way is in a state now."""
+        actions = self.hub.ledger.actions(self.run_id)
+        running = [s for a in actions if a.status == "running" for s in a.steps]
+        return any(step.name == name and step.state == state for step in running)
+
     def approve_all(self) -> list[str]:
         """Approve every gate until the run ends; return the kinds of gates that were asked, in order."""
         asked: dict[str, str] = {}
@@ -181,7 +328,7 @@ class Running:
             for gate in self.hub.ledger.gates(self.run_id):
                 if gate.status is GateStatus.OPEN and gate.token and gate.gate_id not in asked:
                     asked[gate.gate_id] = gate.kind
-                    self.send(gate, {"approved": True, "approver": "owner@example.com"})
+                    self.send(gate, {"approved": True, "approver": OWNER})
             return RunStatus(self.hub.ledger.run(self.run_id).status).ended
 
         self.until(next_or_end, "the run to end")
