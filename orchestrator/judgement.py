@@ -15,7 +15,7 @@ from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, StepS
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a list of steps means: an end, or the step to be waited for or performed.
+    """What a list of steps means: an end, the step to be waited for or performed, or (neither) another look.
 
     `detail` and `remedy` tell of members that failed at this look, whether or not the action goes on.
     """
@@ -47,6 +47,8 @@ def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple
         remedy = remedy or step.remedy
         if all(resource in lost for resource in resource_ids):
             break  # nobody is left for the steps that follow
+    if lost != members and not all(resource in lost for resource in resource_ids):
+        return Verdict(None, None, lost, "; ".join(reasons), remedy)  # how the others are, the next look tells
     if any(outcome is Outcome.FAILED for outcome in lost.values()):
         every = lost | {r: Outcome.SUCCEEDED for r in resource_ids if r not in lost}
         return Verdict(Outcome.FAILED, None, every, "; ".join(reasons), remedy)
