@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dns.resolver
 import pytest
 
 from adapters.views.route53_models import Facts
-from localaws import dns as local_dns
 from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
@@ -24,12 +23,12 @@ Open = Callable[..., "Shop"]
 class Shop:
     """A world with one name, and a resolver of its answers."""
 
-    def __init__(self, world: World, port: int) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        world.dns_servers = (f"127.0.0.1:{port}",)
+        host, port = world.dns_servers[0].split(":")
         self._resolver = dns.resolver.Resolver(configure=False)
-        self._resolver.nameservers = ["127.0.0.1"]
-        self._resolver.port = port
+        self._resolver.nameservers = [host]
+        self._resolver.port = int(port)
         self.route53 = world.aws("route53", SOURCE)
 
     def answers(self) -> list[str]:
@@ -65,18 +64,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    servers: list[local_dns.DnsServer] = []
-
+def shop(monkeypatch: pytest.MonkeyPatch) -> Open:
     def open_shop(kind: str, *others: dict[str, Any], **settings: Any) -> Shop:
         entry = {"kind": kind, "name": "store-dns", "zone": "shop.example.com", **settings}
-        world = open_world(monkeypatch, entry, *others)
-        servers.append(local_dns.DnsServer(world.local).start())
-        return Shop(world, servers[-1].port)
+        return Shop(open_world(monkeypatch, entry, *others))
 
-    yield open_shop
-    for server in servers:
-        server.stop()
+    return open_shop
 
 
 @pytest.mark.parametrize("kind", KINDS)

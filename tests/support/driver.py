@@ -32,6 +32,7 @@ from localaws import estate as estates
 from localaws import inprocess
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
+from localaws.dns import DnsServer
 from localaws.scenario import parse_fault
 from localaws.world import LoggedCall
 from orchestrator import planning, sessions, stages
@@ -215,8 +216,8 @@ class World:
         self.ledger = MemoryLedger()
         self.blobs = MemoryBlobs()
         self.messages = _Messages()
-        self.dns_servers: tuple[str, ...] = ()
-        """"host:port" of the DNS server that the spokes' readers ask; set it before the first platform is used."""
+        self.dns_servers = (f"127.0.0.1:{_dns_port()}",) if any(e["kind"].startswith("dns-") for e in entries) else ()
+        """Whom the spokes' readers ask for names: the embedded AWS's own DNS server."""
         self._numbers = itertools.count(1)
         self._clients: dict[tuple[str, str, str], Client] = {}
         self._platforms: dict[str, Platform] = {}
@@ -395,6 +396,12 @@ def inprocess_session(local: LocalAws, region: str, keys: tuple[str, str, str]) 
 @cache
 def _local() -> LocalAws:
     return LocalAws({}, clock=ManualClock())
+
+
+@cache
+def _dns_port() -> int:
+    """Return the port of a DNS server on threads of this process, one for all worlds: they share the embedded AWS."""
+    return DnsServer(_local()).start().port
 
 
 def _content(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
