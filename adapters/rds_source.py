@@ -17,7 +17,6 @@ from adapters.specs.rds import (
     FENCE_GROUP,
     FENCED_TAG,
     PLATFORM_TAGS,
-    SETTLED_SECONDS,
 )
 from adapters.views.rds import RdsView, base_name, retired_name
 from adapters.views.rds_models import Instance
@@ -97,17 +96,16 @@ def drained(view: RdsView, run: RunContext) -> Step:
 
     A PostgreSQL replica without transactions shows a lag that climbs to five minutes and starts again (RDS user guide,
     "Monitoring read replication"), so zero may never be seen: the source's empty replication slot counts as well.
+    Only minutes that began after the fenced source's restart are believed.
     """
-    name, lag = "drain", view.lag_seconds
+    name, lag = "drain", view.behind_the_fence(view.lag_points)
     if view.promoted:
         return done(name, f"{view.member.target.id} replicates from nobody")
     since = 0.0 if view.restarted_at is None else (run.now - view.restarted_at).total_seconds()
     shown = ", ".join(f"{each:.0f} s" for each in lag[:DATAPOINTS_AT_ZERO]) or "no datapoint"
-    if since < SETTLED_SECONDS:
-        return busy(name, f"lag {shown}; believed from {SETTLED_SECONDS} s after the restart")
     if len(lag) >= DATAPOINTS_AT_ZERO and not any(lag[:DATAPOINTS_AT_ZERO]):
         return done(name, f"lag was zero at {DATAPOINTS_AT_ZERO} datapoints in a row")
-    if view.slot_lag_bytes and view.slot_lag_bytes[0] == 0:
+    if view.behind_the_fence(view.slot_lag_points)[:1] == (0.0,):
         return done(name, "the source's replication slot is empty")
     if since < DRAIN_BOUND_SECONDS:
         return busy(name, f"lag {shown}, expected {DATAPOINTS_AT_ZERO} datapoints at zero or an empty replication slot")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, JsonValue
@@ -30,6 +31,7 @@ def tag_list(tags: Mapping[str, str]) -> list[JsonValue]:
 
 
 class _MetricResult(BaseModel):
+    Timestamps: list[datetime] = []
     Values: list[float] = []
 
 
@@ -37,9 +39,24 @@ class _MetricData(BaseModel):
     MetricDataResults: list[_MetricResult] = []
 
 
+@dataclass(frozen=True)
+class Datapoint:
+    """A metric's value over the minute that begins at `at`."""
+
+    at: datetime
+    value: float
+
+
 def recent_values(
     reader: Reader, now: datetime, namespace: str, metric: str, dimensions: Mapping[str, str], stat: str = "Maximum"
 ) -> list[float]:
+    """Return a metric's values of the last five minutes, newest first."""
+    return [point.value for point in recent_points(reader, now, namespace, metric, dimensions, stat)]
+
+
+def recent_points(
+    reader: Reader, now: datetime, namespace: str, metric: str, dimensions: Mapping[str, str], stat: str = "Maximum"
+) -> list[Datapoint]:
     """Return a metric's datapoints of the last five minutes, newest first (cloudwatch:GetMetricData)."""
     query: JsonValue = {
         "Id": "lag",
@@ -62,7 +79,8 @@ def recent_values(
         EndTime=now + timedelta(minutes=1),
         ScanBy="TimestampDescending",
     )
-    return reply.MetricDataResults[0].Values if reply.MetricDataResults else []
+    found = reply.MetricDataResults[0] if reply.MetricDataResults else _MetricResult()
+    return [Datapoint(at, value) for at, value in zip(found.Timestamps, found.Values, strict=True)]
 
 
 def drill_name(run: RunContext, base: str, limit: int = 63) -> str:

@@ -165,8 +165,6 @@ FAILED_STATUSES = (
     "storage-full",
 )
 DATAPOINTS_AT_ZERO = 3
-SETTLED_SECONDS = 180
-"""How long after the reboot of the fenced source lag is not believed: datapoints cover a minute and arrive late."""
 DRAIN_BOUND_SECONDS = 1800
 """How long lag may stay above zero behind the fence before a person is asked."""
 PROMOTION_BOUND_SECONDS = 3600

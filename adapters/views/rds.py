@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from adapters.reading import drill_name, is_of_this_drill, recent_values, tag_map
+from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.rds import (
     EVENT_RESTARTED,
     FENCE_GROUP,
@@ -52,14 +52,23 @@ class RdsView:
     source: Instance | None = None
     retired: Instance | None = None
     fence: SecurityGroup | None = None
-    lag_seconds: tuple[float, ...] = ()
-    """ReplicaLag of the target, newest first; -1 means that it does not replicate."""
-    slot_lag_bytes: tuple[float, ...] = ()
+    lag_points: tuple[Datapoint, ...] = ()
+    """ReplicaLag of the target in seconds, newest first; -1 means that it does not replicate."""
+    slot_lag_points: tuple[Datapoint, ...] = ()
     restarted_at: datetime | None = None
     key_states: Mapping[str, str] = field(default_factory=dict)
     instances_left: int | None = None
     """How many DB instances the source side's account may still create."""
     copy: DrillCopy = DrillCopy()
+
+    @property
+    def lag_seconds(self) -> tuple[float, ...]:
+        """Return the target's latest lags, newest first."""
+        return tuple(point.value for point in self.lag_points)
+
+    def behind_the_fence(self, points: tuple[Datapoint, ...]) -> tuple[float, ...]:
+        """Return the values of the minutes that began after the fenced source had restarted, newest first."""
+        return tuple(p.value for p in points if self.restarted_at is not None and p.at >= self.restarted_at)
 
     @property
     def promoted(self) -> bool:
@@ -100,12 +109,12 @@ def look(target: Target, aws: Clients, run: RunContext) -> RdsView:
     instance = found.DBInstances[0] if found and found.DBInstances else None
     measured = run.phase in {Phase.INSTANTIATE, Phase.ACTIVATE}
     lag = _metric(reader, run, "ReplicaLag", member.target.id) if measured else ()
-    here = RdsView(member, instance, lag_seconds=lag)
+    here = RdsView(member, instance, lag_points=lag)
     if run.mode is Mode.DRILL:
         return RdsView(
             member,
             instance,
-            lag_seconds=lag,
+            lag_points=lag,
             key_states=_keys(reader, instance),
             copy=_copy(reader, instance, run, member),
         )
@@ -126,8 +135,8 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
         source=source,
         retired=by_name.get(retired),
         fence=find_group(there, FENCE_GROUP, old.vpc_id) if old else None,
-        lag_seconds=here.lag_seconds,
-        slot_lag_bytes=_metric(there, run, "OldestReplicationSlotLag", name) if postgres else (),
+        lag_points=here.lag_points,
+        slot_lag_points=_metric(there, run, "OldestReplicationSlotLag", name) if postgres else (),
         restarted_at=_restarted_at(there, name, run) if run.phase is Phase.ACTIVATE else None,
         key_states={**_keys(reader, here.target), **_keys(there, source)} if first else {},
         instances_left=_instances_left(there) if first else None,
@@ -141,8 +150,8 @@ def find_group(reader: Reader, name: str, vpc_id: str) -> SecurityGroup | None:
     return found[0] if found else None
 
 
-def _metric(reader: Reader, run: RunContext, metric: str, instance_id: str) -> tuple[float, ...]:
-    return tuple(recent_values(reader, run.now, "AWS/RDS", metric, {"DBInstanceIdentifier": instance_id}))
+def _metric(reader: Reader, run: RunContext, metric: str, instance_id: str) -> tuple[Datapoint, ...]:
+    return tuple(recent_points(reader, run.now, "AWS/RDS", metric, {"DBInstanceIdentifier": instance_id}))
 
 
 def _restarted_at(reader: Reader, name: str, run: RunContext) -> datetime | None:

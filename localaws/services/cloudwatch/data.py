@@ -15,6 +15,9 @@ from localaws.services.cloudwatch.series import MetricId, Point, Series, points_
 if TYPE_CHECKING:
     from localaws.world import World
 
+COMPUTED_POINTS = 60
+"""How many of its newest points a computed metric shows at most."""
+
 ListSource = Callable[[str, str], Sequence[tuple[str, Mapping[str, str]]]]
 
 
@@ -39,7 +42,7 @@ class Scope:
 class _Window:
     start: datetime
     end: datetime
-    period_seconds: int
+    period_seconds: float
 
 
 class CloudWatchData(Service):
@@ -113,7 +116,16 @@ class CloudWatchData(Service):
             yield begin, min(begin + step, window.end)
             begin += step
 
+    def _in_aws_time(self, window: _Window) -> _Window:
+        """Return the window in which AWS's own services publish: their minutes are as short as the clock is fast."""
+        seconds = self.world.clock.wall_seconds(window.period_seconds)
+        end = min(window.end, self.world.clock.now() + timedelta(seconds=seconds))
+        start = max(window.start, end - timedelta(seconds=seconds * COMPUTED_POINTS))
+        return _Window(start, end, seconds) if start < end else window
+
     def _read(self, scope: Scope, metric: MetricId, window: _Window, stat: str) -> list[tuple[datetime, float]]:
+        if metric not in self.series.get(scope, {}):
+            window = self._in_aws_time(window)
         found = []
         for begin, end in self._periods(window):
             value = statistic(self.points(scope, metric, max(begin, window.start), end), stat)
