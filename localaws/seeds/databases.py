@@ -42,6 +42,13 @@ def surroundings(world: World, account: str, region: str, name: str, port: int, 
         DBSubnetGroupDescription=f"Private subnets of {name}",
         SubnetIds=list(network.subnet_ids),
     )
+    group_id = client_group(world, account, region, name, port)
+    key_arn = encryption_key(world, account, region, name) if encrypted else None
+    return Surroundings(subnet_group, group_id, key_arn)
+
+
+def client_group(world: World, account: str, region: str, name: str, port: int) -> str:
+    """Create security group `<name>-db`, which admits clients to `port`; return its id."""
     reply = world.call(
         "ec2",
         "CreateSecurityGroup",
@@ -49,7 +56,7 @@ def surroundings(world: World, account: str, region: str, name: str, port: int, 
         region,
         GroupName=f"{name}-db",
         Description=f"Clients of {name}",
-        VpcId=network.vpc_id,
+        VpcId=default_network(world, account, region).vpc_id,
     )
     group_id = str(reply["GroupId"])
     rule = {
@@ -59,10 +66,11 @@ def surroundings(world: World, account: str, region: str, name: str, port: int, 
         "IpRanges": [{"CidrIp": CLIENT_NETWORK, "Description": "application servers"}],
     }
     world.call("ec2", "AuthorizeSecurityGroupIngress", account, region, GroupId=group_id, IpPermissions=[rule])
-    return Surroundings(subnet_group, group_id, _key(world, account, region, name) if encrypted else None)
+    return group_id
 
 
-def _key(world: World, account: str, region: str, name: str) -> str:
+def encryption_key(world: World, account: str, region: str, name: str) -> str:
+    """Create a key with alias `alias/<name>`; return its ARN."""
     key = world.call("kms", "CreateKey", account, region, Description=f"Data of {name}")["KeyMetadata"]
     world.call("kms", "CreateAlias", account, region, AliasName=f"alias/{name}", TargetKeyId=key["KeyId"])
     return str(key["Arn"])
