@@ -65,6 +65,16 @@ def _group(backend: Any, name: str) -> str | None:
     return str(group.arn) if group else None
 
 
+def _arn_by_id(collection: str) -> Callable[[Any, str], str | None]:
+    """Find by id in a dictionary that our own service keeps on moto's backend."""
+
+    def find(backend: Any, name: str) -> str | None:
+        found = getattr(backend, collection, {}).get(name)
+        return str(found.resource_arn) if found else None
+
+    return find
+
+
 def _secret(backend: Any, name: str) -> str | None:
     secret = backend.secrets.get(name)
     return str(secret.arn) if secret else None
@@ -73,6 +83,8 @@ def _secret(backend: Any, name: str) -> str | None:
 _FINDERS: dict[str, tuple[str, Callable[[Any, str], str | None]]] = {
     "autoscaling:autoScalingGroup": ("autoscaling", _group),
     "cloudformation:stack": ("cloudformation", _stack),
+    "fsx:storage-virtual-machine": ("fsx", _arn_by_id("storage_virtual_machines")),
+    "fsx:volume": ("fsx", _arn_by_id("volumes")),
     "iam:instance-profile": ("iam", _arn_by_name("instance_profiles")),
     "iam:policy": ("iam", _arn_by_name("managed_policies")),
     "iam:role": ("iam", _arn_by_name("roles")),

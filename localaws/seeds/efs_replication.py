@@ -1,0 +1,97 @@
+"""`efs-replication`: a file system on the source side, its replica on the target side, in sync.
+
+Settings: `encrypted` (true), `throughput_mode` (elastic), `zones` (2, mount targets per side), `target_zones`
+(default `zones`; 0 leaves them to INSTANTIATE), `access_point` (path; none by default), `target_access_point`
+(true: the access point exists on the target side too), `recovery_points` (0, AWS Backup copies on the target side).
+
+Each side has a security group `<name>-efs`. The first recovery points are an hour apart, the newest an hour old.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localaws.seeds.network import default_network, tag_list
+from localaws.services.efs import EfsService
+
+if TYPE_CHECKING:
+    from localaws.estate import Entry, Estate
+    from localaws.world import World
+
+
+def seed(world: World, estate: Estate, entry: Entry) -> None:
+    """Create both file systems, tagged, mounted and replicating."""
+    efs = world.service("efs")
+    assert isinstance(efs, EfsService)
+    account = estate.account_id(entry.account)
+    source_region, target_region = estate.regions
+    tags = {"Name": entry.name, **estate.tags(entry)}
+    source = _file_system(world, account, source_region, entry, tags)
+    target = _file_system(world, account, target_region, entry, tags)
+    zones = int(entry.setting("zones", 2))
+    for region, file_system, count in (
+        (source_region, source, zones),
+        (target_region, target, int(entry.setting("target_zones", zones))),
+    ):
+        _mount_targets(world, account, region, entry.name, file_system, count)
+        there = region == source_region or entry.setting("target_access_point", True)
+        if there and (path := entry.setting("access_point")):
+            _access_point(world, account, region, entry.name, file_system, path, tags)
+        efs.settle(account, region)
+    efs.replicate_now(account, source_region, source, target_region, target)
+    if count := int(entry.setting("recovery_points", 0)):
+        _recovery_points(world, account, target_region, target, count)
+
+
+def _file_system(world: World, account: str, region: str, entry: Entry, tags: dict[str, str]) -> str:
+    reply = world.call(
+        "efs",
+        "CreateFileSystem",
+        account,
+        region,
+        CreationToken=f"{entry.name}-{region}",
+        Encrypted=bool(entry.setting("encrypted", True)),
+        ThroughputMode=entry.setting("throughput_mode", "elastic"),
+        Tags=tag_list(tags),
+    )
+    world.backend("efs", account, region).file_systems_by_id[reply["FileSystemId"]].life_cycle_state = "available"
+    return str(reply["FileSystemId"])
+
+
+def _mount_targets(world: World, account: str, region: str, name: str, file_system: str, count: int) -> None:
+    network = default_network(world, account, region)
+    group = world.call(
+        "ec2",
+        "CreateSecurityGroup",
+        account,
+        region,
+        GroupName=f"{name}-efs",
+        Description=f"Clients of {name}",
+        VpcId=network.vpc_id,
+    )["GroupId"]
+    for subnet_id in network.subnet_ids[:count]:
+        settings: dict[str, Any] = {"FileSystemId": file_system, "SubnetId": subnet_id, "SecurityGroups": [group]}
+        world.call("efs", "CreateMountTarget", account, region, **settings)
+
+
+def _access_point(
+    world: World, account: str, region: str, name: str, file_system: str, path: str, tags: dict[str, str]
+) -> None:
+    owner = {"OwnerUid": 1000, "OwnerGid": 1000, "Permissions": "0750"}
+    world.call(
+        "efs",
+        "CreateAccessPoint",
+        account,
+        region,
+        ClientToken=f"{name}-{region}-{path}",
+        FileSystemId=file_system,
+        PosixUser={"Uid": 1000, "Gid": 1000},
+        RootDirectory={"Path": path, "CreationInfo": owner},
+        Tags=tag_list(tags),
+    )
+
+
+def _recovery_points(world: World, account: str, region: str, file_system: str, count: int) -> None:
+    backup: Any = world.service("backup")
+    for hours in range(count, 0, -1):
+        backup.add_recovery_point(account, region, f"elasticfilesystem:file-system/{file_system}", hours_ago=hours)

@@ -1,0 +1,170 @@
+"""`fsx-backup`: a file system on the source side and what its strategy keeps on the target side.
+
+Settings: `type` (WINDOWS, OPENZFS, LUSTRE, ONTAP; default OPENZFS), `storage_gib` (1024), `throughput_mbps` (160),
+`deployment` (SINGLE_AZ_2, for Lustre PERSISTENT_2), `aliases` (Windows), `encrypted` (true: key `alias/<name>` on each
+side), `backups` (3: backups on the source side, hourly, each copied to the target side), `standby` (false).
+
+With `standby` a file system of the same type stands on the target side: OpenZFS with a read-only volume `data` that
+shares the snapshot `dr-base` with the source's `data`; ONTAP with virtual machine `svm` and a DP volume `data`; Lustre
+linked to S3 on both sides (settings `source_bucket`, `target_bucket`), hence without backups.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from localaws.seeds.network import default_network, tag_list
+from localaws.services.fsx import FsxService
+from localaws.services.fsx.models import Life, Shelf, Thing
+
+if TYPE_CHECKING:
+    from localaws.estate import Entry, Estate
+    from localaws.world import World
+
+DEPLOYMENTS = {"WINDOWS": "SINGLE_AZ_2", "OPENZFS": "SINGLE_AZ_2", "ONTAP": "SINGLE_AZ_1", "LUSTRE": "PERSISTENT_2"}
+CONFIGURATIONS = {
+    "WINDOWS": "WindowsConfiguration",
+    "OPENZFS": "OpenZFSConfiguration",
+    "ONTAP": "OntapConfiguration",
+    "LUSTRE": "LustreConfiguration",
+}
+
+
+def seed(world: World, estate: Estate, entry: Entry) -> None:
+    """Create the file systems, volumes and backups, all available and tagged."""
+    fsx = world.service("fsx")
+    assert isinstance(fsx, FsxService)
+    account = estate.account_id(entry.account)
+    source_region, target_region = estate.regions
+    tags = tag_list({"Name": entry.name, **estate.tags(entry)})
+    kind = entry.setting("type", "OPENZFS")
+    source = _file_system(world, fsx, account, source_region, entry, tags, with_aliases=True)
+    if entry.setting("standby", False):
+        target = _file_system(world, fsx, account, target_region, entry, tags)
+        _standby(world, fsx, entry, source, target)
+    else:
+        _key(world, account, target_region, entry)
+    if kind in {"WINDOWS", "OPENZFS"} or (kind == "LUSTRE" and not entry.setting("standby", False)):
+        for hours in range(int(entry.setting("backups", 3)), 0, -1):
+            _backup_pair(world, fsx, source, target_region, hours)
+
+
+def _file_system(
+    world: World,
+    fsx: FsxService,
+    account: str,
+    region: str,
+    entry: Entry,
+    tags: list[dict[str, str]],
+    *,
+    with_aliases: bool = False,
+) -> Thing:
+    kind = entry.setting("type", "OPENZFS")
+    network = default_network(world, account, region)
+    configuration: dict[str, Any] = {"DeploymentType": entry.setting("deployment", DEPLOYMENTS[kind])}
+    if kind != "LUSTRE":
+        configuration["ThroughputCapacity"] = int(entry.setting("throughput_mbps", 160))
+    if kind == "WINDOWS" and with_aliases:
+        configuration["Aliases"] = list(entry.setting("aliases", []))
+    subnets = 2 if str(configuration["DeploymentType"]).startswith("MULTI_AZ") else 1
+    key = _key(world, account, region, entry)
+    reply = world.call(
+        "fsx",
+        "CreateFileSystem",
+        account,
+        region,
+        FileSystemType=kind,
+        StorageCapacity=int(entry.setting("storage_gib", 1024)),
+        SubnetIds=list(network.subnet_ids[:subnets]),
+        SecurityGroupIds=[network.security_group_id],
+        Tags=tags,
+        **({"KmsKeyId": key} if key else {}),
+        **{CONFIGURATIONS[kind]: configuration},
+    )
+    made = fsx.shelf(account, region, Shelf.FILE_SYSTEMS)[reply["FileSystem"]["FileSystemId"]]
+    fsx.settle(made)
+    return made
+
+
+def _key(world: World, account: str, region: str, entry: Entry) -> str | None:
+    if not entry.setting("encrypted", True):
+        return None
+    key = world.call("kms", "CreateKey", account, region, Description=f"Data of {entry.name}")["KeyMetadata"]
+    world.call("kms", "CreateAlias", account, region, AliasName=f"alias/{entry.name}", TargetKeyId=key["KeyId"])
+    return str(key["Arn"])
+
+
+def _backup_pair(world: World, fsx: FsxService, source: Thing, target_region: str, hours_ago: int) -> None:
+    taken_at = world.clock.now() - timedelta(hours=hours_ago)
+    backup = fsx.new_backup(source)
+    backup.shape |= {"CreationTime": taken_at, "Lifecycle": str(Life.AVAILABLE), "ProgressPercent": 100}
+    fsx.put(Shelf.BACKUPS, backup, fsx.tags(source))
+    copied = fsx.new_copy(backup, source.account, target_region)
+    copied.shape |= {"CreationTime": taken_at, "Lifecycle": str(Life.AVAILABLE), "ProgressPercent": 100}
+    fsx.put(Shelf.BACKUPS, copied, fsx.tags(source))
+
+
+def _standby(world: World, fsx: FsxService, entry: Entry, source: Thing, target: Thing) -> None:
+    kind = source.shape["FileSystemType"]
+    if kind == "OPENZFS":
+        base = [_openzfs_volume(world, fsx, home) for home in (source, target)]
+        for volume in base:
+            snapshot = fsx.new_snapshot(volume, "dr-base")
+            snapshot.life = Life.AVAILABLE
+        base[1].shape["OpenZFSConfiguration"]["ReadOnly"] = True
+    elif kind == "ONTAP":
+        for home, volume_type in ((source, "RW"), (target, "DP")):
+            _ontap_volume(world, fsx, home, volume_type)
+    elif kind == "LUSTRE":
+        for home, bucket in ((source, "source_bucket"), (target, "target_bucket")):
+            _association(world, fsx, home, str(entry.setting(bucket, f"{entry.name}-{home.region}")))
+
+
+def _openzfs_volume(world: World, fsx: FsxService, home: Thing) -> Thing:
+    parent = home.shape["OpenZFSConfiguration"]["RootVolumeId"]
+    reply = world.call(
+        "fsx",
+        "CreateVolume",
+        home.account,
+        home.region,
+        VolumeType="OPENZFS",
+        Name="data",
+        OpenZFSConfiguration={"ParentVolumeId": parent},
+        Tags=fsx.tags(home),
+    )
+    return _settled(fsx, home, Shelf.VOLUMES, reply["Volume"]["VolumeId"])
+
+
+def _ontap_volume(world: World, fsx: FsxService, home: Thing, volume_type: str) -> None:
+    where = (home.account, home.region)
+    tags = fsx.tags(home)
+    reply = world.call("fsx", "CreateStorageVirtualMachine", *where, FileSystemId=home.id, Name="svm", Tags=tags)
+    machine = _settled(fsx, home, Shelf.MACHINES, reply["StorageVirtualMachine"]["StorageVirtualMachineId"])
+    settings = {"StorageVirtualMachineId": machine.id, "OntapVolumeType": volume_type, "SizeInMegabytes": 102_400}
+    if volume_type == "RW":
+        settings["JunctionPath"] = "/data"
+    volume = world.call(
+        "fsx", "CreateVolume", *where, VolumeType="ONTAP", Name="data", OntapConfiguration=settings, Tags=tags
+    )
+    _settled(fsx, home, Shelf.VOLUMES, volume["Volume"]["VolumeId"])
+
+
+def _association(world: World, fsx: FsxService, home: Thing, bucket: str) -> None:
+    reply = world.call(
+        "fsx",
+        "CreateDataRepositoryAssociation",
+        home.account,
+        home.region,
+        FileSystemId=home.id,
+        FileSystemPath="/data",
+        DataRepositoryPath=f"s3://{bucket}",
+        Tags=fsx.tags(home),
+    )
+    _settled(fsx, home, Shelf.ASSOCIATIONS, reply["Association"]["AssociationId"])
+
+
+def _settled(fsx: FsxService, home: Thing, kind: Shelf, thing_id: str) -> Thing:
+    thing = fsx.shelf(home.account, home.region, kind)[thing_id]
+    fsx.settle(thing)
+    return thing

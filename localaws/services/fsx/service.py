@@ -1,0 +1,85 @@
+"""The FSx service: data repositories here, the rest inherited.
+
+Timings in AWS seconds. A fault of the scenario acts on `fsx.create-data-repository-association` and
+`fsx.data-repository-task` (resource: the id).
+"""
+
+from __future__ import annotations
+
+from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.fsx.base import of
+from localaws.services.fsx.models import Life, Shelf, Thing, new_id, pick, unsupported
+from localaws.services.fsx.volumes import Volumes
+
+ASSOCIATION_SECONDS = 120.0
+TASK_SECONDS = 180.0
+
+
+class FsxService(Volumes):
+    """Amazon FSx."""
+
+    @operation("CreateDataRepositoryAssociation")
+    def create_data_repository_association(self, call: Call) -> Reply:
+        """Link a path of a Lustre file system to S3. Raises FileSystemNotFound, UnsupportedOperation."""
+        file_system = self._lustre(call)
+
+        def make() -> Thing:
+            association_id = new_id("dra")
+            shape = {
+                "AssociationId": association_id,
+                "ResourceARN": f"arn:aws:fsx:{call.region}:{call.account}:association/{file_system.id}/{association_id}",
+                "FileSystemId": file_system.id,
+                "Lifecycle": str(Life.CREATING),
+                "CreationTime": self.world.clock.now(),
+                "FileSystemPath": "/",
+                **pick(call.params, "FileSystemPath", "DataRepositoryPath", "BatchImportMetaDataOnCreate", "S3"),
+            }
+            made = Thing(association_id, call.account, call.region, str(shape["ResourceARN"]), shape)
+            self.put(Shelf.ASSOCIATIONS, made, call.params.get("Tags") or [])
+            self.walk("fsx.create-data-repository-association", made, ASSOCIATION_SECONDS, Life.AVAILABLE)
+            return made
+
+        return {"Association": self.shown(self.once(call, make))}
+
+    @operation("DescribeDataRepositoryAssociations")
+    def describe_data_repository_associations(self, call: Call) -> Reply:
+        """List associations. Raises DataRepositoryAssociationNotFound."""
+        filters = {"file-system-id": of("FileSystemId")}
+        return self.listed(call, Shelf.ASSOCIATIONS, "AssociationIds", "Associations", filters)
+
+    @operation("CreateDataRepositoryTask")
+    def create_data_repository_task(self, call: Call) -> Reply:
+        """Start an import or export. Raises FileSystemNotFound, UnsupportedOperation, DataRepositoryTaskExecuting."""
+        file_system = self._lustre(call)
+
+        def make() -> Thing:
+            for task in self.shelf(call.account, call.region, Shelf.TASKS).values():
+                if of("FileSystemId")(task) == file_system.id and task.life in {Life.PENDING, Life.EXECUTING}:
+                    raise AwsError("DataRepositoryTaskExecuting", f"Task {task.id} is {task.life}.")
+            task_id = new_id("task")
+            shape = {
+                "TaskId": task_id,
+                "ResourceARN": f"arn:aws:fsx:{call.region}:{call.account}:task/{task_id}",
+                "Lifecycle": str(Life.PENDING),
+                "CreationTime": self.world.clock.now(),
+                **pick(call.params, "Type", "FileSystemId", "Paths", "Report"),
+            }
+            made = Thing(task_id, call.account, call.region, str(shape["ResourceARN"]), shape)
+            self.put(Shelf.TASKS, made, call.params.get("Tags") or [])
+            self.pass_through(made, TASK_SECONDS / 10, Life.PENDING, Life.EXECUTING)
+            self.walk("fsx.data-repository-task", made, TASK_SECONDS, Life.SUCCEEDED)
+            return made
+
+        return {"DataRepositoryTask": self.shown(self.once(call, make))}
+
+    @operation("DescribeDataRepositoryTasks")
+    def describe_data_repository_tasks(self, call: Call) -> Reply:
+        """List tasks. Raises DataRepositoryTaskNotFound."""
+        filters = {"file-system-id": of("FileSystemId"), "task-lifecycle": of("Lifecycle")}
+        return self.listed(call, Shelf.TASKS, "TaskIds", "DataRepositoryTasks", filters)
+
+    def _lustre(self, call: Call) -> Thing:
+        found = self.find(call, Shelf.FILE_SYSTEMS, call.params["FileSystemId"])
+        if found.shape["FileSystemType"] != "LUSTRE":
+            raise unsupported(f"{found.id} is {found.shape['FileSystemType']}: data repositories belong to Lustre.")
+        return found

@@ -1,0 +1,213 @@
+"""EFS replication in the embedded AWS: steady copies, failover with and without the source Region, the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from localaws.services.resource_explorer_2.collect import collect
+from tests.localaws.workbench import ACCOUNT, MINUTE, SOURCE, TARGET, Workbench, open_workbench, refused
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    return open_workbench(monkeypatch)
+
+
+@pytest.fixture
+def pair(bench: Workbench) -> tuple[str, str]:
+    """A file system on each side, replicating."""
+    bench.seed("efs-replication", target_zones=0, access_point="/data")
+    return file_system(bench, SOURCE), file_system(bench, TARGET)
+
+
+def file_system(bench: Workbench, region: str) -> str:
+    found = bench.client("efs", region).describe_file_systems()["FileSystems"]
+    return str(found[0]["FileSystemId"])
+
+
+def destination(bench: Workbench, region: str, file_system_id: str) -> dict[str, Any]:
+    reply = bench.client("efs", region).describe_replication_configurations(FileSystemId=file_system_id)
+    return dict(reply["Replications"][0]["Destinations"][0])
+
+
+def protection(bench: Workbench, region: str, file_system_id: str) -> str:
+    found = bench.client("efs", region).describe_file_systems(FileSystemId=file_system_id)["FileSystems"][0]
+    return str(found["FileSystemProtection"]["ReplicationOverwriteProtection"])
+
+
+def last_sync(bench: Workbench, pair: tuple[str, str]) -> datetime:
+    synced: datetime = destination(bench, TARGET, pair[1])["LastReplicatedTimestamp"]
+    return synced
+
+
+def test_replication_is_seen_from_both_sides_and_catches_up_every_quarter_of_an_hour(
+    bench: Workbench, pair: tuple[str, str]
+) -> None:
+    source, target = pair
+    assert destination(bench, SOURCE, source)["Status"] == destination(bench, TARGET, target)["Status"] == "ENABLED"
+    assert (protection(bench, SOURCE, source), protection(bench, TARGET, target)) == ("ENABLED", "REPLICATING")
+
+    bench.wait(14)
+    fenced_at = bench.clock.now()
+    assert bench.metric(SOURCE, "AWS/EFS", "TimeSinceLastSync", FileSystemId=source) == [14 * MINUTE]
+    assert bench.metric(TARGET, "AWS/EFS", "TimeSinceLastSync", FileSystemId=source) == []
+    bench.wait(2.5)
+    assert last_sync(bench, pair) > fenced_at
+
+
+def test_planned_failover_makes_the_replica_writable_on_its_side(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, target = pair
+    efs = bench.client("efs", TARGET)
+
+    efs.delete_replication_configuration(SourceFileSystemId=source)
+
+    assert bench.watch(lambda: protection(bench, TARGET, target), minutes=3) == ["REPLICATING", "ENABLED"]
+    for region, file_system_id in ((SOURCE, source), (TARGET, target)):
+        with refused("ReplicationNotFound"):
+            bench.client("efs", region).describe_replication_configurations(FileSystemId=file_system_id)
+    with refused("ReplicationNotFound"):
+        efs.delete_replication_configuration(SourceFileSystemId=source)
+
+
+def test_with_the_source_region_dark_only_the_local_deletion_ends(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, target = pair
+    efs = bench.client("efs", TARGET)
+    bench.wait(20)
+    before = last_sync(bench, pair)
+    bench.darken(SOURCE)
+    bench.wait(40)
+    assert last_sync(bench, pair) == before
+
+    efs.delete_replication_configuration(SourceFileSystemId=source)
+    bench.wait(10)
+    assert destination(bench, TARGET, target)["Status"] == "DELETING"
+    assert protection(bench, TARGET, target) == "REPLICATING"
+
+    efs.delete_replication_configuration(SourceFileSystemId=source, DeletionMode="LOCAL_CONFIGURATION_ONLY")
+    bench.wait(2)
+    assert protection(bench, TARGET, target) == "ENABLED"
+    with refused("ReplicationNotFound"):
+        efs.describe_replication_configurations(FileSystemId=target)
+
+    bench.repair()
+    assert destination(bench, SOURCE, source)["Status"] == "ERROR"
+    bench.client("efs", SOURCE).delete_replication_configuration(
+        SourceFileSystemId=source, DeletionMode="LOCAL_CONFIGURATION_ONLY"
+    )
+    bench.wait(2)
+    assert bench.client("efs", SOURCE).describe_replication_configurations()["Replications"] == []
+
+
+def test_the_way_back_needs_an_unprotected_source_file_system(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, target = pair
+    back = {"SourceFileSystemId": target, "Destinations": [{"FileSystemId": source, "Region": SOURCE}]}
+    bench.client("efs", TARGET).delete_replication_configuration(SourceFileSystemId=source)
+    bench.wait(3)
+    with refused("BadRequest"):
+        bench.client("efs", TARGET).create_replication_configuration(**back)
+
+    reply = bench.client("efs", SOURCE).update_file_system_protection(
+        FileSystemId=source, ReplicationOverwriteProtection="DISABLED"
+    )
+    assert reply["ReplicationOverwriteProtection"] == "DISABLED"
+    made = bench.client("efs", TARGET).create_replication_configuration(**back)
+
+    assert made["Destinations"][0]["Status"] == "ENABLING"
+    assert "LastReplicatedTimestamp" not in made["Destinations"][0]
+    assert protection(bench, SOURCE, source) == "REPLICATING"
+    bench.wait(11)
+    assert destination(bench, TARGET, target)["Status"] == "ENABLED"
+    with refused("ReplicationAlreadyExists"):
+        bench.client("efs", TARGET).create_replication_configuration(**back)
+
+
+def test_a_failing_copy_shows_an_error_until_it_works_again(bench: Workbench, pair: tuple[str, str]) -> None:
+    bench.make("fail", "efs.sync")
+    bench.wait(17)
+    shown = destination(bench, TARGET, pair[1])
+    assert shown["Status"] == "ERROR"
+    assert shown["StatusMessage"]
+
+    bench.repair()
+    bench.wait(16)
+    assert destination(bench, TARGET, pair[1])["Status"] == "ENABLED"
+
+
+def test_what_replicates_can_neither_be_deleted_nor_lose_its_protection(
+    bench: Workbench, pair: tuple[str, str]
+) -> None:
+    _, target = pair
+    efs = bench.client("efs", TARGET)
+    with refused("ReplicationAlreadyExists"):
+        efs.update_file_system_protection(FileSystemId=target, ReplicationOverwriteProtection="DISABLED")
+    with refused("BadRequest"):
+        efs.update_file_system_protection(FileSystemId=target, ReplicationOverwriteProtection="REPLICATING")
+    with refused("FileSystemInUse"):
+        efs.delete_file_system(FileSystemId=target)
+    with refused("FileSystemNotFound"):
+        efs.describe_replication_configurations(FileSystemId="fs-0123456789abcdef0")
+
+
+def test_replication_to_a_new_file_system_creates_it_encrypted_and_without_tags(bench: Workbench) -> None:
+    efs = bench.client("efs", SOURCE)
+    source = efs.create_file_system(CreationToken="one", Encrypted=True)["FileSystemId"]
+    with refused("IncorrectFileSystemLifeCycleState"):
+        efs.create_replication_configuration(SourceFileSystemId=source, Destinations=[{"Region": TARGET}])
+    bench.wait(1)
+
+    made = efs.create_replication_configuration(SourceFileSystemId=source, Destinations=[{"Region": TARGET}])
+
+    replica = bench.client("efs", TARGET).describe_file_systems()["FileSystems"][0]
+    assert replica["FileSystemId"] == made["Destinations"][0]["FileSystemId"]
+    assert (replica["Encrypted"], replica["Tags"]) == (True, [])
+
+
+def test_mount_targets_take_their_time_one_per_zone(bench: Workbench, pair: tuple[str, str]) -> None:
+    _, target = pair
+    efs = bench.client("efs", TARGET)
+    subnet = bench.subnets(TARGET)[0]
+    made = efs.create_mount_target(FileSystemId=target, SubnetId=subnet)
+
+    def states() -> list[str]:
+        found = efs.describe_mount_targets(FileSystemId=target)["MountTargets"]
+        return [str(one["LifeCycleState"]) for one in found]
+
+    assert bench.watch(states, minutes=2) == [["creating"], ["available"]]
+    with refused("MountTargetConflict"):
+        efs.create_mount_target(FileSystemId=target, SubnetId=subnet)
+    efs.delete_mount_target(MountTargetId=made["MountTargetId"])
+    assert bench.watch(states, minutes=1) == [["deleting"], []]
+
+
+def test_an_access_point_is_made_once_per_token(bench: Workbench, pair: tuple[str, str]) -> None:
+    _, target = pair
+    efs = bench.client("efs", TARGET)
+    made = efs.create_access_point(ClientToken="mine", FileSystemId=target, RootDirectory={"Path": "/data"})
+    assert made["LifeCycleState"] == "creating"
+    with refused("AccessPointAlreadyExists") as failure:
+        efs.create_access_point(ClientToken="mine", FileSystemId=target)
+    assert failure.value.response["AccessPointId"] == made["AccessPointId"]
+    bench.wait(1)
+    found = efs.describe_access_points(AccessPointId=made["AccessPointId"])["AccessPoints"][0]
+    assert found["LifeCycleState"] == "available"
+
+
+def test_throughput_changes_by_way_of_updating(bench: Workbench, pair: tuple[str, str]) -> None:
+    _, target = pair
+    efs = bench.client("efs", TARGET)
+    changed = efs.update_file_system(FileSystemId=target, ThroughputMode="bursting")
+    assert (changed["ThroughputMode"], changed["LifeCycleState"]) == ("bursting", "updating")
+    with refused("IncorrectFileSystemLifeCycleState"):
+        efs.update_file_system(FileSystemId=target, ThroughputMode="elastic")
+    bench.wait(1)
+    with refused("BadRequest"):
+        efs.update_file_system(FileSystemId=target, ThroughputMode="provisioned")
+
+
+def test_search_finds_both_file_systems_with_their_tags(bench: Workbench, pair: tuple[str, str]) -> None:
+    for region, file_system_id in zip((SOURCE, TARGET), pair, strict=True):
+        found = [r for r in collect(bench.local, ACCOUNT, region) if r.type == "elasticfilesystem:file-system"]
+        assert [(r.arn.rpartition("/")[2], r.tags["Customer"]) for r in found] == [(file_system_id, "CustomerX")]
