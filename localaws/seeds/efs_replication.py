@@ -2,9 +2,11 @@
 
 Settings: `encrypted` (true), `throughput_mode` (elastic), `zones` (2, mount targets per side), `target_zones`
 (default `zones`; 0 leaves them to INSTANTIATE), `access_point` (path; none by default), `target_access_point`
-(true: the access point exists on the target side too), `recovery_points` (0, AWS Backup copies on the target side).
+(true: the access point exists on the target side too), `recovery_points` (0: AWS Backup points of the source, each
+copied to the target side), `replica_recovery_points` (0: points of the replica itself).
 
-Each side has a security group `<name>-efs`. The first recovery points are an hour apart, the newest an hour old.
+Each side has a security group `<name>-efs`. Recovery points are an hour apart in the vaults `Default`, the newest an
+hour old.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.network import default_network, tag_list
+from localaws.services.backup import BackupService
 from localaws.services.efs import EfsService
 
 if TYPE_CHECKING:
@@ -39,8 +42,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
             _access_point(world, account, region, entry.name, file_system, path, tags)
         efs.settle(account, region)
     efs.replicate_now(account, source_region, source, target_region, target)
-    if count := int(entry.setting("recovery_points", 0)):
-        _recovery_points(world, account, target_region, target, count)
+    _recovery_points(world, entry, efs_arn(account, source_region, source), efs_arn(account, target_region, target))
 
 
 def _file_system(world: World, account: str, region: str, entry: Entry, tags: dict[str, str]) -> str:
@@ -91,7 +93,17 @@ def _access_point(
     )
 
 
-def _recovery_points(world: World, account: str, region: str, file_system: str, count: int) -> None:
-    backup: Any = world.service("backup")
-    for hours in range(count, 0, -1):
-        backup.add_recovery_point(account, region, f"elasticfilesystem:file-system/{file_system}", hours_ago=hours)
+def _recovery_points(world: World, entry: Entry, source_arn: str, target_arn: str) -> None:
+    backup = world.service("backup")
+    assert isinstance(backup, BackupService)
+    region, account = target_arn.split(":")[3:5]
+    for hours in range(int(entry.setting("recovery_points", 0)), 0, -1):
+        point = backup.add_recovery_point(account, source_arn.split(":")[3], source_arn, hours_ago=hours)
+        backup.add_copy(point, region)
+    for hours in range(int(entry.setting("replica_recovery_points", 0)), 0, -1):
+        backup.add_recovery_point(account, region, target_arn, hours_ago=hours)
+
+
+def efs_arn(account: str, region: str, file_system_id: str) -> str:
+    """Return the ARN of a file system."""
+    return f"arn:aws:elasticfilesystem:{region}:{account}:file-system/{file_system_id}"

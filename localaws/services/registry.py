@@ -25,6 +25,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.rds:RdsService",
     "localaws.services.efs:EfsService",
     "localaws.services.fsx:FsxService",
+    "localaws.services.backup:BackupService",
     "localaws.services.elasticache:ElastiCacheService",
     "localaws.services.memorydb:MemoryDbService",
     "localaws.services.service_quotas:ServiceQuotasService",
