@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from databases import ACCOUNT, CHECKED, MINUTE, SEEDERS, SOURCE, TARGET, Client, Shop, open_shop, refused
 
-from localaws.seeds import elasticache_global
+from localaws.seeds import elasticache_global, memorydb_multi_region
 
 __all__ = ["ACCOUNT", "MINUTE", "SOURCE", "TARGET", "Stores", "open_stores", "refused"]
 CHECKED.update({"elasticache", "memorydb", "opensearch"})
-SEEDERS.update({"elasticache-global": elasticache_global.seed})
+SEEDERS.update({"elasticache-global": elasticache_global.seed, "memorydb-multi-region": memorydb_multi_region.seed})
 
 
 class Stores(Shop):

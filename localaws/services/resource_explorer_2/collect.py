@@ -12,6 +12,7 @@ from typing import Any
 
 import moto.backends
 
+from localaws.services.elasticache import ElastiCacheService
 from localaws.services.rds import RdsService
 from localaws.world import World
 
@@ -100,6 +101,10 @@ def _global(world: World, account: str) -> Found:
     assert isinstance(rds, RdsService)
     for cluster in rds.global_clusters(account).values():
         yield cluster.arn, "rds:global-cluster", cluster.tags
+    elasticache = world.service("elasticache")
+    assert isinstance(elasticache, ElastiCacheService)
+    for group in elasticache.global_groups(account).values():
+        yield group.arn, "elasticache:globalreplicationgroup", group.tags
 
 
 def _taggable(backend: Any) -> Found:

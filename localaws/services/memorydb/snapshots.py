@@ -1,0 +1,161 @@
+"""Snapshots: take, copy within the Region, export to a bucket of the Region, find what to restore from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from localaws.service import Call, Reply, operation
+from localaws.services.memorydb import errors
+from localaws.services.memorydb.base import PAGES, MemoryDbBase
+from localaws.services.memorydb.state import Cluster, Seconds, Snapshot, Status
+from localaws.services.timed import Change
+
+
+class MemoryDbSnapshots(MemoryDbBase):
+    """Operations on snapshots."""
+
+    @operation("CreateSnapshot")
+    def create_snapshot(self, call: Call) -> Reply:
+        """Take a snapshot of a cluster, which is `snapshotting` meanwhile."""
+        params = call.params
+        cluster = self.cluster(call, params["ClusterName"])
+        self.require_free_snapshot(call, params["SnapshotName"])
+        self.require_available(cluster)
+        snapshot = self.take_snapshot(cluster, params["SnapshotName"], params.get("KmsKeyId"))
+        change = Change(
+            "memorydb.snapshot-cluster",
+            cluster.arn,
+            Seconds.SNAPSHOT,
+            Status.SNAPSHOTTING,
+            Status.AVAILABLE,
+            Status.AVAILABLE,
+        )
+        self.lead(cluster, change)
+        self._tag(call, snapshot)
+        return {"Snapshot": self.show_snapshot(snapshot, with_shards=True)}
+
+    def take_snapshot(self, cluster: Cluster, name: str, kms_key_id: str | None = None) -> Snapshot:
+        """Start a snapshot: `creating`, then `available`, or `failed`."""
+        one = self.multi_region_of(cluster)
+        snapshot = Snapshot(
+            status=Status.CREATING,
+            account=cluster.account,
+            region=cluster.region,
+            snapshot_name=name,
+            cluster_name=cluster.cluster_name,
+            cluster=cluster,
+            blueprint=cluster.blueprint,
+            created=self.world.clock.now(),
+            replicas=cluster.replicas,
+            multi_region_name=one.name if one is not None else None,
+            kms_key_id=kms_key_id or cluster.kms_key_id,
+        )
+        self.backend(cluster.account, cluster.region).snapshots[name] = snapshot
+        self._lead_snapshot(snapshot, "create-snapshot", Seconds.SNAPSHOT, Status.CREATING)
+        return snapshot
+
+    @operation("CopySnapshot")
+    def copy_snapshot(self, call: Call) -> Reply:
+        """Copy a snapshot within the Region, or export it to a bucket of the same Region (`<target>-0001.rdb` ...).
+
+        The source is `copying` during an export; an exported copy is no snapshot and is not listed.
+        """
+        params = call.params
+        source = self.snapshot(call, params["SourceSnapshotName"])
+        if source.status != Status.AVAILABLE:
+            raise errors.snapshot_state(f"Snapshot {source.snapshot_name} is {source.status}, expected available.")
+        target = params["TargetSnapshotName"]
+        if bucket := params.get("TargetBucket"):
+            self._require_bucket(call, bucket)
+            return self._export(call, source, target, bucket)
+        self.require_free_snapshot(call, target)
+        copy = replace(source, snapshot_name=target, status=Status.COPYING, created=self.world.clock.now())
+        copy.kms_key_id = params.get("KmsKeyId") or source.kms_key_id
+        self.backend_of(call).snapshots[target] = copy
+        self._lead_snapshot(copy, "copy-snapshot", Seconds.COPY_SNAPSHOT, Status.COPYING)
+        self._tag(call, copy)
+        return {"Snapshot": self.show_snapshot(copy, with_shards=True)}
+
+    def _export(self, call: Call, source: Snapshot, target: str, bucket: str) -> Reply:
+        content = json.dumps({"engine": source.blueprint.engine, "cluster": source.cluster_name}).encode()
+        keys = [f"{target}-{number:04}.rdb" for number in range(1, source.blueprint.shard_count + 1)]
+
+        def exported() -> None:
+            for key in keys:
+                self.world.call("s3", "PutObject", call.account, call.region, Bucket=bucket, Key=key, Body=content)
+
+        change = Change(
+            "memorydb.export-snapshot",
+            source.arn,
+            Seconds.COPY_SNAPSHOT,
+            Status.COPYING,
+            Status.AVAILABLE,
+            Status.AVAILABLE,
+        )
+        self.lead(source, change, exported)
+        return {"Snapshot": {**self.show_snapshot(source), "Name": target}}
+
+    @operation("DescribeSnapshots")
+    def describe_snapshots(self, call: Call) -> Reply:
+        """List snapshots; raise `SnapshotNotFoundFault` for an unknown name."""
+        params = call.params
+        name = params.get("SnapshotName")
+        stored = [self.snapshot(call, name)] if name else list(self.backend_of(call).snapshots.values())
+        source = {"user": "manual", "system": "automated"}.get(params.get("Source", ""), params.get("Source"))
+        found = [
+            self.show_snapshot(one, with_shards=bool(params.get("ShowDetail")))
+            for one in stored
+            if params.get("ClusterName", one.cluster_name) == one.cluster_name and source in (None, one.source)
+        ]
+        return PAGES.page(call, found, "Snapshots")
+
+    @operation("DeleteSnapshot")
+    def delete_snapshot(self, call: Call) -> Reply:
+        """Delete a snapshot that is not in use."""
+        snapshot = self.snapshot(call, call.params["SnapshotName"])
+        if snapshot.status not in (Status.AVAILABLE, Status.FAILED):
+            raise errors.snapshot_state(f"Snapshot {snapshot.snapshot_name} is {snapshot.status}, expected available.")
+        del self.backend_of(call).snapshots[snapshot.snapshot_name]
+        return {"Snapshot": {**self.show_snapshot(snapshot), "Status": str(Status.DELETING)}}
+
+    # --- restoring
+
+    def snapshot_to_restore(self, call: Call) -> Snapshot | None:
+        """Return the snapshot a request names, None when it names none or objects of a bucket, which must exist."""
+        params = call.params
+        if params.get("SnapshotName") and params.get("SnapshotArns"):
+            raise errors.combination("Only one of SnapshotName and SnapshotArns can be specified.")
+        for arn in params.get("SnapshotArns") or ():
+            bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
+            if key not in self._require_bucket(call, bucket).keys:
+                raise errors.value(f"Unable to fetch metadata from S3 for bucket: {bucket} and object: {key}.")
+        if not params.get("SnapshotName"):
+            return None
+        snapshot = self.snapshot(call, params["SnapshotName"])
+        if snapshot.status != Status.AVAILABLE:
+            raise errors.value(f"Snapshot {snapshot.snapshot_name} is {snapshot.status}, expected available.")
+        return snapshot
+
+    def require_free_snapshot(self, call: Call, name: str) -> None:
+        """Refuse a snapshot name that is taken with `SnapshotAlreadyExistsFault`."""
+        if name in self.backend_of(call).snapshots:
+            raise errors.snapshot_exists(name)
+
+    def _require_bucket(self, call: Call, name: str) -> Any:
+        bucket = self.bucket(call.account, name)
+        if bucket is None:
+            raise errors.value(f"MemoryDB was unable to access the S3 bucket {name}.")
+        if bucket.region_name != call.region:
+            where = f"{bucket.region_name}, expected the same Region: {call.region}"
+            raise errors.value(f"The S3 bucket {name} is in {where}.")
+        return bucket
+
+    def _lead_snapshot(self, snapshot: Snapshot, what: str, seconds: float, during: str) -> None:
+        change = Change(f"memorydb.{what}", snapshot.arn, seconds, during, Status.AVAILABLE, Status.FAILED)
+        self.lead(snapshot, change)
+
+    def _tag(self, call: Call, snapshot: Snapshot) -> None:
+        if tags := call.params.get("Tags"):
+            self.backend_of(call).tagger.tag_resource(snapshot.arn, list(tags))
