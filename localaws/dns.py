@@ -102,7 +102,7 @@ class _TcpServer(socketserver.ThreadingTCPServer):
 class _UdpHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         wire, socket = self.request
-        answer = _respond(cast("_UdpServer", self.server).world, wire, UDP_LIMIT_BYTES)
+        answer = respond(cast("_UdpServer", self.server).world, wire, UDP_LIMIT_BYTES)
         if answer:
             socket.sendto(answer, self.client_address)
 
@@ -113,13 +113,14 @@ class _TcpHandler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         while len(length := self.rfile.read(2)) == 2:
             wire = self.rfile.read(struct.unpack("!H", length)[0])
-            answer = _respond(cast("_TcpServer", self.server).world, wire, 65_535)
+            answer = respond(cast("_TcpServer", self.server).world, wire, 65_535)
             if not answer:
                 return
             self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
 
-def _respond(world: World, wire: bytes, limit_bytes: int) -> bytes | None:
+def respond(world: World, wire: bytes, limit_bytes: int = 65_535) -> bytes | None:
+    """Answer one DNS message; None for what is none."""
     try:
         query = dns.message.from_wire(wire)
     except (dns.exception.DNSException, struct.error):

@@ -11,7 +11,7 @@ import pytest
 from adapters.views.route53_models import Facts
 from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
-from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
+from tests.support.driver import APPS, DNS_SERVER, SOURCE, TARGET, Journey, World, open_world
 
 NAME = "store.shop.example.com"
 ON = {region: [f"store.{region}.elb.example."] for region in (SOURCE, TARGET)}
@@ -25,7 +25,7 @@ class Shop:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        host, port = world.dns_servers[0].split(":")
+        host, port = DNS_SERVER.split(":")
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers = [host]
         self._resolver.port = int(port)

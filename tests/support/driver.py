@@ -22,17 +22,19 @@ from typing import Any
 import boto3
 import botocore.endpoint
 import botocore.session
+import dns.message
+import dns.query
 import moto.ec2  # noqa: F401  before MOTO_AMIS_PATH is set: it reads that file when imported
 import pytest
 from pydantic import JsonValue
 
 from adapters import registry
 from infra import spoke
+from localaws import dns as local_dns
 from localaws import estate as estates
 from localaws import inprocess
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
-from localaws.dns import DnsServer
 from localaws.scenario import parse_fault
 from localaws.world import LoggedCall
 from orchestrator import planning, sessions, stages
@@ -56,6 +58,8 @@ ORGANIZATION = "o-exampleorg1"
 SCOPE = Scope(customer="CustomerX", environment="production")
 COMMON_TAGS = {"Customer": "CustomerX", "Environment": "production", "dr:enabled": "true", "dr:wave": "1"}
 MAX_TICKS = 2_000
+DNS_SERVER = "127.0.0.1:53"
+"""Whom the spokes' readers ask for names: the embedded AWS, without a socket (forked worlds must not share one)."""
 
 Client = Any
 
@@ -216,8 +220,6 @@ class World:
         self.ledger = MemoryLedger()
         self.blobs = MemoryBlobs()
         self.messages = _Messages()
-        self.dns_servers = (f"127.0.0.1:{_dns_port()}",) if any(e["kind"].startswith("dns-") for e in entries) else ()
-        """Whom the spokes' readers ask for names: the embedded AWS's own DNS server."""
         self._numbers = itertools.count(1)
         self._clients: dict[tuple[str, str, str], Client] = {}
         self._platforms: dict[str, Platform] = {}
@@ -311,7 +313,7 @@ class World:
     # --- how the hub gets in -----------------------------------------------------------------------------------------
 
     def _platform(self, region: str) -> Platform:
-        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID), self.dns_servers)
+        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID), (DNS_SERVER,))
         hub.session = inprocess_session(self.local, region, self._hub_keys)
         reader = AwsReader("hub", TARGET, self.local.session(HUB, TARGET), "the hub")  # beside the aggregator index
         return Platform(
@@ -361,6 +363,11 @@ class World:
         )
         return found.access_key_id, found.secret_access_key, found.session_token
 
+    def _answer(self, query: dns.message.Message, *_: Any, **__: Any) -> dns.message.Message:
+        wire = local_dns.respond(self.local, query.to_wire())
+        assert wire is not None
+        return dns.message.from_wire(wire)
+
     def _let_time_stand_still(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def core() -> botocore.session.Session:
             made = botocore.session.Session()
@@ -371,6 +378,7 @@ class World:
         monkeypatch.setattr(sessions, "_shared_core", core)
         stopwatch = SimpleNamespace(monotonic=lambda: self.clock.now().timestamp())
         monkeypatch.setattr(sessions, "time", stopwatch)
+        monkeypatch.setattr(dns.query, "udp", self._answer)
         monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=self.clock.advance))
 
 
@@ -396,12 +404,6 @@ def inprocess_session(local: LocalAws, region: str, keys: tuple[str, str, str]) 
 @cache
 def _local() -> LocalAws:
     return LocalAws({}, clock=ManualClock())
-
-
-@cache
-def _dns_port() -> int:
-    """Return the port of a DNS server on threads of this process, one for all worlds: they share the embedded AWS."""
-    return DnsServer(_local()).start().port
 
 
 def _content(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
