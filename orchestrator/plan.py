@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from orchestrator.blobs import Blobs
 from orchestrator.ledger.records import Action, Scope, Stage
+from orchestrator.tags import RTO
 from orchestrator.targets import PlannedTarget
 from orchestrator.words import Effect, Mode, Operation, Order, Phase, Priority, Side, StepState
 
@@ -162,6 +163,12 @@ class Plan(_Frozen):
             for a in self.actions
         ]
         return stages, actions
+
+
+def rto_target_minutes(plan: Plan) -> int | None:
+    """Return the tightest `dr:rto-target` of the plan's resources, in minutes."""
+    tags = [member.tags.get(RTO, "") for target in plan.targets for member in target.members]
+    return min((int(minutes) for minutes in tags if minutes), default=None)
 
 
 def plan_key(run_id: str) -> str:

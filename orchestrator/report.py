@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.blobs import Blobs
 from orchestrator.errors import NotFoundError
 from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
-from orchestrator.plan import LossStatement, Plan, load_plan
+from orchestrator.plan import LossStatement, Plan, load_plan, rto_target_minutes
 from orchestrator.recovery_time import RecoveryTime, split
 from orchestrator.reducer import outcome_counts
 from orchestrator.report_html import render_html
@@ -29,7 +29,11 @@ class Report(BaseModel):
     outcomes: dict[str, int]
     """Outcome -> number of resource actions."""
     expected_minutes: float | None = None
+    rto_target_minutes: int | None = None
+    """The tightest `dr:rto-target` of the plan's resources."""
     deferred: tuple[Phase, ...] = ()
+    excluded: dict[str, str] = Field(default_factory=dict)
+    """Resource id -> why it was not part of the plan."""
     loss: tuple[LossStatement, ...] = ()
     stages: tuple[Stage, ...]
     actions: tuple[Action, ...]
@@ -53,7 +57,9 @@ def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Re
         recovery_time_seconds=split(run, stages, gates, now),
         outcomes=outcome_counts(actions),
         expected_minutes=plan.expected_minutes if plan else None,
+        rto_target_minutes=rto_target_minutes(plan) if plan else None,
         deferred=plan.deferred if plan else (),
+        excluded=dict(plan.excluded) if plan else {},
         loss=plan.losses if plan else (),
         stages=tuple(stages),
         actions=tuple(actions),
@@ -72,7 +78,7 @@ def save_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Rep
     report = build_report(ledger, blobs, run_id, now)
     json_key, html_key = report_keys(run_id)
     blobs.put(json_key, report.model_dump_json(indent=1).encode())
-    blobs.put(html_key, render_html(report.model_dump(mode="json")).encode(), "text/html")
+    blobs.put(html_key, render_html(report).encode(), "text/html")
     return report
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.ledger.records import Action, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
-from orchestrator.plan import Plan
-from orchestrator.recovery_time import RecoveryTime, split
+from orchestrator.plan import Plan, rto_target_minutes
+from orchestrator.recovery_time import PASSED, RecoveryTime, split
 from orchestrator.reducer import GOOD
 from orchestrator.words import ActionStatus, Choice, GateStatus, Outcome, StageStatus
 
@@ -100,7 +100,7 @@ def run_view(ledger: Ledger, run_id: str, plan: Plan | None, now: datetime) -> R
         resources_pending=pending,
         resources_failed=failed,
         elapsed_seconds=((run.ended_at or now) - run.created_at).total_seconds(),
-        rto_target_minutes=_rto(plan),
+        rto_target_minutes=rto_target_minutes(plan) if plan else None,
         estimated_end=_estimated_end(run, stages, expected, now),
         recovery_time_seconds=split(run, stages, gates, now),
         stages=tuple(
@@ -171,14 +171,12 @@ def _estimated_end(run: Run, stages: list[Stage], expected: dict[str, float], no
     """Add what is left of the plan's expected machine time; people's answers are not foreseen."""
     if run.status.ended or not stages:
         return run.ended_at
-    left = sum(
-        expected.get(s.stage_id, 0.0) for s in stages if s.status not in {StageStatus.PASSED, StageStatus.SKIPPED}
-    )
-    return now + timedelta(minutes=left)
+    return now + sum((_left(stage, expected, now) for stage in stages), timedelta())
 
 
-def _rto(plan: Plan | None) -> int | None:
-    """Return the tightest `dr:rto-target` of the plan's resources, in minutes."""
-    members = [member for target in plan.targets for member in target.members] if plan else []
-    targets = [int(m.tags["dr:rto-target"]) for m in members if m.tags.get("dr:rto-target", "").isdigit()]
-    return min(targets, default=None)
+def _left(stage: Stage, expected: dict[str, float], now: datetime) -> timedelta:
+    """Return what is probably left of a stage: its expected time, less what it has run already."""
+    minutes = timedelta(minutes=expected.get(stage.stage_id, 0.0))
+    if stage.status in PASSED:
+        return timedelta()
+    return minutes if stage.started_at is None else max(timedelta(), minutes - (now - stage.started_at))
