@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import moto.ec2  # noqa: F401  before MOTO_AMIS_PATH is set: it reads that file when imported
 import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
