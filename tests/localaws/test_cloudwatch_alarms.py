@@ -214,3 +214,11 @@ def test_quotas_have_defaults_that_an_estate_overrides(shop: Shop) -> None:
     assert "L-3032A538" in [one["QuotaCode"] for one in listed]
     with refused("NoSuchResourceException"):
         quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-00000000")
+
+
+def test_dashboard_made_in_one_region_is_read_and_removed_in_another(shop: Shop) -> None:
+    here, there = shop.client("cloudwatch", SOURCE), shop.client("cloudwatch", TARGET)
+    here.put_dashboard(DashboardName="runs", DashboardBody='{"widgets": []}')
+    assert there.get_dashboard(DashboardName="runs")["DashboardBody"] == '{"widgets": []}'
+    there.delete_dashboards(DashboardNames=["runs"])
+    assert here.list_dashboards()["DashboardEntries"] == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.cloudwatch.alarms import EXTRA_PERIODS, AlarmState, decide_state
 from localaws.services.cloudwatch.composite import rule_holds
+from localaws.services.cloudwatch.dashboards import Dashboards
 from localaws.services.cloudwatch.data import CloudWatchData, Scope
 from localaws.services.cloudwatch.series import MetricId, statistic
 
@@ -27,7 +28,7 @@ class _Watch:
     held_since: datetime | None = None
 
 
-class CloudWatchService(CloudWatchData):
+class CloudWatchService(Dashboards, CloudWatchData):
     """Amazon CloudWatch. `alarm_state(account, region, name)` is what Route 53 health checks ask.
 
     An alarm's period lasts its AWS seconds on the scaled clock. States are worked out when somebody looks or
