@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from orchestrator.contract import Step
 from orchestrator.ledger.records import StepRecord
-from orchestrator.words import StepState
+from orchestrator.words import Effect, StepState
 
 
 def facts_of(kind: str, step: Step | None) -> dict[str, JsonValue]:
@@ -23,11 +23,11 @@ def facts_of(kind: str, step: Step | None) -> dict[str, JsonValue]:
 
 
 def step_record(step: Step, before: StepRecord | None, now: datetime) -> StepRecord:
-    """Return a step as the ledger keeps it; its call and first sight survive later looks."""
+    """Return a step as the ledger keeps it; its call, effect and first sight survive later looks."""
     return StepRecord(
         name=step.name,
         state=step.state,
-        effect=step.effect,
+        effect=before.effect if before and step.effect is Effect.NONE else step.effect,
         reason=step.reason,
         remedy=step.remedy,
         call=f"{step.call.service}.{step.call.operation}" if step.call else (before.call if before else None),
