@@ -222,9 +222,7 @@ def test_run_cancelled_while_a_stage_works_begins_no_further_change(hub: Functio
 
 
 def test_stage_that_fails_is_asked_about_and_a_retry_after_repair_passes(hub: Functions) -> None:
-    hub.world.fault(effect="error", code="ClientException", message="no capacity", service="application-autoscaling")
     run_id = hub.planned()
-    hub.world.repair()
     hub.world.fault(
         effect="error", code="ValidationException", message="not now", operation="RegisterScalableTarget", status=400
     )

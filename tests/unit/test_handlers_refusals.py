@@ -18,6 +18,13 @@ SHOP = {"kind": "ecs-service", "name": "shop"}
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Return a hub with nothing to recover."""
+    return open_hub(monkeypatch)
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Return a hub beside a service in both Regions."""
     return open_hub(monkeypatch, SHOP)
 
 
@@ -92,12 +99,12 @@ def test_emergency_without_an_inventory_from_before_is_refused(hub: Functions) -
         hub.call("take_inventory", RunId=run_id)
 
 
-def test_wrong_external_id_leaves_the_inventory_incomplete_and_stops_the_run(hub: Functions) -> None:
-    hub.configure(DR_EXTERNAL_ID="guessed-by-somebody")
-    run_id = hub.accept()
+def test_wrong_external_id_leaves_the_inventory_incomplete_and_stops_the_run(shop: Functions) -> None:
+    shop.configure(DR_EXTERNAL_ID="guessed-by-somebody")
+    run_id = shop.accept()
 
     with pytest.raises(TerminalError, match="the inventory is incomplete") as caught:
-        hub.call("take_inventory", RunId=run_id)
+        shop.call("take_inventory", RunId=run_id)
 
     assert "external ID" in str(caught.value)
 
@@ -156,17 +163,17 @@ def test_run_nobody_knows_is_refused_by_every_function(hub: Functions, verb: str
         hub.call(verb, RunId="nobody-knows-it", **event)
 
 
-def test_action_of_a_run_that_lost_its_scope_is_fenced(hub: Functions) -> None:
-    run_id = hub.planned()
-    stage = hub.call("next_move", RunId=run_id)["StageId"]
-    hub.call("start_stage", RunId=run_id, StageId=stage)
-    (action,) = hub.platform.ledger.actions(run_id, stage)
-    hub.platform.ledger.unlock(SCOPE, run_id)
+def test_action_of_a_run_that_lost_its_scope_is_fenced(shop: Functions) -> None:
+    run_id = shop.planned()
+    stage = shop.call("next_move", RunId=run_id)["StageId"]
+    shop.call("start_stage", RunId=run_id, StageId=stage)
+    (action,) = shop.platform.ledger.actions(run_id, stage)
+    shop.platform.ledger.unlock(SCOPE, run_id)
 
     with pytest.raises(TerminalError, match="may not act on CustomerX/production: the scope is held by nobody"):
-        hub.call("advance", RunId=run_id, StageId=stage, ActionId=action.action_id)
+        shop.call("advance", RunId=run_id, StageId=stage, ActionId=action.action_id)
 
-    assert hub.world.operations() == []
+    assert shop.world.operations() == []
 
 
 @pytest.mark.parametrize("missing", ["DR_RUNS_TABLE", "DR_BUCKET", "DR_EXTERNAL_ID", "DR_PEER_REGION"])
@@ -188,13 +195,13 @@ def test_settings_read_lists_and_take_the_region_from_lambda(hub: Functions) -> 
     assert settings.scopes == ()
 
 
-def test_explorer_is_asked_where_its_organisation_view_lies(hub: Functions) -> None:
-    views = hub.world.aws("resource-explorer-2", TARGET, "111111111111").list_views()["Views"]
-    hub.configure(DR_EXPLORER_VIEW_ARN=views[0])
-    hub.world.local.call_log.clear()
+def test_explorer_is_asked_where_its_organisation_view_lies(shop: Functions) -> None:
+    views = shop.world.aws("resource-explorer-2", TARGET, "111111111111").list_views()["Views"]
+    shop.configure(DR_EXPLORER_VIEW_ARN=views[0])
+    shop.world.local.call_log.clear()
 
-    hub.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
+    shop.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
 
-    asked = [call for call in hub.world.local.call_log if call.operation == "ListResources"]
+    asked = [call for call in shop.world.local.call_log if call.operation == "ListResources"]
     assert {call.region for call in asked} == {TARGET}
     assert {call.params["ViewArn"] for call in asked} == {views[0]}

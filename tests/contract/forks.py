@@ -1,0 +1,100 @@
+"""Copies of this process: each tries another end of the same story, from exactly the same state of the embedded AWS.
+
+A copy costs milliseconds; building the same estate again and running up to the same call costs seconds. What a copy
+finds out it hands back through a file; it never returns into the test runner.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+LIVES_SECONDS = 120
+"""A copy that hangs is ended by the kernel."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A copy ended by an error of its own."""
+
+    trace: str
+
+
+class Copies:
+    """The copies of one process, `at_once` of them at a time."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        self._at_once = at_once
+        self._running: dict[int, tuple[str, Path]] = {}
+        self._answers: dict[str, Any] = {}
+        self._mine: Path | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """Say whether this process is one of the copies."""
+        return self._mine is not None
+
+    def fork(self, label: str) -> bool:
+        """Copy this process; True in the copy, which must end by `answer`."""
+        while len(self._running) >= self._at_once:
+            self._wait()
+        handle, name = tempfile.mkstemp(prefix="copy-")
+        os.close(handle)
+        gc.disable()  # a collection would touch, and so duplicate, every page both processes share
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(LIVES_SECONDS)
+            self._mine, self._running = Path(name), {}
+            return True
+        self._running[pid] = (label, Path(name))
+        return False
+
+    def answer(self, found: Any) -> NoReturn:
+        """Hand `found` (or the error that pickling it raises) to the process that made this copy, and end."""
+        assert self._mine is not None
+        status = 1
+        with suppress(BaseException):
+            self._mine.write_bytes(_pickled(found))
+            status = 0
+        os._exit(status)
+
+    def run(self, label: str, work: Callable[[], Any]) -> None:
+        """Do `work` in a copy; `gather` returns its result."""
+        if not self.fork(label):
+            return
+        try:
+            found = work()
+        except BaseException:  # noqa: BLE001 - nothing may get from a copy into the test runner
+            found = Failure(traceback.format_exc())
+        self.answer(found)
+
+    def gather(self) -> dict[str, Any]:
+        """Wait for all copies and return what each found, by label."""
+        while self._running:
+            self._wait()
+        answers, self._answers = self._answers, {}
+        return answers
+
+    def _wait(self) -> None:
+        pid = next(iter(self._running))
+        label, path = self._running.pop(pid)
+        _, status = os.waitpid(pid, 0)
+        content = path.read_bytes()
+        path.unlink()
+        self._answers[label] = pickle.loads(content) if content else Failure(f"the copy died, wait status {status}")  # noqa: S301
+
+
+def _pickled(found: Any) -> bytes:
+    try:
+        return pickle.dumps(found)
+    except Exception:  # noqa: BLE001 - whatever cannot be pickled is a defect of these tests, and is shown
+        return pickle.dumps(Failure(traceback.format_exc()))

@@ -1,0 +1,69 @@
+"""A drill makes things of its own, touches nothing else, and leaves no trace."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.words import Mode, Phase
+from tests.contract.matrix import Case, cases, record
+from tests.contract.sight import difference
+
+drills = pytest.mark.parametrize("case", cases(Mode.DRILL), ids=str)
+
+MAKING = ("Create", "Restore", "Run", "Start", "Copy", "Add", "Tag", "Register", "Put")
+"""Changes that bring something into being; production appears in them only as what is copied."""
+MAKES_NOTHING = frozenset({"route53"})
+"""Adapters whose drills only look: there is nothing of theirs to be found."""
+
+
+@drills
+def test_drill_leaves_production_as_it_was_in_every_attribute_in_every_phase(case: Case) -> None:
+    seen = record(case)
+
+    for phase in seen.phases.values():
+        assert phase.production == seen.production_before, (
+            f"{phase.phase}\n{difference(seen.production_before, phase.production)}"
+        )
+    assert seen.production_after == seen.production_before
+
+
+@drills
+def test_drill_changes_and_deletes_only_what_carries_its_own_tag(case: Case) -> None:
+    for change, named, tagged in record(case).destructive:
+        verb = change.operation.partition(".")[2]
+        if verb.startswith(MAKING):
+            continue
+        touched = named & record(case).production_names
+        assert not touched, f"{change.operation} names {sorted(touched)}"
+        own = {piece for arn in tagged for piece in (arn, arn.rpartition("/")[2], arn.rpartition(":")[2])}
+        assert named & own, f"{change.operation} names {sorted(named)}; of this drill are {sorted(own)}"
+
+
+@drills
+def test_drill_marks_what_it_makes_and_everything_is_gone_at_the_end(case: Case) -> None:
+    seen = record(case)
+
+    assert bool(seen.phases[Phase.INSTANTIATE].made) is (case.adapter not in MAKES_NOTHING)
+    assert seen.left_over == frozenset()
+
+
+@drills
+def test_drill_never_promotes_fences_or_touches_names(case: Case) -> None:
+    changes = [change.operation for phase in record(case).phases.values() for change in phase.ending.changes]
+    forbidden = (
+        "Promote",
+        "Switchover",
+        "Failover",
+        "Reverse",
+        "Remove",
+        "ChangeResourceRecordSets",
+        "UpdateHealthCheck",
+    )
+
+    assert [each for each in changes if each.partition(".")[2].startswith(forbidden)] == []
+
+
+def test_drills_that_make_nothing_are_only_those_listed() -> None:
+    silent = {case.adapter for case in cases(Mode.DRILL) if not record(case).phases[Phase.INSTANTIATE].ending.changes}
+
+    assert silent == MAKES_NOTHING & {case.adapter for case in cases()}

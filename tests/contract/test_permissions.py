@@ -1,0 +1,190 @@
+"""Spoke roles and session policies allow what adapters do, and little else."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+from adapters import registry
+from infra import spoke
+from orchestrator.contract import Adapter, Member, Place, Spec, Target
+from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_policy
+from orchestrator.words import Mode, Phase, Use
+from tests.contract.forks import Failure
+from tests.contract.matrix import Case, cases, record
+from tests.support.driver import APPS, SOURCE, TARGET
+
+each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
+everything = pytest.mark.parametrize("case", cases(), ids=str)
+
+UNUSED: Mapping[tuple[str, str], str] = {}
+"""(adapter, action) -> why the contract's runs never use it."""
+
+
+@everything
+def test_nothing_that_an_adapter_asks_is_refused(case: Case) -> None:
+    seen = record(case)
+
+    assert seen.refused == ()
+    for phase in seen.phases.values():
+        assert not isinstance(phase.afterwards, Failure), phase.afterwards.trace
+        assert phase.afterwards[1].refused == (), f"rollback of {phase.phase}"
+
+
+@each_adapter
+def test_every_action_that_is_allowed_is_used_or_has_its_reason(adapter: Adapter) -> None:
+    key = adapter.spec.key
+    used = _used(key)
+    allowed = {(use, action) for p in adapter.spec.permissions for use in p.uses for action in p.actions}
+
+    idle = {
+        action
+        for use, action in allowed
+        if (("discovery", action) if use is Use.DISCOVER else (key, action)) not in used
+    }
+    listed = {action for owner, action in UNUSED if owner == key}
+
+    assert sorted(idle - listed) == [], "allowed, but no run uses it: narrow the Spec, or say why in UNUSED"
+    assert sorted(listed - idle) == [], "listed as unused, but used (or not allowed any more)"
+    assert all(UNUSED[key, action] for action in listed)
+
+
+@each_adapter
+def test_every_action_exists(adapter: Adapter) -> None:
+    actions = {action for p in adapter.spec.permissions for action in p.actions}
+
+    assert sorted(action for action in actions if not _known(action)) == []
+
+
+ROLES = ("dr-spoke-discovery", *(f"dr-spoke-{each.spec.key}" for each in registry.adapters()))
+
+LEFT_OUT: Mapping[tuple[str, str], str] = {
+    ("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group",
+}
+"""(action, resource type) -> why the role does not reach a type that the linter misses."""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_linter_finds_nothing_in_a_roles_policies(role: str) -> None:
+    assert [problem for document in _policies()[role] for problem in _problems(document)] == []
+
+
+def _problems(document: dict[str, Any]) -> list[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the linter leaves its data files open
+        import parliament
+    return [str(each) for each in parliament.analyze_policy_string(json.dumps(document)).findings if _counts(each)]
+
+
+def _counts(finding: Any) -> bool:
+    if finding.issue == "UNKNOWN_ACTION":  # its list is older than policy_sentry's
+        return not _known(str(finding.location["string"]))
+    if finding.issue == "RESOURCE_MISMATCH":
+        missed = {(each["action"], each["required_format"].split(":")[5]) for each in finding.detail}
+        return not missed <= set(LEFT_OUT)
+    return finding.issue != "RESOURCE_STAR"  # reads without resources; infra's tests watch that only those are wide
+
+
+@each_adapter
+def test_session_policy_fits_in_every_phase_and_mode_even_for_a_full_batch(adapter: Adapter) -> None:
+    for size in {1, 100}:
+        for phase, mode, rolling_back, text in _session_policies(adapter.spec, size):
+            told = f"{size} resource(s), {phase or 'reading'}, {mode}, rolling back: {rolling_back}"
+            assert len(text) <= SESSION_POLICY_LIMIT, told
+            denied = [s for s in json.loads(text)["Statement"] if s["Effect"] == "Deny"]
+            assert bool(denied) is (mode is Mode.DRILL), told
+            assert all(set(s["Action"]) == set(DRILL_DENIED) for s in denied), told
+
+
+@each_adapter
+def test_session_for_reading_changes_nothing(adapter: Adapter) -> None:
+    for mode in Mode:
+        policy = json.loads(session_policy(adapter.spec, None, mode, _target(adapter.spec, 1)))
+        allowed = [action for s in policy["Statement"] if s["Effect"] == "Allow" for action in s["Action"]]
+        verbs = [action.partition(":")[2] for action in allowed]
+        assert [verb for verb in verbs if not verb.startswith(spoke.READ_VERBS)] == []
+
+
+@each_adapter
+def test_session_for_one_resource_reaches_no_other_one(adapter: Adapter) -> None:
+    """Where the Spec names the resource, the session of a single resource must hold its name, not a star."""
+    for phase in Phase:
+        for mode in Mode:
+            wanted = {
+                pattern
+                for p in adapter.spec.permissions
+                if Use(phase.value) in p.uses and mode in p.modes
+                for pattern in p.resources
+                if "{name}" in pattern
+            }
+            text = session_policy(adapter.spec, phase, mode, _target(adapter.spec, 1))
+            for pattern in wanted:
+                ended = pattern.format(partition="*", region="*", account="*", name="resource-000")
+                assert ended in text, f"{phase} {mode}: {ended} is not in {text}"
+
+
+def _session_policies(spec: Spec, size: int) -> Iterator[tuple[Phase | None, Mode, bool, str]]:
+    target = _target(spec, size)
+    for mode in Mode:
+        yield None, mode, False, session_policy(spec, None, mode, target)
+        for phase in Phase:
+            for rolling_back in (False, True):
+                yield phase, mode, rolling_back, session_policy(spec, phase, mode, target, rolling_back=rolling_back)
+
+
+def _target(spec: Spec, size: int) -> Target:
+    def place(region: str, name: str) -> Place:
+        return Place(APPS, region, name, f"arn:aws:{spec.key}:{region}:{APPS}:thing/{name}")
+
+    names = [f"resource-{number:03d}" for number in range(size)]
+    members = tuple(Member(name, name, place(SOURCE, name), place(TARGET, name)) for name in names)
+    return Target(spec.strategies[0].name, members)
+
+
+@cache
+def _used(key: str) -> frozenset[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for case in cases():
+        if case.adapter == key:
+            seen = record(case)
+            found |= seen.used
+            for phase in seen.phases.values():
+                found |= phase.afterwards[1].used
+    return frozenset(found)
+
+
+def _known(action: str) -> bool:
+    service, _, name = action.partition(":")
+    return get_action_data(service, name) is not False
+
+
+@cache
+def _policies() -> dict[str, list[dict[str, Any]]]:
+    """Return the policy documents of each role of the spoke template, filled in."""
+    resources = spoke.template([each.spec for each in registry.adapters()])["Resources"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            properties = resource["Properties"]
+            inline = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+            managed = [
+                resources[each["Ref"]]["Properties"]["PolicyDocument"]
+                for each in properties.get("ManagedPolicyArns", [])
+            ]
+            found[properties["RoleName"]] = [_filled(each) for each in inline + managed]
+    return found
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"Fn::Sub"}:
+            text = value["Fn::Sub"].replace("${AWS::Partition}", "aws").replace("${AWS::AccountId}", APPS)
+            return text.replace("${!", "${")
+        return {key: _filled(item) for key, item in value.items()}
+    return [_filled(item) for item in value] if isinstance(value, list) else value
