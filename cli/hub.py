@@ -47,12 +47,20 @@ class HubRegion:
             raise translate(err, f"states.StartExecution of {self.orchestrator_arn}") from err
         return str(reply["executionArn"])
 
-    def execution_failure(self, execution_arn: str) -> str | None:
-        """Return why an execution failed (states:DescribeExecution), or None while it runs or when it succeeded."""
+    def execution_runs(self, execution_arn: str) -> bool:
+        """Say whether an execution has not ended yet."""
+        return self._execution(execution_arn)["status"] == "RUNNING"
+
+    def _execution(self, execution_arn: str) -> Mapping[str, Any]:
         try:
-            reply = self.hub.client("stepfunctions").describe_execution(executionArn=execution_arn)
+            reply: Mapping[str, Any] = self.hub.client("stepfunctions").describe_execution(executionArn=execution_arn)
         except (ClientError, BotoCoreError) as err:
             raise translate(err, f"states.DescribeExecution of {execution_arn}") from err
+        return reply
+
+    def execution_failure(self, execution_arn: str) -> str | None:
+        """Return why an execution failed (states:DescribeExecution), or None while it runs or when it succeeded."""
+        reply = self._execution(execution_arn)
         if reply["status"] in {"RUNNING", "SUCCEEDED"}:
             return None
         return str(reply.get("cause") or reply.get("error") or reply["status"])

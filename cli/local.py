@@ -29,7 +29,7 @@ def _server_options(command: click.decorators.FC) -> click.decorators.FC:
     for option in (
         click.option("--port", default=4566, show_default=True, help="Where the AWS API answers."),
         click.option("--dns-port", default=10053, show_default=True, help="Where DNS answers."),
-        click.option("--speed", default=30.0, show_default=True, help="AWS seconds per second."),
+        click.option("--speed", default=60.0, show_default=True, help="AWS seconds per second."),
         click.option("--estate", default="demo", show_default=True, help="demo, small, or a YAML file."),
     ):
         command = option(command)

@@ -65,21 +65,19 @@ def follow(hub: HubRegion, run_id: str, execution: str, approver: str) -> None:
     answered: set[str] = set()
     console = Console(stderr=True, highlight=False)
     with Live(show.status(hub.view(run_id)), console=console, refresh_per_second=4) as live:
-        while True:
+        while hub.execution_runs(execution):
             view = hub.view(run_id)
             live.update(show.status(view))
-            if RunStatus(view.status).ended:
-                return
             for gate in view.open_gates:
                 if gate.gate_id not in answered:
                     answered |= _approve(hub, run_id, gate.gate_id, approver)
-            failure = hub.execution_failure(execution)
-            if failure and not RunStatus(hub.view(run_id).status).ended:
-                raise DrError(
-                    f"the execution died: {failure}",
-                    f"aws stepfunctions get-execution-history --execution-arn {execution}",
-                )
             pause(REFRESH_SECONDS)
+        live.update(show.status(hub.view(run_id)))
+    if not RunStatus(hub.view(run_id).status).ended:
+        failure = hub.execution_failure(execution) or "it ended and left the run open"
+        raise DrError(
+            f"the execution died: {failure}", f"aws stepfunctions get-execution-history --execution-arn {execution}"
+        )
 
 
 def _wait_for_acceptance(hub: HubRegion, run_id: str, execution: str) -> None:
