@@ -210,24 +210,25 @@ def test_cancelled_run_is_let_go_at_its_gate_and_ends_cancelled(hub: Functions, 
 
 def test_run_cancelled_while_a_stage_works_begins_no_further_change(hub: Functions) -> None:
     run_id = hub.planned()
-    stage = hub.call("next_move", RunId=run_id)["StageId"]
+    hub.stage(run_id, hub.call("next_move", RunId=run_id)["StageId"])
+    activate = hub.call("next_move", RunId=run_id)["StageId"]
     hub.call("cancel_run", RunId=run_id, By=WHO)
 
-    hub.stage(run_id, stage)
+    hub.stage(run_id, activate)
 
     assert hub.call("next_move", RunId=run_id) == {"Move": "finish"}
     assert hub.world.operations() == []
-    (action,) = hub.platform.ledger.actions(run_id, stage)
+    (action,) = hub.platform.ledger.actions(run_id, activate)
     assert action.detail.startswith(f"cancelled by {WHO}")
 
 
 def test_stage_that_fails_is_asked_about_and_a_retry_after_repair_passes(hub: Functions) -> None:
     run_id = hub.planned()
-    hub.world.fault(
-        effect="error", code="ValidationException", message="not now", operation="RegisterScalableTarget", status=400
-    )
-    stage = hub.call("next_move", RunId=run_id)["StageId"]
-    assert hub.stage(run_id, stage) == "failed"
+    hub.stage(run_id, hub.call("next_move", RunId=run_id)["StageId"])
+    activate = hub.call("next_move", RunId=run_id)["StageId"]
+    refusal = {"code": "ValidationException", "message": "not now", "status": 400}
+    hub.world.fault(effect="error", operation="RegisterScalableTarget", **refusal)
+    assert hub.stage(run_id, activate) == "failed"
 
     gate_id, _ = hub.ask(run_id)
     asked = hub.platform.ledger.gate(run_id, gate_id)
@@ -237,5 +238,5 @@ def test_stage_that_fails_is_asked_about_and_a_retry_after_repair_passes(hub: Fu
     assert decide(hub, run_id, gate_id, {"decision": "retry", "approver": WHO})
 
     move = hub.call("next_move", RunId=run_id)
-    assert (move["StageId"], move["Attempt"]) == (stage, 1)
-    assert hub.stage(run_id, stage) == "passed"
+    assert (move["StageId"], move["Attempt"]) == (activate, 1)
+    assert hub.stage(run_id, activate) == "passed"

@@ -111,7 +111,8 @@ def test_wrong_external_id_leaves_the_inventory_incomplete_and_stops_the_run(sho
 
 def test_throttled_table_is_a_passing_fault_that_the_state_machine_may_retry(hub: Functions) -> None:
     run_id = hub.accept()
-    hub.world.fault(effect="throttle", rate=0.001, burst=0, service="dynamodb")
+    throttled = {"code": "ThrottlingException", "message": "slow down", "status": 400}
+    hub.world.fault(effect="error", service="dynamodb", **throttled)
 
     with pytest.raises(RetryableError):
         hub.call("next_move", RunId=run_id)

@@ -13,7 +13,7 @@ from scripted_platform import START, a_gate, a_run, a_stage, an_action
 from orchestrator.contract import Call, Step, blocked, busy, done, failed, skip, todo
 from orchestrator.judgement import describe, judge, refuse, token_of
 from orchestrator.ledger.records import CheckRecord
-from orchestrator.recovery_time import split
+from orchestrator.recovery_time import split, split_to_service
 from orchestrator.reducer import outcome_counts, run_status, stage_status
 from orchestrator.words import (
     ActionStatus,
@@ -178,7 +178,7 @@ class TestRecoveryTime:
         # Given an outage noticed 7 min before the start, a gate of 10 min, a health settle of 5, in a run of 40
         run = a_run(detected_at=START - minutes(7), ended_at=START + minutes(40))
         gates = [a_gate(opened_at=START + minutes(2), decided_at=START + minutes(12))]
-        stages = [a_stage(health_since=START + minutes(30), ended_at=START + minutes(35))]
+        stages = [a_stage(health_since=START + minutes(30), ended_at=START + minutes(35), status=PASS)]
         # When
         time = split(run, stages, gates, START + minutes(99))
         # Then
@@ -188,7 +188,29 @@ class TestRecoveryTime:
             "machine": 25 * 60,
             "health_settle": 5 * 60,
             "total": 40 * 60,
+            "to_service": (35 + 7) * 60,
         }
+
+    def test_time_to_service_ends_with_the_last_activation_and_leaves_out_what_follows(self) -> None:
+        # Given a gate that was open across the moment of service, and one after it
+        run = a_run(ended_at=START + minutes(60))
+        stages = [
+            a_stage(1, status=PASS, ended_at=START + minutes(10)),
+            a_stage(2, wave=2, status=PASS, ended_at=START + minutes(20)),
+        ]
+        gates = [
+            a_gate(gate_id="g-1", opened_at=START + minutes(15), decided_at=START + minutes(25)),
+            a_gate(gate_id="g-2", opened_at=START + minutes(30), decided_at=START + minutes(31)),
+        ]
+        # When
+        time = split_to_service(run, stages, gates)
+        # Then
+        assert time is not None
+        assert (time.total, time.human_wait, time.machine) == (20 * 60, 5 * 60, 15 * 60)
+
+    def test_service_is_not_back_while_an_activation_is_missing(self) -> None:
+        stages = [a_stage(1, status=PASS, ended_at=START), a_stage(2, wave=2, status=StageStatus.RUNNING)]
+        assert split_to_service(a_run(), stages, []) is None
 
     def test_open_question_and_running_check_count_until_now(self) -> None:
         time = split(a_run(), [a_stage(health_since=START)], [a_gate(opened_at=START + minutes(3))], START + minutes(5))
