@@ -49,7 +49,7 @@ class HubRegion:
 
     def execution_runs(self, execution_arn: str) -> bool:
         """Say whether an execution has not ended yet."""
-        return self._execution(execution_arn)["status"] == "RUNNING"
+        return bool(self._execution(execution_arn)["status"] == "RUNNING")
 
     def _execution(self, execution_arn: str) -> Mapping[str, Any]:
         try:
