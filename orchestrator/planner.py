@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from itertools import count, groupby
 from typing import Any
 
 from orchestrator import tags as tag_rules
 from orchestrator.contract import Adapter
+from orchestrator.dependencies import DISABLED, Item, dependencies_of, levels_of
 from orchestrator.errors import ValidationError
 from orchestrator.inventory import Resource, Snapshot
 from orchestrator.judgement import action_id_of
@@ -25,8 +25,6 @@ PHASES = {
     Mode.EMERGENCY: (Phase.ACTIVATE,),
     Mode.DRILL: (Phase.INSTANTIATE, Phase.ACTIVATE, Phase.CLEANUP),
 }
-DISABLED = "dr:enabled is false"
-BROKEN = "has problems of its own"
 DEFERRED = {Mode.PLANNED: (), Mode.EMERGENCY: (Phase.CLEANUP, Phase.REPLICATE), Mode.DRILL: ()}
 
 FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
@@ -35,23 +33,10 @@ FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
 FindAdapter = Callable[[str], Adapter[Any]]
 
 
-@dataclass(frozen=True)
-class _Item:
-    """A resource that will be moved, with the meaning of its tags."""
-
-    resource: Resource
-    tags: tag_rules.DrTags
-    strategy: str
-
-    @property
-    def id(self) -> str:
-        return self.resource.resource_id
-
-
 def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     """Return the plan without previews; raise `ValidationError` with every problem of the scope's resources."""
     items, excluded, problems = _select(request, snapshot.resources, adapter)
-    dependencies, more = _dependencies(items, snapshot.resources, excluded)
+    dependencies, more = dependencies_of(items, snapshot.resources, excluded)
     problems += more
     if problems:
         raise ValidationError(
@@ -66,7 +51,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
             "check dr:enabled, dr:wave and Waves.",
             code="EmptyScope",
         )
-    levels = _levels(items, dependencies)
+    levels = levels_of(items, dependencies)
     targets, places = _batches(items, levels, request, adapter)
     order, reason = _order(request, items)
     phases = _phases(request)
@@ -102,8 +87,8 @@ def _phases(request: Request) -> tuple[Phase, ...]:
 
 def _select(
     request: Request, resources: Iterable[Resource], adapter: FindAdapter
-) -> tuple[list[_Item], dict[str, str], list[str]]:
-    items: list[_Item] = []
+) -> tuple[list[Item], dict[str, str], list[str]]:
+    items: list[Item] = []
     excluded: dict[str, str] = {}
     resources = sorted(resources, key=lambda r: r.resource_id)
     names = Counter(resource.resource_id for resource in resources)
@@ -132,7 +117,7 @@ def _select(
         ]
         problems += [f"{resource.resource_id}: {problem}" for problem in wrong]
         if meaning is not None and strategy is not None and not wrong:
-            items.append(_Item(resource, meaning, strategy))
+            items.append(Item(resource, meaning, strategy))
     return items, excluded, problems
 
 
@@ -152,72 +137,6 @@ def _foreign(request: Request, resource: Resource) -> list[str]:
     ]
 
 
-def _dependencies(
-    items: Sequence[_Item], resources: Iterable[Resource], excluded: Mapping[str, str]
-) -> tuple[dict[str, set[str]], list[str]]:
-    """Return what each resource needs, and every dependency that cannot be kept."""
-    left_out = {name: excluded.get(r.resource_id, BROKEN) for r in resources for name in _names(r)}
-    by_name: dict[str, list[_Item]] = {}
-    for item in items:
-        for name in _names(item.resource):
-            by_name.setdefault(name, []).append(item)
-    graph: dict[str, set[str]] = {item.id: set() for item in items}
-    problems: list[str] = []
-    for item in items:
-        for name in item.tags.dependencies:
-            found = by_name.get(name, [])
-            problems += _unkept(item, name, found, left_out)
-            for needed in found:
-                if needed.tags.wave > item.tags.wave:
-                    problems.append(
-                        f"{item.id} (wave {item.tags.wave}) depends on {needed.id}, "
-                        f"which comes later (wave {needed.tags.wave})"
-                    )
-                elif needed.id != item.id:
-                    graph[item.id].add(needed.id)
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as err:
-        problems.append(f"dependencies form a cycle: {' -> '.join(err.args[1])}")
-    return graph, problems
-
-
-def _names(resource: Resource) -> set[str]:
-    """Return what `dr:dependencies` may call a resource."""
-    return {resource.name, resource.resource_id}
-
-
-def _unkept(item: _Item, name: str, found: Sequence[_Item], left_out: Mapping[str, str]) -> list[str]:
-    """Return the problem of a dependency on nothing, on itself, or on what will stay where it is.
-
-    A resource of a wave that was not asked for is taken to be moved already; one with problems of its own is
-    reported for those.
-    """
-    if [needed.id for needed in found] == [item.id]:
-        return [f"{item.id}: dr:dependencies names the resource itself"]
-    if found or left_out.get(name, DISABLED) != DISABLED:
-        return []
-    why = f"will not be moved ({DISABLED})" if name in left_out else "is not in the scope"
-    return [f'{item.id}: dr:dependencies names "{name}", which {why}']
-
-
-def _levels(items: Sequence[_Item], graph: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
-    """Return for each resource (priority rank, dependency depth); what a resource needs is at least as urgent as it."""
-    by_id = {item.id: item for item in items}
-    ranks = {item.id: item.tags.priority.rank for item in items}
-    depths = dict.fromkeys(ranks, 0)
-    sequence = list(TopologicalSorter(graph).static_order())
-    for needy in reversed(sequence):
-        for needed in graph[needy]:
-            if by_id[needed].tags.wave == by_id[needy].tags.wave:
-                ranks[needed] = min(ranks[needed], ranks[needy])
-    for needy in sequence:
-        for needed in graph[needy]:
-            if by_id[needed].tags.wave == by_id[needy].tags.wave:
-                depths[needy] = max(depths[needy], depths[needed] + 1)
-    return {name: (ranks[name], depths[name]) for name in ranks}
-
-
 @dataclass(frozen=True)
 class _Place:
     """Where a target stands in the plan."""
@@ -228,9 +147,9 @@ class _Place:
 
 
 def _batches(
-    items: Sequence[_Item], levels: Mapping[str, tuple[int, int]], request: Request, adapter: FindAdapter
+    items: Sequence[Item], levels: Mapping[str, tuple[int, int]], request: Request, adapter: FindAdapter
 ) -> tuple[list[PlannedTarget], dict[str, _Place]]:
-    def family(item: _Item) -> tuple[int, tuple[int, int], str, str, str, str]:
+    def family(item: Item) -> tuple[int, tuple[int, int], str, str, str, str]:
         source, target = _sides(item, request)
         return item.tags.wave, levels[item.id], item.resource.adapter, item.strategy, source.account, target.account
 
@@ -262,7 +181,7 @@ def _needs(
     return needs
 
 
-def _target_id(adapter_key: str, chunk: Sequence[_Item], size: int, taken: Mapping[str, _Place]) -> str:
+def _target_id(adapter_key: str, chunk: Sequence[Item], size: int, taken: Mapping[str, _Place]) -> str:
     name = chunk[0].resource.name if size == 1 else f"batch-w{chunk[0].tags.wave}-{chunk[0].resource.name}"
     base = f"{adapter_key}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}"[:70]
     if base not in taken:
@@ -270,11 +189,11 @@ def _target_id(adapter_key: str, chunk: Sequence[_Item], size: int, taken: Mappi
     return next(name for number in count(2) if (name := f"{base}-{number}") not in taken)
 
 
-def _sides(item: _Item, request: Request) -> tuple[Any, Any]:
+def _sides(item: Item, request: Request) -> tuple[Any, Any]:
     return item.resource.side(request.source_region), item.resource.side(request.target_region)
 
 
-def _planned(item: _Item, request: Request) -> PlannedMember:
+def _planned(item: Item, request: Request) -> PlannedMember:
     source, target = _sides(item, request)
     return PlannedMember(
         resource_id=item.id,
@@ -286,7 +205,7 @@ def _planned(item: _Item, request: Request) -> PlannedMember:
     )
 
 
-def _order(request: Request, items: Sequence[_Item]) -> tuple[Order, str]:
+def _order(request: Request, items: Sequence[Item]) -> tuple[Order, str]:
     if request.Mode is not None:
         return request.Mode, "asked for in the request"
     if all(item.resource.adapter == "drs" for item in items):
