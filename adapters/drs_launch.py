@@ -222,4 +222,7 @@ def terminated(servers: Servers, name: str) -> list[Step]:
         return [busy(name, f"job {held[0]} is under way", call=call)]
     if mine:
         return [todo(name, call, Effect.COMPENSABLE, f"{len(mine)} recovery instance(s) of this run")]
+    leaving = [f"{v.launched_id} is {v.leaving}" for v in servers if v.leaving]
+    if leaving:
+        return [busy(name, f"{'; '.join(leaving[:5])}, expected terminated")]
     return [done(name, "no recovery instance of this run is left", effect=Effect.COMPENSABLE)]

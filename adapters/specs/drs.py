@@ -108,11 +108,12 @@ SPEC = Spec(
                     modes=modes,
                 ),
                 Permission(
-                    actions=("drs:TagResource", "drs:ListTagsForResource"),
+                    actions=("drs:TagResource",),
                     uses=frozenset({use}),
                     resources=(_JOBS, _RECOVERED, _SERVERS),
                     modes=modes,
                 ),
+                Permission(actions=("drs:ListTagsForResource",), uses=frozenset({use}), modes=modes),
                 Permission(
                     actions=_EC2_OF_A_LAUNCH,
                     uses=frozenset({use}),

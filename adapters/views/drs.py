@@ -46,6 +46,8 @@ class ServerView:
     own: Recovered | None = None
     others: tuple[Recovered, ...] = ()
     status: MachineStatus | None = None
+    leaving: str = ""
+    """The state of this run's instance that DRS has given up and EC2 has not terminated yet."""
     source: Machine | None = None
     reverse: Server | None = None
 
@@ -65,6 +67,12 @@ class ServerView:
         """Return the server's launchStatus in this run's newest job; empty without one."""
         part = self.job.part(self.member.target.id) if self.job else None
         return part.launchStatus if part else ""
+
+    @property
+    def launched_id(self) -> str:
+        """Return the id of the instance that this run's newest job launched; empty before."""
+        part = self.job.part(self.member.target.id) if self.job else None
+        return (part.recoveryInstanceID if part else None) or ""
 
     @property
     def launch_state(self) -> str:
@@ -122,6 +130,8 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
     views = [_server_view(m, servers.get(m.target.id), jobs, ours, logs, recovered, run) for m in members]
     views = _with_settings(views, here, run)
     views = _with_statuses(views, here)
+    if run.rolling_back or (run.mode is Mode.DRILL and run.phase is Phase.CLEANUP):
+        views = _with_leaving(views, here)
     if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
         views = _with_sources(views, aws.at(Side.SOURCE), run)
     return DrsView(
@@ -220,16 +230,28 @@ def _with_statuses(views: list[ServerView], reader: Reader) -> list[ServerView]:
     return [replace(view, status=found.get(alive.get(view.id, ""))) for view in views]
 
 
+def _with_leaving(views: list[ServerView], reader: Reader) -> list[ServerView]:
+    """Add the EC2 state of what this run launched and DRS does not list any more."""
+    launched = {v.id: v.launched_id for v in views if v.own is None and v.launched_id}
+    found = _machines(reader, launched.values())
+    states = {name: found[i].State.Name for name, i in launched.items() if i in found}
+    return [replace(v, leaving=state if (state := states.get(v.id, "")) != "terminated" else "") for v in views]
+
+
+def _machines(reader: Reader, ids: Iterable[str]) -> dict[str, Machine]:
+    """Return the EC2 instances that exist; by a filter, because ids of instances that are gone would be an error."""
+    wanted: list[JsonValue] = [*sorted(ids)]
+    if not wanted:
+        return {}
+    filters: JsonValue = [{"Name": "instance-id", "Values": wanted}]
+    pages = reader.pages("ec2", "DescribeInstances", Machines, Filters=filters)
+    return {m.InstanceId: m for page in pages for each in page.Reservations for m in each.Instances}
+
+
 def _with_sources(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
     """Add the protected EC2 instances and, while protection is reversed, the source servers on the source side."""
     protected: dict[str, str] = {v.id: v.server.protects for v in views if v.server and v.server.protects}
-    wanted: list[JsonValue] = [*sorted(protected.values())]
-    found: dict[str, Machine] = {}
-    if protected:
-        # A filter, because ids of instances that are gone would be an error.
-        filters: JsonValue = [{"Name": "instance-id", "Values": wanted}]
-        for page in reader.pages("ec2", "DescribeInstances", Machines, Filters=filters):
-            found |= {m.InstanceId: m for reservation in page.Reservations for m in reservation.Instances}
+    found = _machines(reader, protected.values())
     protectors: Mapping[str | None, Server] = {}
     if run.phase is Phase.REPLICATE:
         protectors = {server.protects: server for server in listed(reader)}

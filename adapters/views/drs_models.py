@@ -112,6 +112,7 @@ class Part(BaseModel):
 
     sourceServerID: str
     launchStatus: str = ""
+    recoveryInstanceID: str | None = None
 
 
 class Job(BaseModel):

@@ -31,7 +31,7 @@ def machines(world: World, region: str) -> dict[str, str]:
     reply = world.aws("ec2", region).describe_instances()
     found = [each for reservation in reply["Reservations"] for each in reservation["Instances"]]
     states = [(tag["Value"], m["State"]["Name"]) for m in found for tag in m["Tags"] if tag["Key"] == "Name"]
-    return {name: state for name, state in states if state not in {"terminated", "shutting-down"}}
+    return {name: state for name, state in states if state != "terminated"}
 
 
 def stop_machine(world: World, region: str, name: str) -> None:
