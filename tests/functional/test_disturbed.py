@@ -91,7 +91,7 @@ def test_cancelled_run_finishes_its_step_and_stops_in_a_defined_state(world: Wor
     assert ended.status is RunStatus.CANCELLED
     assert shop.tasks(WEST) == (2, 2)
     assert shop.tasks(EAST) == (2, 2)
-    assert world.changes_since(mark) == []
+    assert shop.changes_since(mark) == []
     # And the ledger says who cancelled and why; the scope is free
     (cancel,) = [e for e in run.events() if e.kind == "cancel"]
     assert cancel.actor == OWNER
@@ -141,7 +141,7 @@ def test_wrong_external_id_in_a_spoke_is_refused_with_remedy_and_changes_nothing
     assert "role/dr-spoke-ecs with the hub's external ID" in why
     assert "a wrong external ID shows the same error" in why
     # And nothing was changed
-    assert world.changes_since(mark) == []
+    assert shop.changes_since(mark) == []
     assert shop.attributes() == picture
 
 
@@ -209,7 +209,7 @@ def test_wrong_tags_are_refused_before_anything_changes(
     assert said in why
     assert f"{shop.slug}-orders-api" in why
     assert "dr plan" in why
-    assert world.changes_since(mark) == []
+    assert shop.changes_since(mark) == []
 
 
 def test_tagged_resource_of_an_unknown_type_is_refused_and_named(world: World) -> None:

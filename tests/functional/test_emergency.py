@@ -58,7 +58,7 @@ def test_emergency_without_a_cached_inventory_is_refused_with_remedy_and_changes
     # Then it says what is missing and what helps now
     assert "there is no inventory of Unseen/production from before the outage" in why
     assert "break-glass" in why
-    assert world.changes_since(mark) == []
+    assert shop.changes_since(mark) == []
 
 
 def test_emergency_without_approvals_must_accept_the_loss_in_so_many_words(world: World) -> None:

@@ -68,7 +68,7 @@ def test_gate_rejected_ends_the_run_and_changes_nothing(world: World) -> None:
     assert run.execution()["status"] == "FAILED"
     assert run.hub.ledger.holder(ended.scope) is None
     # And no mutating call was made in any workload account
-    assert world.changes_since(mark) == []
+    assert shop.changes_since(mark) == []
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ class Said:
     out: str
     err: str
 
+    def json(self) -> Any:
+        """Return what a command that succeeded printed as JSON."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
 
 class World:
     """The deployed hub and the embedded AWS around it."""
@@ -146,14 +151,6 @@ class World:
         told = [p["attributes"] for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
         return [attributes["Notice"]["Value"] for attributes in told]
 
-    def changes_since(self, mark: int) -> list[str]:
-        """Return the changing calls made since a mark outside the hub's account by anybody but administrators."""
-        return [
-            f"{c.service}.{c.operation} in {c.region}"
-            for c in self.platform_calls_since(mark)
-            if c.mutating and c.account != self.hub.hub_account
-        ]
-
     def platform_calls_since(self, mark: int) -> list[Any]:
         """Return every call since a mark that the hub's roles or their spoke sessions made, refused ones too."""
         return [c for c in self.calls_since(mark) if "assumed-role/dr-" in c.principal_arn]
@@ -198,6 +195,14 @@ class Shop:
     def attributes(self) -> dict[str, Any]:
         """Return everything AWS tells of the shop's resources in both Regions, except times."""
         return attributes(self.world.client, self.slug, (EAST, WEST))
+
+    def changes_since(self, mark: int) -> list[str]:
+        """Return the changing calls that this shop's runs made since a mark outside the hub's account."""
+        return [
+            f"{c.service}.{c.operation} in {c.region}"
+            for c in self.world.platform_calls_since(mark)
+            if c.mutating and c.account != self.world.hub.hub_account and f"/{self.customer}-" in c.principal_arn
+        ]
 
     def tasks(self, region: str) -> tuple[int, int]:
         """Return how many tasks the shop's service runs and shall run in a Region."""
@@ -251,11 +256,14 @@ class Running:
     def _state(self) -> str:
         execution = {k: v for k, v in self.execution().items() if k in {"status", "error", "cause"}}
         try:
-            view = self.hub.view(self.run_id).model_dump_json(indent=1)[:3000]
+            view = self.hub.view(self.run_id)
         except NotFoundError:
-            view = "no run"
-        events = [f"{e.kind}: {e.message}" for e in self.events() if e.kind in {"error", "refusal", "outcome", "end"}]
-        return "\n".join([str(execution), view, *events[-10:]])
+            return f"{execution}, no run"
+        stages = [f"{stage.stage_id} {stage.status}" for stage in view.stages if stage.seconds is not None]
+        doing = [f"{line.action_id} {line.step}: {line.detail}" for line in (*view.under_way, *view.failures)]
+        gates = [f"{gate.gate_id} {gate.kind}: {gate.checklist}" for gate in view.open_gates]
+        trail = [f"{e.at:%H:%M:%S} {e.kind}: {e.message[:300]}" for e in self.events()]
+        return "\n".join([str(execution), f"{view.status} {view.failure}", *stages, *doing, *gates, *trail[-25:]])
 
     def events(self) -> list[Event]:
         """Return the run's audit trail."""
