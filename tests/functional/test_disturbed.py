@@ -82,7 +82,7 @@ def test_cancelled_run_finishes_its_step_and_stops_in_a_defined_state(world: Wor
     shop = world.shop("Cancel", ["ecs-service"])
     world.break_things({"effect": "slow", "kind": "ecs.start-tasks", "resource": shop.service, "times": 8})
     run = shop.start("failover")
-    run.until(lambda: run.step_is("service-stable", "busy"), "tasks that are starting")
+    run.until(lambda: run.waits_for("service-stable"), "tasks that are starting")
     # When an operator cancels
     mark = world.mark()
     run.hub.ask("cancel_run", {"RunId": run.run_id, "By": OWNER, "Reason": "wrong customer"})
@@ -105,7 +105,7 @@ def test_execution_stopped_from_outside_leaves_a_true_ledger_and_a_free_scope(wo
     shop = world.shop("Stopped", ["ecs-service"])
     world.break_things({"effect": "slow", "kind": "ecs.start-tasks", "resource": shop.service, "times": 8})
     run = shop.start("failover")
-    run.until(lambda: run.step_is("service-stable", "busy"), "tasks that are starting")
+    run.until(lambda: run.waits_for("service-stable"), "tasks that are starting")
     # When somebody stops the execution past the platform
     run.hub.hub.client("stepfunctions").stop_execution(executionArn=run.execution_arn, cause="pulled the plug")
     ended = run.ended()

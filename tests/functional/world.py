@@ -322,11 +322,11 @@ class Running:
         """Answer a gate with one of its choices."""
         self.send(gate, {"decision": decision, "approver": OWNER})
 
-    def step_is(self, name: str, state: str) -> bool:
-        """Say whether a step of an action under way is in a state now."""
-        actions = self.hub.ledger.actions(self.run_id)
-        running = [s for a in actions if a.status == "running" for s in a.steps]
-        return any(step.name == name and step.state == state for step in running)
+    def waits_for(self, step: str) -> bool:
+        """Say whether an action has made its calls and waits for AWS at this very step."""
+        running = [a for a in self.hub.ledger.actions(self.run_id) if a.status == "running"]
+        current = [next((s for s in action.steps if s.state != "done"), None) for action in running]
+        return any(found is not None and (found.name, found.state) == (step, "busy") for found in current)
 
     def approve_all(self) -> list[str]:
         """Approve every gate until the run ends; return the kinds of gates that were asked, in order."""
