@@ -182,6 +182,7 @@ class Rehearsal:
         self.platform: Platform = replace(self.world.platform(target), open_session=self._open)
         self._open_real = self.world.platform(target).open_session
         self.dark_since = 0
+        self._mortal = False
         self.performed: list[Change] = []
         self.destructive: list[tuple[Change, frozenset[str], frozenset[str]]] = []
         self.looks: list[tuple[StepRecord, ...]] = []
@@ -262,15 +263,7 @@ class Rehearsal:
         self.performed, self.looks = [], []
         stages.start_stage(self.platform, run_id, stage.stage_id)
         (action,) = self.world.ledger.actions(run_id, stage.stage_id)
-        try:
-            self._to_the_end(run_id, stage.stage_id, action.action_id)
-            ending = self._ending(run_id, stage, action.action_id)
-        except BaseException:
-            if self.copies.is_copy:
-                self.copies.answer(traceback.format_exc())
-            raise
-        if self.copies.is_copy:
-            self.copies.answer(ending)
+        ending = self._ending_in_every_copy(run_id, stage, action.action_id)
         if self.crashes:
             self.copies.run("afterwards", lambda: self._afterwards(run_id, stage, action.action_id))
         made = self._tagged(run_id)
@@ -291,6 +284,22 @@ class Rehearsal:
             crashes=answers,
             afterwards=afterwards,
         )
+
+    def _ending_in_every_copy(self, run_id: str, stage: Stage, action_id: str) -> Ending:
+        """Run the phase. Only here copies are made that die, and all of them end here."""
+        found: Ending | str = "the copy fell out of its phase"
+        self._mortal = self.crashes
+        try:
+            self._to_the_end(run_id, stage.stage_id, action_id)
+            found = self._ending(run_id, stage, action_id)
+            return found
+        except BaseException:
+            found = traceback.format_exc()
+            raise
+        finally:
+            self._mortal = False
+            if self.copies.is_copy:
+                self.copies.answer(found)
 
     def _to_the_end(self, run_id: str, stage_id: str, action_id: str) -> None:
         engine: Engine = self.platform.engine
@@ -442,7 +451,7 @@ class Rehearsal:
 
     def may_die(self, where: str, error: BaseException | None = None) -> None:
         """Let a copy of this process die here, or see the connection cut (`error`), which it can handle."""
-        if self.crashes and not self.copies.is_copy and self.copies.fork(where):
+        if self._mortal and not self.copies.is_copy and self.copies.fork(where):
             raise error or Interrupted(where)
 
     def _watch_ledger(self) -> None:

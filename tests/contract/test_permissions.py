@@ -93,7 +93,7 @@ def _counts(finding: Any) -> bool:
 
 @each_adapter
 def test_session_policy_fits_in_every_phase_and_mode_even_for_a_full_batch(adapter: Adapter) -> None:
-    for size in {1, 100}:
+    for size in (1, 100):
         for phase, mode, rolling_back, text in _session_policies(adapter.spec, size):
             told = f"{size} resource(s), {phase or 'reading'}, {mode}, rolling back: {rolling_back}"
             assert len(text) <= SESSION_POLICY_LIMIT, told
