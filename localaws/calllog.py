@@ -28,7 +28,14 @@ READ_PREFIXES = (
     "Validate",
 )
 # Calls that change nothing in the estate although their names do not say so, and the other way round.
-READS = {("sts", "AssumeRole"), ("sqs", "ReceiveMessage"), ("ssm", "GetParameters"), ("kms", "Decrypt")}
+READS = {
+    ("sts", "AssumeRole"),
+    ("sqs", "ReceiveMessage"),
+    ("ssm", "GetParameters"),
+    ("kms", "Decrypt"),
+    ("opensearch", "ESHttpGet"),
+    ("opensearch", "ESHttpHead"),
+}
 WRITES = {("stepfunctions", "GetActivityTask")}
 LONGEST_BLOB_BYTES = 256
 KEPT = 200_000

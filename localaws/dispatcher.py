@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from localaws import admin, authorization, calllog, faults, inprocess, moto_spee
 from localaws.accounts import Accounts
 from localaws.clock import Clock, ScaledClock
 from localaws.regions import serving_region
-from localaws.service import AwsError, Call, ConnectionLost, Principal, Reply, Service
+from localaws.service import AwsError, Call, ConnectionLost, DataPlane, Principal, Reply, Service
 from localaws.services.registry import SERVICES
 from localaws.wire import HttpReply, Incoming, NotServed
 from localaws.world import Fate, FateRule, LoggedCall
@@ -86,6 +87,8 @@ class LocalAws:
             self._services[service.name] = service
         for service in self._services.values():
             service.connected()
+        planes = [service.own_interface() for service in self._services.values()]
+        self._data_planes = [plane for plane in planes if plane is not None]
         self.authorizer = authorization.install(self)
         self.faults = faults.install(self)
 
@@ -112,6 +115,9 @@ class LocalAws:
     def answer(self, environ: dict[str, Any]) -> HttpReply:
         """Answer one request to AWS. Raises `ConnectionLost` when a hook cuts the connection."""
         started = time.perf_counter()
+        for plane in self._data_planes:
+            if (request := plane.read(environ)) is not None:
+                return self._answer_plane(plane, *request, started)
         request_id = str(uuid.uuid4())
         try:
             incoming = wire.read(environ)
@@ -253,6 +259,27 @@ class LocalAws:
         for after in self.after:
             reply = after(call, reply)
         return wire.build(incoming, reply, call.request_id)
+
+    def _answer_plane(self, plane: DataPlane, call: Call, access_key: str | None, started: float) -> HttpReply:
+        """Answer a request to a resource's own interface, which the resource's service authorizes itself."""
+        problem: AwsError | None = None
+        try:
+            call = replace(_as(call, self.accounts.resolve(access_key, self.clock.now())), request_id=str(uuid.uuid4()))
+            self.faults.before(call)
+            with self.lock:
+                self.clock.run_due()
+                answer = plane.answer(call)
+            self.faults.after(call, {})
+        except AwsError as error:
+            problem = error
+            return plane.refuse(error)
+        except ConnectionLost:
+            problem = AwsError("ConnectionLost", "the connection was cut", 503)
+            raise
+        else:
+            return answer
+        finally:
+            self._log(call, problem, started)
 
     def _after_moto(self, incoming: Incoming, call: Call, answer: HttpReply, ours: Service | None) -> HttpReply:
         """Run the after hooks over moto's answer; untouched, it goes out as it came."""

@@ -29,6 +29,7 @@ SEEDERS: dict[str, str] = {
     "aurora-global": "localaws.seeds.aurora_global:seed",
     "elasticache-global": "localaws.seeds.elasticache_global:seed",
     "memorydb-multi-region": "localaws.seeds.memorydb_multi_region:seed",
+    "opensearch-ccr": "localaws.seeds.opensearch_ccr:seed",
     "ecs-service": "localaws.seeds.ecs_service:seed",
     "dns-failover": "localaws.seeds.dns:seed_failover",
     "dns-weighted": "localaws.seeds.dns:seed_weighted",

@@ -1,4 +1,4 @@
-"""The policies that hang on resources (buckets, keys, topics, queues, functions, secrets), and their owners."""
+"""The policies that hang on resources (buckets, keys, topics, queues, secrets, search domains), and their owners."""
 
 from __future__ import annotations
 
@@ -79,7 +79,14 @@ def _secret(world: World, arn: Arn, account: str) -> Any:
     return next((secret.policy for secret in secrets.values() if secret.arn == arn.text), None)
 
 
+def _domain(world: World, arn: Arn, account: str) -> Any:
+    domains = world.backend("opensearch", account, arn.region).domains
+    domain = domains.get(arn.tail.removeprefix("domain/").partition("/")[0])
+    return domain.access_policies if domain else None
+
+
 _READERS: dict[str, Callable[[World, Arn, str], Any]] = {
+    "es": _domain,
     "kms": _key,
     "s3": _bucket,
     "secretsmanager": _secret,

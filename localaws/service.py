@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from localaws.wire import HttpReply
     from localaws.world import World
 
 Reply = Mapping[str, Any]
@@ -87,6 +88,19 @@ def observes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
     return mark
 
 
+class DataPlane(Protocol):
+    """The own HTTP interface of a service's resources (a search domain's endpoint), which no service model describes."""
+
+    def read(self, environ: Mapping[str, Any]) -> tuple[Call, str | None] | None:
+        """Return a request as a call, and the access key that signed it; None when it is not for a resource here."""
+
+    def answer(self, call: Call) -> HttpReply:
+        """Answer a request; raise `AwsError` when the caller may not ask."""
+
+    def refuse(self, error: AwsError) -> HttpReply:
+        """Build the error answer."""
+
+
 class Service:
     """Base of a service module: finds its handlers and observers, holds the world."""
 
@@ -109,6 +123,10 @@ class Service:
 
     def connected(self) -> None:
         """Do what needs other modules; called once when all of them exist."""
+
+    def own_interface(self) -> DataPlane | None:
+        """Return what answers the requests that go to the service's resources themselves, if any do."""
+        return None
 
     def reset(self) -> None:
         """Forget everything; a module with state of its own overrides this."""

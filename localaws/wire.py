@@ -73,7 +73,7 @@ class Incoming:
 def read(environ: dict[str, Any]) -> Incoming:
     """Read a WSGI request. Raises `NotServed`, or `AwsError` when the body cannot be parsed."""
     body = _body(environ)
-    signing_name, region, access_key, token = _credentials(environ)
+    signing_name, region, access_key, token = credentials(environ)
     service = _service(signing_name, environ, body)
     if service == "s3":
         _bucket_into_path(environ)
@@ -151,7 +151,7 @@ def _body(environ: dict[str, Any]) -> bytes:
     return bytes(body)
 
 
-def _credentials(environ: Mapping[str, Any]) -> tuple[str | None, str, str | None, str | None]:
+def credentials(environ: Mapping[str, Any]) -> tuple[str | None, str, str | None, str | None]:
     """Return signing name, Region, access key and session token."""
     header = environ.get("HTTP_AUTHORIZATION", "")
     query: dict[str, str] = {}

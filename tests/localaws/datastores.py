@@ -7,11 +7,17 @@ from datetime import timedelta
 import pytest
 from databases import ACCOUNT, CHECKED, MINUTE, SEEDERS, SOURCE, TARGET, Client, Shop, open_shop, refused
 
-from localaws.seeds import elasticache_global, memorydb_multi_region
+from localaws.seeds import elasticache_global, memorydb_multi_region, opensearch_ccr
 
 __all__ = ["ACCOUNT", "MINUTE", "SOURCE", "TARGET", "Stores", "open_stores", "refused"]
 CHECKED.update({"elasticache", "memorydb", "opensearch"})
-SEEDERS.update({"elasticache-global": elasticache_global.seed, "memorydb-multi-region": memorydb_multi_region.seed})
+SEEDERS.update(
+    {
+        "elasticache-global": elasticache_global.seed,
+        "memorydb-multi-region": memorydb_multi_region.seed,
+        "opensearch-ccr": opensearch_ccr.seed,
+    }
+)
 
 
 class Stores(Shop):
