@@ -232,7 +232,7 @@ def test_stage_that_fails_is_asked_about_and_a_retry_after_repair_passes(hub: Fu
 
     gate_id, _ = hub.ask(run_id)
     asked = hub.platform.ledger.gate(run_id, gate_id)
-    assert [choice.value for choice in asked.choices] == ["retry", "skip", "rollback", "abort"]
+    assert [choice.value for choice in asked.choices] == ["retry", "skip", "continue", "rollback", "abort"]
     assert any("not now" in line for line in asked.checklist)
     hub.world.repair()
     assert decide(hub, run_id, gate_id, {"decision": "retry", "approver": WHO})
