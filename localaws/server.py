@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
+from localaws import tls
 from localaws.dispatcher import LocalAws
 
 if TYPE_CHECKING:
@@ -33,6 +35,31 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]
         """Say nothing: the call log has it."""
 
 
+class _Listener(ThreadedWSGIServer):
+    """Speaks plain HTTP and TLS on one port; the first byte of a connection tells which."""
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer one connection, on a thread of its own."""
+        connection = self._secured(request)
+        if connection is None:
+            return
+        try:
+            super().finish_request(connection, client_address)
+        finally:
+            if connection is not request:
+                connection.close()
+
+    def _secured(self, request: Any) -> Any | None:
+        """Return the connection, inside TLS when the peer begins so; None when it is gone or distrusts us."""
+        try:
+            if request.recv(1, socket.MSG_PEEK) != tls.HANDSHAKE:
+                return request
+            return tls.server_context().wrap_socket(request, server_side=True)
+        except OSError as error:
+            log.debug("a connection failed before its first request: %s", error)
+            return None
+
+
 class Server:
     """The embedded AWS on a socket. Port 0 chooses a free one; `endpoint_url` tells which.
 
@@ -41,7 +68,7 @@ class Server:
 
     def __init__(self, local: LocalAws, port: int = 0, host: str = "127.0.0.1") -> None:
         self.local = local
-        self._wsgi: BaseWSGIServer = ThreadedWSGIServer(host, port, local, handler=_Handler)
+        self._wsgi: BaseWSGIServer = _Listener(host, port, local, handler=_Handler)
         self._wsgi.daemon_threads = True
         self._wsgi.block_on_close = False
         self.port = self._wsgi.server_port
@@ -80,6 +107,7 @@ class Server:
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CA_BUNDLE": str(tls.ca_bundle()),
         }
 
     def __enter__(self) -> Server:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from localaws import tls
 from localaws.lambda_runtime.layout import Layout, search_path
 from localaws.lambda_runtime.logs import LogEvent, LogPump, WorkerLog
 from localaws.lambda_runtime.spec import Credentials, FunctionSpec, Outcome, TooManyRequestsError
@@ -210,6 +211,7 @@ class WorkerPools:
             "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
             "AWS_SESSION_TOKEN": session.session_token,
             "AWS_ENDPOINT_URL": self._around.endpoint_url(),
+            "AWS_CA_BUNDLE": str(tls.ca_bundle()),
         }
 
     def _release(self, spec: FunctionSpec, worker: Worker) -> None:

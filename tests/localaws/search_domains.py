@@ -25,10 +25,13 @@ class Answer:
         return str(self.content["error"]["type"])
 
 
-def signed(session: boto3.Session, region: str, url: str, method: str, body: Any = None) -> AWSPreparedRequest:
+def signed(
+    session: boto3.Session, region: str, url: str, method: str, body: Any = None, host: str | None = None
+) -> AWSPreparedRequest:
     """Return a signed request to a domain."""
     data = json.dumps(body).encode() if body is not None else b""
-    request = AWSRequest(method=method, url=url, data=data, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **({"Host": host} if host else {})}
+    request = AWSRequest(method=method, url=url, data=data, headers=headers)
     credentials = session.get_credentials()
     if credentials is not None:
         SigV4Auth(credentials.get_frozen_credentials(), "es", region).add_auth(request)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import SSLError
+from botocore.httpsession import URLLib3Session
 from datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
-from search_domains import Answer, Search, ask
+from search_domains import Answer, Search, ask, signed
+
+from localaws.server import Server
 
 ROLES = {"leader_cluster_role": "leader", "follower_cluster_role": "follower"}
 PLUGIN = "/_plugins/_replication"
@@ -142,6 +147,29 @@ def test_a_request_without_a_signature_is_refused(shop: Search) -> None:
     nobody._session.get_component("credential_provider").providers = []
     nobody._session._credentials = None
     assert shop.ask(TARGET, "GET", "/_cluster/health", session=nobody).status == 403
+
+
+def test_a_domain_is_reached_over_tls_on_the_servers_own_port(shop: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the embedded AWS on a port, and a tool with the environment it hands out
+    with Server(shop.local) as server:
+        for name, value in server.environment(ACCOUNT, TARGET).items():
+            monkeypatch.setenv(name, value)
+        outside = boto3.Session()
+
+        # When it follows what DescribeDomain says
+        shown = outside.client("opensearch").describe_domain(DomainName="search")["DomainStatus"]
+        url = f"https://{shown['Endpoint']}/_cluster/health"
+        answer = ask(outside, TARGET, url, "GET")
+
+        # Then the domain answers, and plain HTTP to the same port with the domain's Host header does, too
+        assert (answer.status, answer.content["status"]) == (200, "green")
+        label = shown["Endpoint"].rsplit("/", 1)[1]
+        plain = signed(outside, TARGET, f"{server.endpoint_url}/_cluster/health", "GET", host=f"{label}.es.localhost")
+        assert URLLib3Session().send(plain).status_code == 200
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        with pytest.raises(SSLError):
+            ask(boto3.Session(), TARGET, url, "GET")
+    shop.local.endpoint_url = None
 
 
 def test_requests_to_a_domain_are_in_the_call_log_and_stop_with_their_region(shop: Search) -> None:
