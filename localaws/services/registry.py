@@ -28,6 +28,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.backup:BackupService",
     "localaws.services.elasticache:ElastiCacheService",
     "localaws.services.memorydb:MemoryDbService",
+    "localaws.services.opensearch:OpenSearchService",
     "localaws.services.service_quotas:ServiceQuotasService",
     "localaws.services.resource_explorer_2:ResourceExplorerService",
     "localaws.services.tagging:TaggingService",
