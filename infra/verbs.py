@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.names import Table
+from orchestrator.names import Table
 
 
 class Access(StrEnum):

@@ -25,5 +25,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     hub = platform()
     gate = ask_with_token(hub.ledger, hub.clock, asked.RunId, asked.GateId, asked.TaskToken)
     run = hub.ledger.run(asked.RunId)
-    hub.notifier.send(message(Notice.APPROVAL, run, f"{gate.kind} gate {gate.gate_id} waits", approval_text(run, gate)))
+    hub.tell(message(Notice.APPROVAL, run, f"{gate.kind} gate {gate.gate_id} waits", approval_text(run, gate)))
     return {"RunId": asked.RunId, "GateId": asked.GateId}

@@ -32,8 +32,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except (ValidationError, RefusedError) as err:
         logger.warning("answer refused", extra={"code": err.code})
         hub.note(run.run_id, "refusal", f"answer at gate {answered.GateId} refused: {err}")
-        hub.notifier.send(message(Notice.WARNING, run, f"answer at gate {answered.GateId} does not count", str(err)))
+        hub.tell(message(Notice.WARNING, run, f"answer at gate {answered.GateId} does not count", str(err)))
         return {"Accepted": False}
     text = f"{gate.choice} by {gate.decided_by}. {gate.reason}".strip()
-    hub.notifier.send(message(Notice.DECISION, run, f"{gate.kind} gate: {gate.choice}", text))
+    hub.tell(message(Notice.DECISION, run, f"{gate.kind} gate: {gate.choice}", text))
     return {"Accepted": True}

@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     named = [f"{asked.Customer}/{asked.Environment}"] if asked.Customer and asked.Environment else settings.scopes
     done: list[dict[str, Any]] = []
     for key in named:
-        customer, _, environment = key.partition("/")
+        customer, _, environment = key.rpartition("/")
         scope = Scope(customer=customer, environment=environment)
         snapshot = refresh(platform(), scope, (settings.hub_region, settings.peer_region))
         done.append({"Scope": key, "Resources": len(snapshot.resources), "Missing": dict(snapshot.missing_accounts)})

@@ -21,5 +21,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         run.run_id, "reminder", f"gate {gate.gate_id} unanswered after {gate.asks} request(s)", stage_id=gate.stage_id
     )
     subject = f"OVERDUE: {gate.kind} gate {gate.gate_id}"
-    hub.notifier.send(message(Notice.REMINDER, run, subject, approval_text(run, gate)))
+    hub.tell(message(Notice.REMINDER, run, subject, approval_text(run, gate)))
     return {"RunId": run.run_id, "GateId": gate.gate_id}

@@ -13,9 +13,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra import names
 from infra.constructs.functions import camel
-from infra.names import Machine, Table
+from orchestrator import names
+from orchestrator.names import Machine, Table
 
 FIVE_MINUTES = Duration.minutes(5)
 ENDED_BADLY = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")

@@ -13,7 +13,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
-from infra.names import KEY_ALIAS
+from orchestrator.names import KEY_ALIAS
 
 OLD_VERSIONS_DAYS = 365
 

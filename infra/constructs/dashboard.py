@@ -8,9 +8,9 @@ from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra import names
-from infra.names import Machine
 from infra.verbs import VERBS
+from orchestrator import names
+from orchestrator.names import Machine
 
 MINUTE = Duration.minutes(1)
 WIDTH, HEIGHT = 12, 6

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.constructs.functions import machine_arn
-from infra.names import Machine
+from orchestrator.names import Machine
 
 DIRECTORY = Path(__file__).resolve().parent.parent.parent / "ssm_documents"
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.functions import machine_arn
-from infra.names import SCHEDULE, Machine
+from orchestrator.names import SCHEDULE, Machine
 
 ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]
 

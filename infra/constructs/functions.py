@@ -13,13 +13,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra import names
 from infra.acknowledge import acknowledge
 from infra.config import Config
 from infra.constructs.loggroups import log_group_of
-from infra.names import Machine, Table
 from infra.package import Package
 from infra.verbs import VERBS, Access, Verb
+from orchestrator import names
+from orchestrator.names import Machine, Table
 
 ITEM_READS = ("dynamodb:GetItem", "dynamodb:Query")
 ACTIONS = {

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infra.names import KEY_ALIAS
+from orchestrator.names import KEY_ALIAS
 
 
 class HubKey(Construct):

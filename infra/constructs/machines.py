@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.acknowledge import acknowledge
 from infra.constructs.functions import machine_arn
 from infra.constructs.loggroups import log_group_of
-from infra.names import Machine
+from orchestrator.names import Machine
 from statemachines import definitions
 
 

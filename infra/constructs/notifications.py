@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import Config, Contacts
-from infra.names import DEAD_LETTERS, TOPIC
+from orchestrator.names import DEAD_LETTERS, TOPIC
 
 CUSTOMER_ATTRIBUTE = "Customer"
 """Message attribute by which a customer's contacts are chosen."""

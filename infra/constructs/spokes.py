@@ -10,8 +10,8 @@ from aws_cdk import Aws, CfnStackSet, CfnTag, aws_s3_assets
 from constructs import Construct
 
 from infra.config import Config, Spokes, StackSetModel
-from infra.names import SPOKE_STACK_SET, function_role
 from infra.verbs import SPOKE_VERBS
+from orchestrator.names import SPOKE_STACK_SET, function_role
 
 INLINE_LIMIT = 51_200
 """Bytes CloudFormation takes as a template body; beyond it the template must lie in S3."""

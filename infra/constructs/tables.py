@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infra.names import KEY_ALIAS, RUNS_BY_SCOPE, Table
+from orchestrator.names import KEY_ALIAS, RUNS_BY_SCOPE, Table
 
 
 class LedgerTables(Construct):

@@ -9,7 +9,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra import names
 from infra.config import Config
 from infra.constructs.alarms import Alarms
 from infra.constructs.buckets import ReplicatedBucket
@@ -19,8 +18,9 @@ from infra.constructs.events import ExecutionsEnded, InventoryClock
 from infra.constructs.functions import FunctionFactory, Surroundings, make_all
 from infra.constructs.machines import Machines
 from infra.constructs.notifications import Notifications
-from infra.names import Machine
 from infra.package import Package
+from orchestrator import names
+from orchestrator.names import Machine
 
 
 class HubStack(Stack):

@@ -7,10 +7,10 @@ from typing import Any
 from aws_cdk import Stack
 from constructs import Construct
 
-from infra import names
 from infra.config import Hub
 from infra.constructs.buckets import PrivateBucket
 from infra.constructs.keys import HubKey
+from orchestrator import names
 
 
 class KeysStack(Stack):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.config import Config
-from infra.names import Machine, function
+from orchestrator.names import Machine, function
 
 Json = dict[str, Any]
 

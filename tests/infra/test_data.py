@@ -7,8 +7,8 @@ import json
 import pytest
 from synthesised import Assembly, as_list, text
 
-from infra import names
-from infra.names import Table
+from orchestrator import names
+from orchestrator.names import Table
 
 
 @pytest.mark.parametrize("table", list(Table))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from synthesised import Assembly, Template, text
 
-from infra import names
 from infra.constructs.machines import Binding, check_tokens
-from infra.names import Machine, Table
 from infra.verbs import BY_NAME, VERBS
 from lambdas.settings import Settings
+from orchestrator import names
+from orchestrator.names import Machine, Table
 from statemachines import definitions
 
 ROOT = Path(__file__).resolve().parent.parent.parent

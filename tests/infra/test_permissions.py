@@ -6,8 +6,8 @@ import json
 
 from synthesised import Assembly, actions_of, as_list, text
 
-from infra.names import Machine, Table
 from infra.verbs import BY_NAME, Access
+from orchestrator.names import Machine, Table
 
 CHANGES_OF_ITEMS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 

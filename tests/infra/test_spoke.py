@@ -12,9 +12,9 @@ from adapters.registry import MODULES, adapter
 from infra import config as configuration
 from infra import spoke
 from infra.constructs.spokes import INLINE_LIMIT
-from infra.names import function_role
 from infra.verbs import SPOKE_VERBS
 from orchestrator.contract import Permission, Spec
+from orchestrator.names import function_role
 from orchestrator.words import Use
 
 LOOK = frozenset({Use.DISCOVER, Use.OBSERVE})

@@ -20,11 +20,11 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.names import RUNS_BY_SCOPE, TOPIC, Table, bucket
 from lambdas import answer_gate, composition
 from localaws.services.stepfunctions import StepFunctionsService
 from localaws.stepfunctions_patches.tokens import Token
 from orchestrator import sessions
+from orchestrator.names import RUNS_BY_SCOPE, TOPIC, Table, bucket
 from orchestrator.platform import Platform
 from tests.support.driver import (
     APPS,
