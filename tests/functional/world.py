@@ -152,8 +152,8 @@ class World:
         return [attributes["Notice"]["Value"] for attributes in told]
 
     def platform_calls_since(self, mark: int) -> list[Any]:
-        """Return every call since a mark that the hub's roles or their spoke sessions made, refused ones too."""
-        return [c for c in self.calls_since(mark) if "assumed-role/dr-" in c.principal_arn]
+        """Return every call since a mark that any role made: functions, machines, spoke sessions; refused ones too."""
+        return [c for c in self.calls_since(mark) if "assumed-role/" in c.principal_arn]
 
     def calls_since(self, mark: int) -> list[Any]:
         """Return the call log from a mark (`len(world.local.call_log)`) on."""

@@ -1,0 +1,213 @@
+"""Measure what one planned failover costs the hub, in the embedded AWS; prints one JSON object.
+
+    python benchmarks/run_overhead.py [--estate demo] [--speed 120]
+
+Events and transitions: the histories of all executions of the run, those of the Distributed Maps included. A state
+transition is what Step Functions bills: one per state entered. Invocations: of the hub's functions, by verb. API calls:
+everything the hub's roles and their spoke sessions called, by service. Overhead: the run's time minus the time in which at
+least one resource was changing by itself; AWS's durations are divided by the speed, what the hub computes is not, so the
+overhead is the hub's own computing and waiting on this machine, and shrinks on AWS where 1,000 workers share it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cli.hub import HubRegion, enter
+from cli.local_hub import ROOT, LocalHub
+from localaws import estate
+from localaws.clock import ScaledClock
+from localaws.dispatcher import LocalAws
+from localaws.dns import DnsServer
+from localaws.server import Server
+from localaws.world import LoggedCall
+
+WEST = "us-west-2"
+LIMIT_SECONDS = 900
+REQUEST = {
+    "Customer": "CustomerX",
+    "Environment": "production",
+    "Operation": "failover",
+    "PrimaryRegion": "us-east-1",
+    "DRRegion": WEST,
+    "ApprovalMode": "automatic",
+    "Requester": "benchmark",
+}
+Span = tuple[float, float]
+
+
+def main() -> None:
+    """Deploy, run, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--estate", default="demo", help="demo, small, or a YAML file")
+    parser.add_argument("--speed", type=float, default=120.0, help="AWS seconds per second")
+    options = parser.parse_args()
+    shipped = ROOT / "localaws/estates" / f"{options.estate}.yaml"
+    path = shipped if shipped.exists() else Path(options.estate).resolve()
+    with tempfile.TemporaryDirectory() as state:
+        print(json.dumps(measure(path, options.speed, Path(state)), indent=2))
+
+
+def measure(path: Path, speed: float, state: Path) -> dict[str, Any]:
+    """Return the figures of one run of an estate."""
+    local = LocalAws({}, clock=ScaledClock(speed))
+    server, dns_port = Server(local, 0), _free_port()
+    names = DnsServer(local, dns_port).start()
+    estate.load(local, path)
+    server.start()
+    hub = LocalHub(state, server.port, dns_port, speed)
+    began = time.monotonic()
+    hub.deploy(path)
+    deployed_seconds = time.monotonic() - began
+    os.environ.update(hub.environment(WEST))
+    region = enter(WEST)
+    changes: list[Span] = []
+
+    def note(_kind: str, _resource: str, aws_seconds: float) -> None:
+        changes.append(_span(local, aws_seconds))
+
+    local.fates.insert(0, note)  # asked of every change of state; has no say in it
+    mark = len(local.call_log)
+    wall_seconds = _run(region)
+    calls = [c for c in list(local.call_log)[mark:] if "assumed-role/" in c.principal_arn]
+    figures = {
+        "estate": path.stem,
+        "clock_speed": speed,
+        "deployment_seconds": round(deployed_seconds, 1),
+        **_of_ledger(region, wall_seconds, changes),
+        **_of_machines(local),
+        **_of_calls(calls, len(region.ledger.actions("overhead"))),
+    }
+    names.stop()
+    server.stop()
+    return figures
+
+
+def _run(region: HubRegion) -> float:
+    """Run the failover; return its wall time in seconds."""
+    began, pause = time.monotonic(), threading.Event()
+    execution = region.start("overhead", REQUEST)
+    states = region.hub.client("stepfunctions")
+    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        open_gates = [g for g in _gates(region) if g.token and g.status == "open"]
+        if open_gates or time.monotonic() - began > LIMIT_SECONDS:
+            raise SystemExit(f"the run does not end by itself: {[g.checklist for g in open_gates]}")
+        pause.wait(0.1)
+    return time.monotonic() - began
+
+
+def _gates(region: HubRegion) -> list[Any]:
+    return region.ledger.gates("overhead")
+
+
+def _of_ledger(region: HubRegion, wall_seconds: float, changes: Iterable[Span]) -> dict[str, Any]:
+    run, stages = region.ledger.run("overhead"), region.ledger.stages("overhead")
+    assert run.ended_at is not None
+    window = (run.created_at.timestamp(), run.ended_at.timestamp())
+    busy = _union(changes, window)
+    in_stages = sum(_seconds(stage.started_at, stage.ended_at) for stage in stages)
+    run_seconds = window[1] - window[0]
+    actions = region.ledger.actions("overhead")
+    return {
+        "outcome": str(run.status),
+        "failure": run.failure,
+        "resources": len({r for action in actions for r in action.resource_ids}),
+        "stages": len(stages),
+        "actions": len(actions),
+        "wall_seconds": round(wall_seconds, 2),
+        "run_seconds": round(run_seconds, 2),
+        "resources_changing_seconds": round(busy, 2),
+        "overhead_seconds": round(run_seconds - busy, 2),
+        "overhead_seconds_per_stage": round((run_seconds - busy) / max(1, len(stages)), 2),
+        "outside_stages_seconds": round(run_seconds - in_stages, 2),
+        "looks": sum(action.looks for action in actions),
+        "changing_calls": sum(action.calls for action in actions),
+        "slowest_actions_seconds": dict(sorted(_times(actions), key=lambda pair: -pair[1])[:8]),
+    }
+
+
+def _times(actions: Iterable[Any]) -> Iterable[tuple[str, float]]:
+    for action in actions:
+        yield action.action_id, round(_seconds(action.started_at, action.ended_at), 2)
+
+
+def _of_machines(local: LocalAws) -> dict[str, Any]:
+    engine = local.service("stepfunctions").engine  # type: ignore[attr-defined]
+    events: Counter[str] = Counter()
+    transitions: Counter[str] = Counter()
+    longest = 0
+    for arn, execution in engine.executions.items():
+        history = execution.to_history_output()["events"]
+        machine = arn.split(":")[6].partition("/")[0] + (" child" if execution.map_run_arn else "")
+        events[machine] += len(history)
+        transitions[machine] += sum(1 for event in history if str(event["type"]).endswith("StateEntered"))
+        longest = max(longest, len(history))
+    return {
+        "executions": len(engine.executions),
+        "history_events": sum(events.values()),
+        "history_events_by_machine": dict(events),
+        "longest_history_events": longest,
+        "state_transitions": sum(transitions.values()),
+        "state_transitions_by_machine": dict(transitions),
+    }
+
+
+def _of_calls(calls: Iterable[LoggedCall], actions: int) -> dict[str, Any]:
+    by_service: Counter[str] = Counter()
+    verbs: Counter[str] = Counter()
+    busy_ms: Counter[str] = Counter()
+    for call in calls:
+        by_service[call.service] += 1
+        if (call.service, call.operation) == ("lambda", "Invoke"):
+            verb = str(call.params["FunctionName"]).rsplit(":function:", 1)[-1].partition(":")[0]
+            verbs[verb] += 1
+            busy_ms[verb] += round(call.duration_ms)
+    return {
+        "lambda_invocations": sum(verbs.values()),
+        "lambda_invocations_per_action": round(sum(verbs.values()) / max(1, actions), 2),
+        "lambda_invocations_by_verb": dict(verbs.most_common()),
+        "lambda_seconds_by_verb": {verb: round(ms / 1000, 2) for verb, ms in busy_ms.most_common()},
+        "api_calls": sum(by_service.values()),
+        "api_calls_by_service": dict(by_service.most_common()),
+    }
+
+
+def _span(local: LocalAws, aws_seconds: float) -> Span:
+    now = local.clock.now().timestamp()
+    return now, now + local.clock.wall_seconds(aws_seconds)
+
+
+def _union(spans: Iterable[Span], window: Span) -> float:
+    """Return how many seconds of the window lie in at least one span."""
+    total, reached = 0.0, window[0]
+    for start, end in sorted(spans):
+        begins, ends = max(start, reached), min(end, window[1])
+        if ends > begins:
+            total += ends - begins
+            reached = ends
+    return total
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float:
+    return (end - start).total_seconds() if start and end else 0.0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
