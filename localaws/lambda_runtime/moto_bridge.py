@@ -50,11 +50,13 @@ def _invoke(self: Any, body: str, _request_headers: Any, _response_headers: Any)
 def _init(self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
     _ORIGINAL_INIT(self, account_id, spec, region, version)
     self.logging_config = _logging_config(self.function_name, spec.get("LoggingConfig"))
+    # What the configuration shows beyond moto's: RevisionId, reasons, a pending update.
+    self.control = {}
 
 
 def _get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - moto's signature
     configuration: dict[str, Any] = _ORIGINAL_CONFIGURATION(self, on_create)
-    return {**configuration, "LoggingConfig": self.logging_config}
+    return {**configuration, "LoggingConfig": self.logging_config, **self.control}
 
 
 def _update_configuration(self: Any, config_updates: dict[str, Any]) -> dict[str, Any]:

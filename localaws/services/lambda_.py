@@ -1,6 +1,7 @@
 """Lambda: moto keeps the functions, `localaws.lambda_runtime` runs them.
 
-Ours: Invoke (RequestResponse, Event, DryRun) and InvokeAsync. A function that any part of moto invokes (an
+Ours: Invoke (RequestResponse, Event, DryRun) and InvokeAsync; what moto's control plane lacks is in `lambda_functions`,
+`lambda_concurrency` and `lambda_mappings`. A function that any part of moto invokes (an
 SNS subscription, a log filter, an event source) runs in the same workers.
 """
 
@@ -25,8 +26,11 @@ from localaws.lambda_runtime import moto_bridge
 from localaws.lambda_runtime.layout import Layout
 from localaws.lambda_runtime.pool import Surroundings, WorkerPools
 from localaws.lambda_runtime.spec import Credentials, FunctionSpec, Outcome, TooManyRequestsError
-from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.lambda_concurrency import Concurrency
 from localaws.services.lambda_events import AsynchronousEvents, Event
+from localaws.services.lambda_functions import FunctionControl
+from localaws.services.lambda_mappings import EventSourceMappings
 
 if TYPE_CHECKING:
     from localaws.lambda_runtime.logs import LogEvent
@@ -37,7 +41,7 @@ LARGEST_EVENT_BYTES = 1_048_576
 SESSION_HOURS = 12
 
 
-class LambdaService(Service):
+class LambdaService(FunctionControl, Concurrency, EventSourceMappings):
     """The invocation of functions. `pools` has the workers, their code and log files."""
 
     name: ClassVar[str] = "lambda"
@@ -127,6 +131,8 @@ class LambdaService(Service):
         """Return what to run and the reserved concurrency; unpacks the code when it is new."""
         with self.world.lock:
             function = self._function(account, region, name, qualifier)
+            if function.state == "Pending":
+                raise _pending(function)
             reserved = self._function(account, region, name, None).reserved_concurrency
             find_layer = moto_bridge.backend(account, region).layers_versions_by_arn
             code, *layers = (
@@ -189,6 +195,14 @@ class LambdaService(Service):
                 logs.create_log_stream(spec.log_group, stream)
             entries = [{"timestamp": at, "message": message} for at, message in events]
             logs.put_log_events(spec.log_group, stream, entries)
+
+
+def _pending(function: Any) -> AwsError:
+    message = (
+        "The operation cannot be performed at this time. The function is currently in the following state: Pending. "
+        f"({function.function_arn})"
+    )
+    return AwsError("ResourceConflictException", message, 409, Type="User")
 
 
 def _identify(call: Call) -> tuple[str, str, str, str | None]:

@@ -14,7 +14,17 @@ from typing import Any, ClassVar
 from localaws.service import AwsError, Call, Reply, Service, operation
 from localaws.services.resource_explorer_2.collect import collect
 
-ADDED_TYPES = frozenset({"es:domain", "memorydb:cluster", "events:rule", "route53:hostedzone", "route53:healthcheck"})
+ADDED_TYPES = frozenset(
+    {
+        "es:domain",
+        "events:endpoint",
+        "events:rule",
+        "lambda:function",
+        "memorydb:cluster",
+        "route53:healthcheck",
+        "route53:hostedzone",
+    }
+)
 PAGE_LIMIT = 100
 KEY_LIMIT = 50
 VALUE_LIMIT = 20

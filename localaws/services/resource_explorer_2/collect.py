@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import moto.backends
+from moto.awslambda_simple.models import lambda_simple_backends
 
 from localaws.services.elasticache import ElastiCacheService
 from localaws.services.rds import RdsService
@@ -74,7 +75,8 @@ def collect(world: World, account: str, region: str) -> list[Record]:
 
 def existing_backend(service: str, account: str, region: str) -> Any | None:
     """Return moto's backend when something has used it already; looking must not create one."""
-    accounts = moto.backends.get_backend(service)
+    # moto has two Lambda backends; functions are in the one that needs no Docker.
+    accounts = lambda_simple_backends if service == "lambda" else moto.backends.get_backend(service)
     regions = dict.get(accounts, account)
     return None if regions is None else dict.get(regions, region)
 
