@@ -6,28 +6,42 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from moto.events.models import EventPattern, Rule
 
 from localaws.delivery import Target, deliver
-from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.events_endpoints import Endpoints
+from localaws.services.events_replays import Replays
 
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 _PATH_PART = re.compile(r"\.([\w-]+)|\[(\d+)\]|\['([^']+)'\]")
 
 
-class EventsService(Service):
-    """The event buses of all accounts and Regions."""
+class EventsService(Endpoints, Replays):
+    """The event buses of all accounts and Regions; global endpoints and replays have modules of their own."""
 
     name: ClassVar[str] = "events"
     unlocked: ClassVar[frozenset[str]] = frozenset({"PutEvents"})
 
+    def reset(self) -> None:
+        """Forget endpoints; the rest is moto's."""
+        self.forget_endpoints()
+
     @operation("PutEvents")
     def put_events(self, call: Call) -> Reply:
-        """Take up to ten events; a bad one fails alone."""
-        entries = [self._put(call, entry) for entry in call.params["Entries"]]
+        """Take up to ten events; a bad one fails alone. An EndpointId sends them where its health check says."""
+        calls: list[tuple[Call, str | None]] = [(call, None)]
+        if endpoint_id := call.params.get("EndpointId"):
+            with self.world.lock:
+                bus, regions = self.serving_regions(call.account, endpoint_id)
+            calls = [(replace(call, region=region), bus) for region in regions]
+        if not calls:
+            raise AwsError("InternalException", "No Region of the endpoint answers.", 500)
+        # The replica of an event has its own fate; the answer is that of the Region in charge.
+        entries = [[self._put(one, entry, bus) for entry in call.params["Entries"]] for one, bus in calls][0]
         return {"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries}
 
     def emit(
@@ -48,7 +62,7 @@ class EventsService(Service):
             "detail-type": detail_type,
             "source": source,
             "account": account,
-            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": self.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": region,
             "resources": list(resources),
             "detail": dict(detail),
@@ -64,7 +78,7 @@ class EventsService(Service):
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": account,
-            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": self.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": region,
             "resources": [rule.arn],
             "detail": {},
@@ -79,7 +93,7 @@ class EventsService(Service):
                 raise AwsError("ResourceNotFoundException", f"Event bus {bus} does not exist.")
             return [rule for rule in buses[bus].rules.values() if rule.state.startswith("ENABLED")]
 
-    def _put(self, call: Call, entry: Mapping[str, Any]) -> dict[str, Any]:
+    def _put(self, call: Call, entry: Mapping[str, Any], bus_of_endpoint: str | None = None) -> dict[str, Any]:
         for name in ("Source", "DetailType", "Detail"):
             if not entry.get(name):
                 message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
@@ -92,22 +106,26 @@ class EventsService(Service):
             detail = json.loads(entry["Detail"])
         except ValueError:
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        account, region, bus = _bus(call, entry.get("EventBusName") or "default")
+        account, region, bus = _bus(call, bus_of_endpoint or entry.get("EventBusName") or "default")
         resources = entry.get("Resources", [])
         return {"EventId": self.emit(account, region, entry["Source"], entry["DetailType"], resources, detail, bus)}
 
     def _route(self, account: str, region: str, bus: str, event: dict[str, Any]) -> None:
+        self.deliver_to(account, region, bus, event, set())
+
+    def deliver_to(self, account: str, region: str, bus: str, event: dict[str, Any], rules: set[str]) -> None:
+        """Send an event to the matching rules of a bus, or to those of them whose ARNs are given."""
         for rule in self.rules(account, region, bus):
-            if rule.event_pattern._pattern and rule.event_pattern.matches_event(event):
+            wanted = not rules or rule.arn in rules
+            if wanted and rule.event_pattern._pattern and rule.event_pattern.matches_event(event):
                 self._send(rule, event)
 
     def _send(self, rule: Rule, event: dict[str, Any]) -> None:
         for target in list(rule.targets):
             arn = target["Arn"]
             if arn.startswith("arn:aws:events") and not arn.split(":")[5]:
-                archive = event.get("archive-arn")
-                if archive:
-                    rule._send_to_events_archive(archive.split(":", 6)[-1], event)
+                wanted = json.loads(render(target, event, rule))["archive-arn"]
+                rule._send_to_events_archive(wanted.rpartition("/")[2], event)
                 continue
             group = target.get("SqsParameters", {}).get("MessageGroupId")
             to = Target(

@@ -20,6 +20,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.ecs:EcsService",
     "localaws.services.elbv2:Elbv2Service",
     "localaws.services.ec2:Ec2Service",
+    "localaws.services.autoscaling:AutoScalingService",
     "localaws.services.drs:DrsService",
     "localaws.services.route53:Route53Service",
     "localaws.services.rds:RdsService",

@@ -17,7 +17,6 @@ from localaws.services.resource_explorer_2.collect import collect
 ADDED_TYPES = frozenset(
     {
         "es:domain",
-        "events:endpoint",
         "events:rule",
         "lambda:function",
         "memorydb:cluster",

@@ -14,6 +14,7 @@ import moto.backends
 from moto.awslambda_simple.models import lambda_simple_backends
 
 from localaws.services.elasticache import ElastiCacheService
+from localaws.services.events import EventsService
 from localaws.services.rds import RdsService
 from localaws.world import World
 
@@ -64,7 +65,7 @@ Found = Iterator[tuple[str, str, Mapping[str, str]]]
 
 def collect(world: World, account: str, region: str) -> list[Record]:
     """Return every resource of an account and Region; `us-east-1` reports the global ones too."""
-    found = [(region, *one) for one in _regional(account, region)]
+    found = [(region, *one) for one in (*_regional(account, region), *_endpoints(world, account, region))]
     if region == HOME_OF_GLOBAL:
         found += [(GLOBAL, *one) for one in _global(world, account)]
     return [
@@ -107,6 +108,14 @@ def _global(world: World, account: str) -> Found:
     assert isinstance(elasticache, ElastiCacheService)
     for group in elasticache.global_groups(account).values():
         yield group.arn, "elasticache:globalreplicationgroup", group.tags
+
+
+def _endpoints(world: World, account: str, region: str) -> Found:
+    events = world.service("events")
+    assert isinstance(events, EventsService)
+    for endpoint in events.endpoints(account, region):
+        # EventBridge takes no tags for endpoints.
+        yield endpoint.arn, "events:endpoint", {}
 
 
 def _taggable(backend: Any) -> Found:
