@@ -199,7 +199,7 @@ def new_run_id(request: Request) -> str:
     """Return a readable id that is unique and fits an execution's name (80 characters)."""
     stamp = SystemClock().now().strftime("%Y%m%dT%H%M%SZ")
     customer = "".join(c if c.isalnum() else "-" for c in request.Customer)[:24]
-    return f"{customer}-{request.Environment}-{request.Operation}-{stamp}-{secrets.token_hex(2)}"
+    return f"{customer}-{request.Environment}-{request.Operation}-{stamp}-{secrets.token_hex(4)}"
 
 
 def payload(request: Request) -> dict[str, Any]:

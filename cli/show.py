@@ -88,7 +88,8 @@ def plan(frozen: Plan) -> RenderableType:
     count = frozen.resource_count()
     tree = Tree(
         f"[bold]{frozen.scope} {frozen.operation} ({frozen.mode})[/bold] {frozen.source_region} → {frozen.target_region}, "
-        f"{count} resource(s), about {frozen.expected_minutes:.0f} min, order {frozen.order} ({frozen.order_reason}), plan {frozen.hash[:12]}"
+        f"{count} resource(s), about {frozen.expected_minutes:.0f} min, order {frozen.order} ({frozen.order_reason}), "
+        f"plan {frozen.hash[:12]}"
     )
     crossed = False
     for stage in frozen.stages:

@@ -174,16 +174,3 @@ def _sent(run: Running, gate_id: str) -> bool:
     except run.hub.hub.client("stepfunctions").exceptions.TaskTimedOut:
         return False
     return True
-
-
-def test_neighbour_with_the_same_resources_is_untouched_attribute_by_attribute(world: World) -> None:
-    # Given two customers with equal shops
-    twin = world.shop("TwinY", ["aurora-global", "ecs-service"])
-    shop = world.shop("TwinX", ["aurora-global", "ecs-service"])
-    before = twin.attributes()
-    # When one of them is moved
-    run = shop.start("failover")
-    assert run.ended().status is RunStatus.SUCCEEDED
-    assert run.not_served() == []
-    # Then the other one is as it was
-    assert twin.attributes() == before

@@ -11,8 +11,9 @@ pytestmark = pytest.mark.functional
 
 
 def test_planned_failover_approved_moves_everything_and_failback_returns_to_the_start(world: World) -> None:
-    # Given a shop with one resource of each technology, running in us-east-1
-    shop = world.shop("Acme")
+    # Given a shop with one resource of each technology, running in us-east-1, and a neighbour with the same
+    shop, neighbour = world.shop("Acme"), world.shop("Borealis")
+    before, mark = neighbour.attributes(), world.mark()
     # When an operator fails it over and an approver answers every gate
     over = shop.start("failover", ApprovalMode="required")
     asked = over.approve_all()
@@ -35,6 +36,10 @@ def test_planned_failover_approved_moves_everything_and_failback_returns_to_the_
     assert back.not_served() == []
     # And both runs are in the history of the scope, and nobody holds it
     assert back.hub.ledger.holder(returned.scope) is None
+    # And the neighbour is as it was, attribute by attribute
+    assert neighbour.attributes() == before
+    # And every change was made in the name of one of the two runs, on both sides
+    assert {change.rsplit(" ", 1)[-1] for change in shop.changes_since(mark)} == {EAST, WEST}
 
 
 def test_second_run_of_a_locked_scope_is_refused_with_the_holder_and_changes_nothing(world: World) -> None:
