@@ -1,4 +1,4 @@
-"""`dns-failover`, `dns-weighted`, `dns-alarm`: a pair of CNAME records, one for each side.
+"""`dns-failover`, `dns-weighted`, `dns-alarm`, `dns-arc`: a pair of CNAME records, one for each side.
 
 The record is `<name without -dns>.<zone>`; the set identifiers are the Regions; the values are the endpoints
 `<name without -dns>.<Region>.elb.example`, which live in their Region. An endpoint serves while its Region is
@@ -9,12 +9,14 @@ an account that name it; it carries only its name and the first entry's Customer
 
 Settings: `zone` (required), `record` (the full name), `ttl_seconds` (60), `depends_on_service` (name of an
 `ecs-service`; default: the first one in the tag `dr:dependencies`), `missing_data` (dns-alarm: what the alarm
-makes of missing data, `ignore`).
+makes of missing data, `ignore`), `wait_ms` (dns-arc: the safety rule's wait period, 5000).
 
 dns-failover: PRIMARY with an HTTPS check of the source endpoint, SECONDARY without a check.
 dns-weighted: 100 and 0, each with an HTTPS check of its endpoint.
 dns-alarm: PRIMARY's check follows the alarm `dr-switch-<record>` on the target side: namespace `DR/Switch`, metric
 `StandbyTakesOver`, dimension Record=<record>, 1 or more within 10 s raises it.
+dns-arc: PRIMARY and SECONDARY whose checks follow routing controls `<record>-<Region>`, the source side's On. They are
+in the control panel `<record>` of the account's cluster `estate`; a safety rule keeps at least one of them On.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.network import tag_list
+from localaws.services.arc import RecoveryClusterService, RecoveryControlConfigService
 from localaws.services.ecs import EcsService
 from localaws.services.route53 import Route53Service
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 CONTROL_REGION = "us-east-1"
+ARC_REGION = "us-west-2"
 SWITCH_NAMESPACE = "DR/Switch"
 SWITCH_METRIC = "StandbyTakesOver"
 SWITCH_PERIOD_SECONDS = 10
@@ -125,6 +129,53 @@ def seed_alarm(world: World, estate: Estate, entry: Entry) -> None:
     _put_failover(pair, _check(pair, "switch", config))
     for region in estate.regions:
         _register_endpoint(pair, region)
+
+
+def seed_arc(world: World, estate: Estate, entry: Entry) -> None:
+    """Make a failover pair that routing controls switch."""
+    pair = _Pair(world, estate, entry)
+    controls = _routing_controls(pair)
+    routing: dict[str, dict[str, Any]] = {}
+    for region, role in zip(estate.regions, ("PRIMARY", "SECONDARY"), strict=True):
+        _register_endpoint(pair, region)
+        config = {"Type": "RECOVERY_CONTROL", "RoutingControlArn": controls[region]}
+        routing[region] = {"Failover": role, "HealthCheckId": _check(pair, f"arc-{region}", config)}
+    _put(pair, routing)
+
+
+def _routing_controls(pair: _Pair) -> dict[str, str]:
+    """Return the routing control of each side by Region."""
+    config = pair.world.service("route53-recovery-control-config")
+    cluster = pair.world.service("route53-recovery-cluster")
+    assert isinstance(config, RecoveryControlConfigService)
+    assert isinstance(cluster, RecoveryClusterService)
+
+    def make(operation: str, **params: Any) -> Any:
+        reply = pair.world.call(config.name, operation, pair.account, ARC_REGION, **params)
+        config.settle()
+        return reply
+
+    wanted = {"ClusterName": "estate", "ClientToken": "estate"}
+    home = {"ClusterArn": make("CreateCluster", **wanted)["Cluster"]["ClusterArn"]}
+    panel = make("CreateControlPanel", **home, ControlPanelName=pair.record, Tags=pair.tags)["ControlPanel"]
+    home["ControlPanelArn"] = panel["ControlPanelArn"]
+    names = {region: f"{pair.record}-{region}" for region in pair.estate.regions}
+    controls = {
+        region: str(
+            make("CreateRoutingControl", **home, RoutingControlName=name)["RoutingControl"]["RoutingControlArn"]
+        )
+        for region, name in names.items()
+    }
+    cluster.switch(controls[pair.estate.primary_region], "On")
+    rule = {
+        "Name": f"{pair.record}-serves",
+        "ControlPanelArn": home["ControlPanelArn"],
+        "AssertedControls": list(controls.values()),
+        "RuleConfig": {"Type": "ATLEAST", "Threshold": 1, "Inverted": False},
+        "WaitPeriodMs": int(pair.entry.setting("wait_ms", 5000)),
+    }
+    make("CreateSafetyRule", AssertionRule=rule)
+    return controls
 
 
 def _put_failover(pair: _Pair, check: str) -> None:

@@ -23,6 +23,8 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.autoscaling:AutoScalingService",
     "localaws.services.drs:DrsService",
     "localaws.services.route53:Route53Service",
+    "localaws.services.arc:RecoveryClusterService",
+    "localaws.services.arc:RecoveryControlConfigService",
     "localaws.services.rds:RdsService",
     "localaws.services.efs:EfsService",
     "localaws.services.fsx:FsxService",
