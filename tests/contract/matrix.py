@@ -24,6 +24,7 @@ OVERTAKEN: Mapping[tuple[str, str], str] = {
         "ecs",
         "ecs.UpdateService",
     ): "Application Auto Scaling raises the count by itself as soon as the bounds ask for it",
+    ("drs", "drs.TagResource"): "going back, DRS takes up the source server of the first direction, which has its tags",
 }
 """(adapter, operation) -> why AWS may have done it before the run gets there; at most once holds for it, exactly not."""
 
@@ -59,8 +60,8 @@ class Case:
 
     @property
     def dies_at_saves(self) -> bool:
-        """Say whether it also dies at the ledger's records and loses answers: the engine's part, whatever the run."""
-        return self.mode is Mode.PLANNED and not self.back
+        """Say whether it also dies at the ledger's records and loses answers: the engine's part, whatever the adapter."""
+        return self.adapter == "ecs" and self.mode is Mode.PLANNED and not self.back
 
     @property
     def promised(self) -> bool:

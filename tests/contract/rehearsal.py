@@ -28,14 +28,14 @@ from orchestrator.platform import Platform
 from orchestrator.targets import load_target
 from orchestrator.words import ActionStatus, Mode, Operation, Phase, Side, StageStatus
 from tests.contract.forks import Copies
-from tests.contract.sight import Eye, Seen, production
+from tests.contract.sight import Eye, Seen, is_no_copy, names_in, of, production
 from tests.support.driver import APPS, HUB, SCOPE, SOURCE, TARGET, World
 
 TWIN = Scope(customer="CustomerY", environment=SCOPE.environment)
 MAX_TICKS = 400
 AFTER_A_DEATH_SECONDS = 5
 """What the state machine waits before it calls a function again that died."""
-LONGEST_JUMP_SECONDS = 120
+LONGEST_JUMP_SECONDS = 1200
 WITHOUT_ANYTHING_TO_COME_SECONDS = SETTLE_SECONDS + 1
 CONTROL_PLANES = ("route53", "iam", "organizations")
 
@@ -61,7 +61,7 @@ class Ending:
     outcome: str
     detail: str
     changes: tuple[Change, ...]
-    sight: Seen
+    sight: Seen = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,15 @@ class Undone:
     def steps(self) -> tuple[StepRecord, ...]:
         """Return every step as it was seen at every look."""
         return tuple(step for look in self.looks for step in look)
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """What a copy did when the phase had ended: waited, looked, advanced it once more, rolled it back."""
+
+    sight: Seen
+    again: Ending
+    undone: Undone
 
 
 @dataclass
@@ -251,8 +260,8 @@ class Rehearsal:
             twin_before=twin_before,
             twin_after=() if emergency else self._twin(twin),
             destructive=tuple(self.destructive),
-            production_names=_names(self._targets(run_id)),
-            twin_names=_names(twin),
+            production_names=names_in(self._targets(run_id)),
+            twin_names=names_in(twin) - names_in(self._targets(run_id)),
             left_over=self._tagged(run_id),
             refused=tuple(self.world.refusals()),
             used=frozenset(self.play.used),
@@ -269,6 +278,8 @@ class Rehearsal:
         made = self._tagged(run_id)
         answers = self.copies.gather()
         afterwards = answers.pop("afterwards", None)
+        if isinstance(afterwards, Afterwards):
+            ending = replace(ending, sight=afterwards.sight)
         while not (health := stages.check_health(self.platform, run_id, stage.stage_id)).settled:
             self._let_pass(health.wait_seconds)
         stages.close_stage(self.platform, run_id, stage.stage_id)
@@ -291,8 +302,9 @@ class Rehearsal:
         self._mortal = self.crashes
         try:
             self._to_the_end(run_id, stage.stage_id, action_id)
-            found = self._ending(run_id, stage, action_id)
-            return found
+            ending = found = self._ending(run_id, stage, action_id)
+            if self.copies.is_copy:
+                found = replace(ending, sight=self._settled_sight(run_id, stage.phase))
         except BaseException:
             found = traceback.format_exc()
             raise
@@ -300,6 +312,7 @@ class Rehearsal:
             self._mortal = False
             if self.copies.is_copy:
                 self.copies.answer(found)
+        return ending
 
     def _to_the_end(self, run_id: str, stage_id: str, action_id: str) -> None:
         engine: Engine = self.platform.engine
@@ -323,8 +336,11 @@ class Rehearsal:
 
     # --- the other ends of a phase -------------------------------------------------------------------------------------
 
-    def _afterwards(self, run_id: str, stage: Stage, action_id: str) -> tuple[Ending, Undone]:
-        return self._look_again(run_id, stage, action_id), self._roll_back(run_id, stage, action_id)
+    def _afterwards(self, run_id: str, stage: Stage, action_id: str) -> Afterwards:
+        sight = self._settled_sight(run_id, stage.phase)
+        again = self._look_again(run_id, stage, action_id)
+        again = replace(again, sight=self._settled_sight(run_id, stage.phase))
+        return Afterwards(sight, again, self._roll_back(run_id, stage, action_id))
 
     def _look_again(self, run_id: str, stage: Stage, action_id: str) -> Ending:
         """Advance the finished phase once more, as if it had never been recorded as finished."""
@@ -365,31 +381,36 @@ class Rehearsal:
 
     def _ending(self, run_id: str, stage: Stage, action_id: str) -> Ending:
         action = self.world.ledger.action(run_id, action_id)
-        return Ending(str(action.outcome), action.detail, tuple(self.performed), self.play.eye.sight())
+        return Ending(str(action.outcome), action.detail, tuple(self.performed))
 
     def _context(self, run_id: str, phase: Phase) -> tuple[Run, RunContext, Target]:
-        run = self.world.ledger.run(run_id)
-        target = self._targets(run_id)
-        actions = [each for each in self.world.ledger.actions(run_id) if each.phase is phase]
-        kept: Mapping[str, Mapping[str, JsonValue]] = {k: v for each in actions for k, v in each.kept.items()}
-        return run, run_context(run, phase, target, self.world.clock.now(), kept=kept), target
+        """Return what a look without memory needs: nobody remembers what was done, only AWS shows it."""
+        run, target = self.world.ledger.run(run_id), self._targets(run_id)
+        return run, run_context(run, phase, target, self.world.clock.now()), target
 
     def _targets(self, run_id: str) -> Target:
         (target_id,) = {each.target_id for each in self.world.ledger.actions(run_id)}
         return load_target(self.platform.blobs, run_id, target_id)
 
+    def _sight(self, run_id: str, phase: Phase) -> Seen:
+        return self.play.eye.look(self.play.adapter, self._open_real, *self._context(run_id, phase))
+
+    def _settled_sight(self, run_id: str, phase: Phase) -> Seen:
+        """Look when AWS has come to rest: lags, alarms and agents show the past for minutes."""
+        self.world.wait(minutes=30)
+        return self._sight(run_id, phase)
+
     def _drill_sight(self, run_id: str) -> Seen:
         """Look at what a drill may have made."""
-        if self.case.mode is not Mode.DRILL:
-            return ()
-        return self.play.eye.look(self.play.adapter, self._open_real, *self._context(run_id, Phase.INSTANTIATE))
+        return self._sight(run_id, Phase.INSTANTIATE) if self.case.mode is Mode.DRILL else ()
 
     def _production(self, run_id: str) -> Seen:
         """Look at production on both sides, which no drill may change."""
         if self.case.mode is not Mode.DRILL:
             return ()
         run, context, target = self._context(run_id, Phase.ACTIVATE)
-        return self.play.eye.look(self.play.adapter, self._open_real, *production(run, context), target)
+        run, context = production(run, context)
+        return self.play.eye.look(self.play.adapter, self._open_real, run, context, target, is_no_copy)
 
     def _twin(self, twin: Target) -> Seen:
         run = Run.model_construct(
@@ -403,7 +424,7 @@ class Rehearsal:
             dry_run=False,
         )
         context = run_context(run, Phase.ACTIVATE, twin, self.world.clock.now())
-        return self.play.eye.look(self.play.adapter, self._open_real, run, context, twin)
+        return self.play.eye.look(self.play.adapter, self._open_real, run, context, twin, of(twin))
 
     def _foreseen(self, run_id: str, stage_id: str) -> tuple[Change, ...]:
         plan = load_plan(self.platform.blobs, run_id)
@@ -428,9 +449,22 @@ class Rehearsal:
             r.arn
             for region in (SOURCE, TARGET)
             for r in collect(self.world.local, APPS, region)
-            if r.tags.get("dr:drill-id") == run_id
+            if r.tags.get("dr:drill-id") == run_id and r.service != "ec2"
         }
-        return frozenset(found | self._running_tasks(run_id))
+        return frozenset(found | self._running_tasks(run_id) | self._in_ec2(run_id))
+
+    def _in_ec2(self, run_id: str) -> set[str]:
+        marked = [{"Name": "tag:dr:drill-id", "Values": [run_id]}]
+        found: set[str] = set()
+        for region in (SOURCE, TARGET):
+            ec2 = self.world.aws("ec2", region)
+            found |= {group["GroupId"] for group in ec2.describe_security_groups(Filters=marked)["SecurityGroups"]}
+            found |= {volume["VolumeId"] for volume in ec2.describe_volumes(Filters=marked)["Volumes"]}
+            machines = [
+                each for one in ec2.describe_instances(Filters=marked)["Reservations"] for each in one["Instances"]
+            ]
+            found |= {each["InstanceId"] for each in machines if each["State"]["Name"] != "terminated"}
+        return found
 
     def _running_tasks(self, run_id: str) -> set[str]:
         found = set()
@@ -446,7 +480,6 @@ class Rehearsal:
     # --- where it may die ----------------------------------------------------------------------------------------------
 
     def _open(self, run: Run, adapter: Adapter[Any], context: RunContext, target: Target) -> Session:
-        self.play.eye.blink()
         return _Wire(self._open_real(run, adapter, context, target), self, context)
 
     def may_die(self, where: str, error: BaseException | None = None) -> None:
@@ -505,11 +538,6 @@ class _Wire:
             lost = UnreachableError("the answer is lost.")
             owner.may_die(f"in the answer of change {number}, {change.operation}", lost)
         return kept
-
-
-def _names(target: Target) -> frozenset[str]:
-    places = [place for member in target.members for place in (member.source, member.target)]
-    return frozenset(name for place in places for name in (place.id, place.arn))
 
 
 def values_in(params: Any) -> Sequence[Any]:

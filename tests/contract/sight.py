@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,41 +23,48 @@ RANDOM = re.compile(
     r"|\b[0-9A-Z]{14}\b"
     r"|\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9A-Za-z]{56}\b"
 )
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\s\"]*")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s\")]*")
+DURATION = re.compile(r"^P(\d+D)?T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$")
+JOURNALS = frozenset({"DescribeJobs", "DescribeJobLogItems", "GetChange"})
+"""Reads that tell what was done, not what there is."""
+BOOKKEEPING = frozenset({"lastLaunch", "lastLaunchResult", "recoveryInstanceId"})
+"""What DRS itself notes on a source server about the drills that were made of it."""
 
 Seen = tuple[str, ...]
 
 
 class Eye:
-    """Keeps the replies that spoke roles got since the last `blink`: one look of an adapter at its resources."""
+    """Keeps the replies that spoke roles get while it looks."""
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Call, Reply]] = []
+        self._seen: list[tuple[Call, Reply]] | None = None
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
         """Be a hook of the embedded AWS (`LocalAws.after`)."""
-        if ":assumed-role/dr-spoke-" in call.principal.arn and call.service not in MEASUREMENTS:
+        told = call.service not in MEASUREMENTS and call.operation not in JOURNALS
+        if self._seen is not None and told and ":assumed-role/dr-spoke-" in call.principal.arn:
             self._seen.append((call, reply))
         return reply
 
-    def blink(self) -> None:
-        """Forget what was seen."""
+    def look(
+        self,
+        adapter: Adapter[Any],
+        open_session: OpenSession,
+        run: Run,
+        context: RunContext,
+        at: Target,
+        keep: Callable[[Any], bool] = lambda _: True,
+    ) -> Seen:
+        """Let the adapter observe `at`, and return line by line what AWS said; of lists only what `keep` keeps."""
         self._seen = []
-
-    def sight(self) -> Seen:
-        """Return, line by line, all that AWS said since the last `blink`."""
+        adapter.observe(at, open_session(run, adapter, context, at), context)
         lines: list[str] = []
         for call, reply in self._seen:
             where = f"{call.service}.{call.operation} in {call.region}"
-            said = json.dumps(normal({"asked": call.params, "said": dict(reply)}), indent=1)
-            lines += [f"{where}: {line}" for line in said.splitlines()]
+            kept = {name: _kept(value, keep) for name, value in dict(reply).items()}
+            lines += [f"{where}: {line}" for line in json.dumps(normal(kept), indent=1).splitlines()]
+        self._seen = None
         return tuple(lines)
-
-    def look(self, adapter: Adapter[Any], open_session: OpenSession, run: Run, context: RunContext, at: Target) -> Seen:
-        """Let the adapter observe `at`, and return what AWS said."""
-        self.blink()
-        adapter.observe(at, open_session(run, adapter, context, at), context)
-        return self.sight()
 
 
 def production(run: Run, context: RunContext) -> tuple[Run, RunContext]:
@@ -65,10 +72,43 @@ def production(run: Run, context: RunContext) -> tuple[Run, RunContext]:
     return run.but(mode=Mode.PLANNED, run_id="looking"), replace(context, mode=Mode.PLANNED, run_id="looking", kept={})
 
 
+def of(target: Target) -> Callable[[Any], bool]:
+    """Return whether an item of a list speaks of `target`; some lists hold everything of an account and Region."""
+    words = names_in(target)
+
+    def speaks_of_it(item: Any) -> bool:
+        text = json.dumps(item, default=str)
+        return any(word in text for word in words)
+
+    return speaks_of_it
+
+
+def names_in(target: Target) -> frozenset[str]:
+    """Return the names, ids and ARNs of what `target` holds, both sides."""
+    places = [place for member in target.members for place in (member.source, member.target)]
+    names = (member.name for member in target.members)
+    return frozenset({*names, *(place.id for place in places), *(place.arn for place in places)})
+
+
+def is_no_copy(item: Any) -> bool:
+    """Say whether an item of a list is production, not something that a drill made."""
+    return "dr:drill-id" not in json.dumps(item, default=str)
+
+
+def _kept(value: Any, keep: Callable[[Any], bool]) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        {k: _kept(v, keep) for k, v in item.items()} if isinstance(item, dict) else item
+        for item in value
+        if not isinstance(item, dict) or keep(item)
+    ]
+
+
 def normal(value: Any) -> Any:
     """Return a reply without what differs from one embedded AWS to the next: times, drawn ids, the order of lists."""
     if isinstance(value, Mapping):
-        dropped = {"ResponseMetadata", "NextToken", "nextToken"}
+        dropped = {"ResponseMetadata", "NextToken", "nextToken", *BOOKKEEPING}
         return {key: normal(value[key]) for key in sorted(value) if key not in dropped and value[key] is not None}
     if isinstance(value, list | tuple):
         return sorted((normal(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
@@ -76,7 +116,9 @@ def normal(value: Any) -> Any:
         return "<time>"
     if isinstance(value, float):
         return round(value, 1)
-    return RANDOM.sub("<id>", TIME.sub("<time>", str(value))) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return RANDOM.sub("<id>", TIME.sub("<time>", DURATION.sub("<duration>", value)))
+    return value
 
 
 def difference(before: Seen, after: Seen) -> str:

@@ -33,8 +33,8 @@ def test_nothing_that_an_adapter_asks_is_refused(case: Case) -> None:
 
     assert seen.refused == ()
     for phase in seen.phases.values():
-        assert not isinstance(phase.afterwards, Failure), phase.afterwards.trace
-        assert phase.afterwards[1].refused == (), f"rollback of {phase.phase}"
+        assert not isinstance(phase.afterwards, Failure), phase.afterwards
+        assert phase.afterwards.undone.refused == (), f"rollback of {phase.phase}"
 
 
 @each_adapter
@@ -88,6 +88,8 @@ def _counts(finding: Any) -> bool:
     if finding.issue == "RESOURCE_MISMATCH":
         missed = {(each["action"], each["required_format"].split(":")[5]) for each in finding.detail}
         return not missed <= set(LEFT_OUT)
+    if finding.issue == "UNKNOWN_CONDITION_FOR_ACTION":  # keys that every service knows are missing in its list
+        return "Unknown condition aws:" not in str(finding)
     return finding.issue != "RESOURCE_STAR"  # reads without resources; infra's tests watch that only those are wide
 
 
@@ -155,7 +157,7 @@ def _used(key: str) -> frozenset[tuple[str, str]]:
             seen = record(case)
             found |= seen.used
             for phase in seen.phases.values():
-                found |= phase.afterwards[1].used
+                found |= phase.afterwards.undone.used
     return frozenset(found)
 
 

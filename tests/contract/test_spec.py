@@ -114,7 +114,7 @@ def test_plan_states_what_would_be_lost_of_every_resource(case: Case) -> None:
 def _steps(case: Case) -> Iterator[StepRecord]:
     for phase in record(case).phases.values():
         yield from (step for look in phase.looks for step in look)
-        yield from phase.afterwards[1].steps
+        yield from phase.afterwards.undone.steps
 
 
 def _lists_of_names(case: Case) -> Iterator[list[str]]:
@@ -122,4 +122,4 @@ def _lists_of_names(case: Case) -> Iterator[list[str]]:
     yield from ([step.name for step in action.steps] for action in seen.plan.actions)
     for phase in seen.phases.values():
         yield from ([step.name for step in look] for look in phase.looks)
-        yield from ([step.name for step in look] for look in phase.afterwards[1].looks)
+        yield from ([step.name for step in look] for look in phase.afterwards.undone.looks)
