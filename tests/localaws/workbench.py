@@ -88,8 +88,8 @@ class Workbench:
             self.clock.advance(step_seconds)
         return seen
 
-    def metric(self, region: str, namespace: str, name: str, **dimensions: str) -> list[float]:
-        """Return a metric's values over the last minute."""
+    def metric(self, region: str, namespace: str, name: str, **dimensions: str) -> float | None:
+        """Return a metric's newest value, None when there is none."""
         now = self.clock.now()
         pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         about = {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
@@ -98,7 +98,7 @@ class Workbench:
             MetricDataQueries=[query], StartTime=now - timedelta(minutes=1), EndTime=now
         )
         values: list[float] = reply["MetricDataResults"][0]["Values"]
-        return values
+        return values[0] if values else None
 
     def make(self, effect: str, kind: str) -> None:
         """Let every later transition of a kind `fail` or get `stuck`."""

@@ -33,6 +33,10 @@ class AutoScalingService(Service):
         self.scheduler = Scheduler(world)
         self.warm_pools = WarmPools(world, self.scheduler)
         self.refreshes = Refreshes(world, self.scheduler)
+        self.reset()
+
+    def reset(self) -> None:
+        """Listen to moto, whose groups have one listener per process: the world that starts anew."""
         moto_bridge.install(self._changed)
 
     def settle_now(self, account: str, region: str, name: str) -> None:
