@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := $(BIN)/pytest -p no:cacheprovider
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: install demo test check lint format types unit contract functional asl infra generate package bench clean
 
@@ -26,7 +27,7 @@ test: install ## all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests --ignore=tests/functional --cov --cov-report=
+	$(PYTEST) tests --ignore=tests/functional $(PARALLEL) --cov --cov-report=
 	$(PYTEST) tests/functional --cov --cov-append --cov-report=term --cov-fail-under=85
 
 check: lint types unit contract ## the fast gate: under a minute
@@ -43,10 +44,10 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit $(PARALLEL)
 
 contract: install
-	$(PYTEST) tests/contract tests/adapters
+	$(PYTEST) tests/contract $(PARALLEL)
 
 functional: install
 	$(PYTEST) tests/functional
