@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthesised import Assembly
 
 from infra import config as configuration
 from infra import package
 from infra.verbs import VERBS
+from tests.infra.synthesised import Assembly
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = ROOT / "config" / "example.yaml"

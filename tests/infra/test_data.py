@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from synthesised import Assembly, as_list, text
 
 from orchestrator import names
 from orchestrator.names import Table
+from tests.infra.synthesised import Assembly, as_list, text
 
 
 @pytest.mark.parametrize("table", list(Table))

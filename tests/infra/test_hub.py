@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthesised import Assembly, Template, text
 
 from infra.constructs.machines import Binding, check_tokens
 from infra.verbs import BY_NAME, VERBS
@@ -15,6 +14,7 @@ from lambdas.settings import Settings
 from orchestrator import names
 from orchestrator.names import Machine, Table
 from statemachines import definitions
+from tests.infra.synthesised import Assembly, Template, text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BAD_ENDS = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}

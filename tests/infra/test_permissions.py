@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from synthesised import Assembly, actions_of, as_list, text
-
 from infra.verbs import BY_NAME, Access
 from orchestrator.names import Machine, Table
+from tests.infra.synthesised import Assembly, actions_of, as_list, text
 
 CHANGES_OF_ITEMS = {"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"}
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from synthesised import Assembly, Json, as_list
 
 from adapters.registry import MODULES, adapter
 from infra import config as configuration
@@ -16,6 +15,7 @@ from infra.verbs import SPOKE_VERBS
 from orchestrator.contract import Permission, Spec
 from orchestrator.names import function_role
 from orchestrator.words import Use
+from tests.infra.synthesised import Assembly, Json, as_list
 
 LOOK = frozenset({Use.DISCOVER, Use.OBSERVE})
 ACT = frozenset({Use.ACTIVATE})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from cfnlint import ManualArgs, lint_file
-from synthesised import Assembly
 
 from infra import spoke
+from tests.infra.synthesised import Assembly
 
 REDUNDANT_DEPENDENCY = "W3005"
 """The CDK writes DependsOn beside the references that already say it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from databases import ACCOUNT, CHECKED, MINUTE, SEEDERS, SOURCE, TARGET, Client, Shop, open_shop, refused
 
 from localaws.seeds import elasticache_global, memorydb_multi_region, opensearch_ccr
+from tests.localaws.databases import ACCOUNT, CHECKED, MINUTE, SEEDERS, SOURCE, TARGET, Client, Shop, open_shop, refused
 
 __all__ = ["ACCOUNT", "MINUTE", "SOURCE", "TARGET", "Stores", "open_stores", "refused"]
 CHECKED.update({"elasticache", "memorydb", "opensearch"})

@@ -10,7 +10,8 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.httpsession import URLLib3Session
-from datastores import SOURCE, TARGET, Stores
+
+from tests.localaws.datastores import SOURCE, TARGET, Stores
 
 
 @dataclass(frozen=True)

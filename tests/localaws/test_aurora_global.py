@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from databases import ACCOUNT, MINUTE, SOURCE, TARGET, Shop, open_shop, refused
+
+from tests.localaws.databases import ACCOUNT, MINUTE, SOURCE, TARGET, Shop, open_shop, refused
 
 SOURCE_ARN = f"arn:aws:rds:{SOURCE}:{ACCOUNT}:cluster:orders"
 TARGET_ARN = f"arn:aws:rds:{TARGET}:{ACCOUNT}:cluster:orders"

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from databases import ACCOUNT, SOURCE, TARGET, Shop, open_shop, refused
 
 from localaws.services.cloudwatch import CloudWatchService
 from localaws.services.cloudwatch.alarms import AlarmState, decide_state
+from tests.localaws.databases import ACCOUNT, SOURCE, TARGET, Shop, open_shop, refused
 
 METRIC = {"Namespace": "Shop", "MetricName": "Healthy"}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from datastores import ACCOUNT, MINUTE, SOURCE, TARGET, Stores, open_stores, refused
+
+from tests.localaws.datastores import ACCOUNT, MINUTE, SOURCE, TARGET, Stores, open_stores, refused
 
 GLOBAL = "ldgnf-cart"
 LAG = ("AWS/ElastiCache", "GlobalDatastoreReplicationLag")

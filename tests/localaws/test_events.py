@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_room import HUB, Shop, eventually
 
 from localaws import admin
 from localaws.clock import ScaledClock
 from localaws.services.events import matches
+from tests.localaws.engine_room import HUB, Shop, eventually
 
 FUNCTION = """
     import json

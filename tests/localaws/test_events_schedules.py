@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from engine_room import Shop, eventually
-from test_events import queue, received, schedule
 
 from localaws.clock import ManualClock
 from localaws.schedule_expressions import is_due
+from tests.localaws.engine_room import Shop, eventually
+from tests.localaws.test_events import queue, received, schedule
 
 
 def test_schedules_fire_with_the_clock_only_when_enabled() -> None:

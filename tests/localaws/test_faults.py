@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
-from hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow
 
 from localaws import faults as faults_module
 from localaws.admin import AdminError, respond
 from localaws.scenario import ScenarioError, parse_fault, read_scenario
 from localaws.service import AwsError, ConnectionLost
 from localaws.world import Fate
+from tests.localaws.hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow
 
 SCENARIOS = Path(faults_module.__file__).parent / "scenarios"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow, deny, policy, trust
 
 from localaws import acting, authorization
 from localaws.service import AwsError, Call
+from tests.localaws.hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow, deny, policy, trust
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_room import ELSEWHERE, HUB, Shop, eventually, zipped
 
 from localaws.clock import ScaledClock
+from tests.localaws.engine_room import ELSEWHERE, HUB, Shop, eventually, zipped
 
 PROBE = """
     import os, sys, time

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from datastores import ACCOUNT, SOURCE, TARGET, Stores, open_stores, refused
+
+from tests.localaws.datastores import ACCOUNT, SOURCE, TARGET, Stores, open_stores, refused
 
 SHARED = "ldgnf-session"
 LAG = ("AWS/MemoryDB", "MultiRegionClusterReplicationLag")

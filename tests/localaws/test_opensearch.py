@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import SSLError
 from botocore.httpsession import URLLib3Session
-from datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
-from search_domains import Answer, Search, ask, signed
 
 from localaws.server import Server
+from tests.localaws.datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
+from tests.localaws.search_domains import Answer, Search, ask, signed
 
 ROLES = {"leader_cluster_role": "leader", "follower_cluster_role": "follower"}
 PLUGIN = "/_plugins/_replication"

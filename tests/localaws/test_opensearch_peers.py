@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
-from search_domains import Search
+
+from tests.localaws.datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
+from tests.localaws.search_domains import Search
 
 SOURCE_ARN = f"arn:aws:es:{SOURCE}:{ACCOUNT}:domain/search"
 TARGET_ARN = f"arn:aws:es:{TARGET}:{ACCOUNT}:domain/search"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from databases import ACCOUNT, SOURCE, TARGET, Shop, open_shop, refused
+
+from tests.localaws.databases import ACCOUNT, SOURCE, TARGET, Shop, open_shop, refused
 
 SOURCE_ARN = f"arn:aws:rds:{SOURCE}:{ACCOUNT}:db:orders"
 TARGET_ARN = f"arn:aws:rds:{TARGET}:{ACCOUNT}:db:orders"

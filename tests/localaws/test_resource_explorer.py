@@ -267,7 +267,14 @@ def test_types_carry_the_names_resource_explorer_uses(demo: LocalAws) -> None:
     demo.call("efs", "CreateFileSystem", OTHER, TARGET, CreationToken="files", Tags=tags)
     demo.call("events", "PutRule", OTHER, TARGET, Name="nightly", ScheduleExpression="rate(1 day)", Tags=tags)
     demo.call(
-        "memorydb", "CreateCluster", OTHER, TARGET, ClusterName="m", NodeType="db.t4g.small", ACLName="open-access", Tags=tags
+        "memorydb",
+        "CreateCluster",
+        OTHER,
+        TARGET,
+        ClusterName="m",
+        NodeType="db.t4g.small",
+        ACLName="open-access",
+        Tags=tags,
     )
     demo.call("rds", "CreateDBCluster", OTHER, TARGET, DBClusterIdentifier="graph", Engine="neptune", Tags=tags)
     image = next(iter(demo.backend("ec2", OTHER, TARGET).amis))

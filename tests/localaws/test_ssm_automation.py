@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_room import HUB, Shop, eventually
 
 from localaws.clock import ScaledClock
+from tests.localaws.engine_room import HUB, Shop, eventually
 
 FAILOVER = """
     schemaVersion: "0.3"

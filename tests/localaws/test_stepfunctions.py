@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from engine_room import ELSEWHERE, Shop, eventually
 
 from localaws.clock import ScaledClock
 from localaws.stepfunctions_patches import interruption
+from tests.localaws.engine_room import ELSEWHERE, Shop, eventually
 
 LONG = {"W": {"Type": "Wait", "Seconds": 10_000_000, "End": True}}
 ECHO = """

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from engine_room import Shop, eventually
-from test_stepfunctions import ECHO, ask, call
 
 from localaws.clock import ManualClock
+from tests.localaws.engine_room import Shop, eventually
+from tests.localaws.test_stepfunctions import ECHO, ask, call
 
 HOUR = 3600
 

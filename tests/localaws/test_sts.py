@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow, policy, trust
 
 from localaws.authorization import ORGANIZATION_ID
 from localaws.service import AwsError, Principal
+from tests.localaws.hub_and_spoke import EAST, HUB, SPOKE, WEST, Cloud, allow, policy, trust
 
 EXTERNAL_ID = "customer-x-2026"
 CHAIN = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]

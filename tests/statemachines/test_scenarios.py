@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from scripted_hub import ACCOUNT, RUN_ID, Hiccup, Hub, Refuse, name_is_legal
 
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from statemachines.definitions import MachineName
+from tests.statemachines.scripted_hub import ACCOUNT, RUN_ID, Hiccup, Hub, Refuse, name_is_legal
 
 SPEED = 20_000.0  # AWS seconds per wall second, for waits and back-off
 REQUEST = {"Customer": "CustomerX", "Environment": "production"}

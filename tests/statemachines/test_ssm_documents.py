@@ -15,12 +15,12 @@ import yaml
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
-from scripted_hub import ACCOUNT, PATIENCE_SECONDS, REGION, Hub, Refuse
 
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from orchestrator import request
 from statemachines.definitions import PHYSICAL_NAMES, MachineName
+from tests.statemachines.scripted_hub import ACCOUNT, PATIENCE_SECONDS, REGION, Hub, Refuse
 
 FOLDER = Path(__file__).parents[2] / "ssm_documents"
 DOCUMENTS = sorted(FOLDER.glob("*.yaml"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scripted_platform import ADAPTERS, APPS, SCOPE, SOURCE, START, TARGET, Cloud
 
 from orchestrator import discovery
 from orchestrator.contract import Adapter, Found, Place, Spec
 from orchestrator.discovery import Hit, explore, pair, places, take
 from orchestrator.errors import AccessDeniedError, ValidationError
+from tests.unit.scripted_platform import ADAPTERS, APPS, SCOPE, SOURCE, START, TARGET, Cloud
 
 REGIONS = (SOURCE, TARGET)
 TAGS = {"Customer": SCOPE.customer, "Environment": SCOPE.environment, "dr:enabled": "true"}

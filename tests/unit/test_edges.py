@@ -12,7 +12,6 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
-from scripted_platform import a_run
 
 from orchestrator.aws_errors import translate
 from orchestrator.blobs import Blobs, MemoryBlobs, S3Blobs
@@ -28,6 +27,7 @@ from orchestrator.errors import (
     ValidationError,
 )
 from orchestrator.notify import BODY_LIMIT, MemoryNotifier, Notice, SnsNotifier, message
+from tests.unit.scripted_platform import a_run
 
 
 def client_error(code: str, status: int = 400, text: str = "no") -> ClientError:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from scripted_platform import REQUEST, SCOPE, SOURCE, START, TARGET, Cloud, Operator, approve, obstacle_blocked
 
 from orchestrator import ending, planning, stages
 from orchestrator.errors import DrError, RefusedError, ValidationError
@@ -16,6 +15,17 @@ from orchestrator.notify import Notice
 from orchestrator.plan import load_plan
 from orchestrator.report import report_keys
 from orchestrator.words import Choice, GateStatus, Outcome, RunStatus, StageStatus
+from tests.unit.scripted_platform import (
+    REQUEST,
+    SCOPE,
+    SOURCE,
+    START,
+    TARGET,
+    Cloud,
+    Operator,
+    approve,
+    obstacle_blocked,
+)
 
 
 def a_cloud(*names: str) -> Cloud:

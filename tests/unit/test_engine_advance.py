@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from scripted_platform import START, Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 from orchestrator.contract import done
 from orchestrator.engine import MAX_CALLS_PER_STEP, MAX_ERRORS_IN_A_ROW, SETTLE_SECONDS, Tick
@@ -24,6 +23,7 @@ from orchestrator.errors import (
 from orchestrator.ledger.records import Action, Event
 from orchestrator.platform import Platform
 from orchestrator.words import ActionStatus, Choice, GateKind, Outcome, Phase, RunStatus, StageStatus
+from tests.unit.scripted_platform import START, Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 STAGE = {p: f"{n:02d}-{p}-w1" for n, p in enumerate(Phase, start=1)}
 

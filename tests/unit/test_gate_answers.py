@@ -7,17 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_platform import (
-    Clock,
-    Cloud,
-    Operator,
-    a_gate,
-    a_run,
-    a_stage,
-    an_action,
-    approve,
-    obstacle_blocked,
-)
 
 from orchestrator.errors import ConflictError, DrError, RefusedError, ValidationError
 from orchestrator.gates import Answer, ask_with_token, decide, read_answer
@@ -34,6 +23,17 @@ from orchestrator.words import (
     Outcome,
     RunStatus,
     StageStatus,
+)
+from tests.unit.scripted_platform import (
+    Clock,
+    Cloud,
+    Operator,
+    a_gate,
+    a_run,
+    a_stage,
+    an_action,
+    approve,
+    obstacle_blocked,
 )
 
 

@@ -147,6 +147,7 @@ def test_inventory_of_one_scope_can_be_refreshed_by_hand(hub: Functions) -> None
 
 def test_execution_stopped_from_outside_leaves_a_true_ledger_and_a_free_scope(hub: Functions) -> None:
     run_id = hub.planned()
+    hub.stage(run_id, hub.call("next_move", RunId=run_id)["StageId"])
     move = hub.call("next_move", RunId=run_id)
     hub.call("start_stage", RunId=run_id, StageId=move["StageId"])
     (action,) = hub.platform.ledger.actions(run_id, move["StageId"])

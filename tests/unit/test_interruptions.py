@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_platform import SCOPE, Cloud, Operator, approve
 
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.notify import Notice
 from orchestrator.report import report_keys
 from orchestrator.words import GateStatus, RunStatus
+from tests.unit.scripted_platform import SCOPE, Cloud, Operator, approve
 
 WRITES = (
     "create_run",

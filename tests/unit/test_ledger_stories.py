@@ -10,7 +10,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from scripted_platform import SCOPE, START, TARGET, a_gate, a_run, a_stage, an_action
 
 from orchestrator import names
 from orchestrator.errors import NotFoundError, RefusedError, StaleRecordError, ThrottledError
@@ -20,6 +19,7 @@ from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.ledger.records import CheckRecord, Event, Scope
 from orchestrator.ledger.store import Ledger
 from orchestrator.words import ActionStatus, CheckState, Choice, GateStatus, Outcome, Phase, RunStatus
+from tests.unit.scripted_platform import SCOPE, START, TARGET, a_gate, a_run, a_stage, an_action
 
 TABLES = Tables(runs="dr-runs", actions="dr-actions", inventory="dr-inventory", events="dr-events")
 OTHER = Scope(customer="CustomerY", environment="production")

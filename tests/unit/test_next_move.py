@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scripted_platform import a_gate, a_run, a_stage
 
 from orchestrator.ledger.records import Gate, Run, Stage
 from orchestrator.progress import Ask, Finish, RunStage, gate_id, next_move
 from orchestrator.words import Approval, Choice, GateKind, GateStatus, Phase, RunStatus, StageStatus
+from tests.unit.scripted_platform import a_gate, a_run, a_stage
 
 INST, ACT, REPL = Phase.INSTANTIATE, Phase.ACTIVATE, Phase.REPLICATE
 PASSED, FAILED, RUNNING = StageStatus.PASSED, StageStatus.FAILED, StageStatus.RUNNING

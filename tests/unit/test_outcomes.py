@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_platform import START, a_gate, a_run, a_stage, an_action
 
 from orchestrator.contract import Call, Step, blocked, busy, done, failed, skip, todo
 from orchestrator.judgement import describe, judge, refuse, token_of
@@ -26,6 +25,7 @@ from orchestrator.words import (
     StageStatus,
     StepState,
 )
+from tests.unit.scripted_platform import START, a_gate, a_run, a_stage, an_action
 
 CALL = Call("rds", "SwitchoverGlobalCluster", {}, Side.SOURCE)
 OK, BAD, PASS, SKIP = Outcome.SUCCEEDED, Outcome.FAILED, StageStatus.PASSED, StageStatus.SKIPPED

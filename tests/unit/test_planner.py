@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_platform import ADAPTERS, APPS, REQUEST, SCOPE, SOURCE, START, TARGET, Cloud
 
 from orchestrator import planner
 from orchestrator.errors import ValidationError
@@ -16,6 +15,7 @@ from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.plan import Plan
 from orchestrator.request import parse
 from orchestrator.words import Order, Outcome, Phase, Priority
+from tests.unit.scripted_platform import ADAPTERS, APPS, REQUEST, SCOPE, SOURCE, START, TARGET, Cloud
 
 FAKES = {key: make(Cloud()) for key, make in ADAPTERS.items()}
 TAGS = {"Customer": SCOPE.customer, "Environment": SCOPE.environment, "dr:enabled": "true", "dr:wave": "1"}

@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from scripted_platform import START, Cloud, Operator, a_gate, a_run, a_stage, an_action, obstacle_blocked
 
 from orchestrator import ending, planning
 from orchestrator.ledger.records import Gate
@@ -17,6 +16,7 @@ from orchestrator.report import Report, build_report
 from orchestrator.report_html import render_html
 from orchestrator.timeline import LABELS, LANES_PER_STAGE, PLOT, Timeline, draw, length
 from orchestrator.words import ActionStatus, Choice, GateKind, GateStatus, Outcome, Phase, StageStatus
+from tests.unit.scripted_platform import START, Cloud, Operator, a_gate, a_run, a_stage, an_action, obstacle_blocked
 
 
 class Page(HTMLParser):

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_platform import REQUEST
 
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.request import Request, check_hub_region, closest, parse
 from orchestrator.words import Approval, Mode, Operation, Phase
+from tests.unit.scripted_platform import REQUEST
 
 
 def refusal(**changes: Any) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scripted_platform import Cloud, Operator, obstacle_blocked
-
 from orchestrator import stages
 from orchestrator.plan import load_plan
 from orchestrator.status import RunView, run_view
 from orchestrator.words import Choice, GateKind
+from tests.unit.scripted_platform import Cloud, Operator, obstacle_blocked
 
 
 def view(cloud: Cloud) -> RunView:

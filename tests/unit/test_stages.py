@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from scripted_platform import Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 from orchestrator import probes, stages
 from orchestrator.contract import Check
@@ -24,6 +23,7 @@ from orchestrator.words import (
     RunStatus,
     StageStatus,
 )
+from tests.unit.scripted_platform import Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 
 def started(cloud: Cloud, **request: object) -> Platform:
