@@ -83,6 +83,7 @@ def _secret(backend: Any, name: str) -> str | None:
 _FINDERS: dict[str, tuple[str, Callable[[Any, str], str | None]]] = {
     "autoscaling:autoScalingGroup": ("autoscaling", _group),
     "cloudformation:stack": ("cloudformation", _stack),
+    "fsx:snapshot": ("fsx", _arn_by_id("snapshots")),
     "fsx:storage-virtual-machine": ("fsx", _arn_by_id("storage_virtual_machines")),
     "fsx:volume": ("fsx", _arn_by_id("volumes")),
     "iam:instance-profile": ("iam", _arn_by_name("instance_profiles")),

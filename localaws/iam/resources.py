@@ -143,6 +143,7 @@ LOOKED_UP = {
     ("cloudformation", "stack"),
     ("resource-explorer-2", "view"),
     ("fsx", "volume"),
+    ("fsx", "snapshot"),
     ("fsx", "storage-virtual-machine"),
 }
 

@@ -1,9 +1,8 @@
 """EC2: give instances the time they need to boot, stop and pass their status checks.
 
 moto changes states at once. Here StopInstances, StartInstances, RunInstances and TerminateInstances pass
-through `stopping`, `pending` and `shutting-down`, and status checks read `initializing` until they pass. CopyImage
-leaves an image `pending` first.
-Everything else is moto's. DRS asks this module since when a source instance has been silent.
+through `stopping`, `pending` and `shutting-down`, and status checks read `initializing` until they pass. Images and
+launch templates are in `ec2_images`, everything else is moto's. DRS asks this module since when a source instance has been silent.
 """
 
 from __future__ import annotations
@@ -12,29 +11,29 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.ec2_images import ImagesAndTemplates
 
 BOOT_SECONDS = 20.0
 STOP_SECONDS = 40.0
 TERMINATE_SECONDS = 30.0
 STATUS_CHECK_SECONDS = 120.0
-COPY_IMAGE_SECONDS = 600.0
 
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
 Key = tuple[str, str, str]
 
 
-class Ec2Service(Service):
+class Ec2Service(ImagesAndTemplates):
     """Amazon EC2 on top of moto's backend."""
 
     name: ClassVar[str] = "ec2"
 
     def reset(self) -> None:
-        """Forget which instances are booting and which have stopped, and the tokens of image copies."""
+        """Forget which instances are booting and which have stopped, and tokens."""
         self._checks: dict[Key, str] = {}
         self._silent: dict[Key, datetime] = {}
-        self._copies: dict[Key, tuple[dict[str, Any], str]] = {}
+        self.forget_tokens()
 
     def __init__(self, world: Any) -> None:
         super().__init__(world)
@@ -130,55 +129,6 @@ class Ec2Service(Service):
                 entry["InstanceStatus"] = {"Status": check, "Details": [detail]}
                 entry["SystemStatus"] = {"Status": check, "Details": [detail]}
         return reply
-
-    @operation("CopyImage")
-    def copy_image(self, call: Call) -> Reply:
-        """Copy an image of another Region; it is `pending` for minutes.
-
-        Raises: InvalidAMIID.NotFound, InvalidAMIID.Unavailable, InvalidParameterValue (no such Region),
-            IdempotentParameterMismatch (a token with other parameters), Unavailable (the source Region is down).
-        """
-        token = call.params.get("ClientToken")
-        key = (call.account, call.region, str(token))
-        asked = {name: value for name, value in call.params.items() if name != "DryRun"}
-        if token is not None and key in self._copies:
-            before, made = self._copies[key]
-            if before != asked:
-                message = f"The client token {token} was used before with other parameters."
-                raise AwsError("IdempotentParameterMismatch", message)
-            return {"ImageId": made}
-        source = self._source_image(call)
-        reply = self.world.moto(call)
-        image = self.world.backend("ec2", call.account, call.region).amis[reply["ImageId"]]
-        image.state = "pending"
-        image.name = call.params["Name"]
-        if call.params.get("CopyImageTags"):
-            image.add_tags({tag["key"]: tag["value"] for tag in source.get_tags()})
-        for given in call.params.get("TagSpecifications") or []:
-            if given.get("ResourceType") == "image":
-                image.add_tags({tag["Key"]: tag["Value"] for tag in given.get("Tags", [])})
-        if token is not None:
-            self._copies[key] = (asked, str(reply["ImageId"]))
-
-        def end(state: str) -> None:
-            if image.state == "pending":
-                image.state = state
-
-        self.world.transition(
-            "ec2.copy-image", reply["ImageId"], COPY_IMAGE_SECONDS, lambda: end("available"), lambda: end("failed")
-        )
-        return reply
-
-    def _source_image(self, call: Call) -> Any:
-        region, wanted = call.params["SourceRegion"], call.params["SourceImageId"]
-        if self.world.faults.region_is_down(region):
-            raise AwsError("Unavailable", f"{region} does not answer.", 503)
-        image = self.world.backend("ec2", call.account, region).amis.get(wanted)
-        if image is None:
-            raise AwsError("InvalidAMIID.NotFound", f"The image id '[{wanted}]' does not exist")
-        if image.state != "available":
-            raise AwsError("InvalidAMIID.Unavailable", f"The image {wanted} is {image.state}.")
-        return image
 
     def _states(self, call: Call) -> dict[str, str]:
         return {i: self.state(call.account, call.region, i) for i in call.params.get("InstanceIds", [])}

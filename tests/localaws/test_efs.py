@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localaws.resource_tags import tags_of
 from localaws.services.resource_explorer_2.collect import collect
 from tests.localaws.workbench import ACCOUNT, MINUTE, SOURCE, TARGET, Workbench, open_workbench, refused
 
@@ -205,6 +206,15 @@ def test_throughput_changes_by_way_of_updating(bench: Workbench, pair: tuple[str
     bench.wait(1)
     with refused("BadRequest"):
         efs.update_file_system(FileSystemId=target, ThroughputMode="provisioned")
+
+
+def test_a_role_bound_to_tags_may_end_a_replication_on_the_target_side(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, target = pair
+    arns = [f"arn:aws:elasticfilesystem:{TARGET}:{ACCOUNT}:file-system/{each}" for each in (source, target)]
+    assert [tags_of(bench.local, arn, ACCOUNT, TARGET)["Customer"] for arn in arns] == ["CustomerX"] * 2
+    bench.client("efs", TARGET).delete_replication_configuration(SourceFileSystemId=source)
+    bench.wait(3)
+    assert tags_of(bench.local, arns[0], ACCOUNT, TARGET) == {}
 
 
 def test_search_finds_both_file_systems_with_their_tags(bench: Workbench, pair: tuple[str, str]) -> None:

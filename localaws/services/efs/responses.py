@@ -57,6 +57,21 @@ class EfsService(LifeCycles):
         self.replications.start(replication, at_once=True)
         return replication
 
+    def tags_of(self, arn: str) -> Mapping[str, str] | None:
+        """Return the tags that guard a replication's source asked about on the target side: those of its replica.
+
+        DeleteReplicationConfiguration names the source file system on both sides. None for everything else.
+        """
+        region, account, wanted = *arn.split(":")[3:5], arn.rpartition("/")[2]
+        backend = self.world.backend("efs", account, region)
+        for replication in self.replications.held_in(account, region):
+            if replication.source.file_system_id == wanted and wanted not in backend.file_systems_by_id:
+                found: Mapping[str, str] = backend.tagging_service.get_tag_dict_for_resource(
+                    replication.target.file_system_id
+                )
+                return found
+        return None
+
     @operation("CreateReplicationConfiguration")
     def create_replication_configuration(self, call: Call) -> Reply:
         """Replicate to a new or an existing file system, whose content is overwritten.
