@@ -1,7 +1,7 @@
 """`eventbridge-rules`: rules of one bus on both sides, ENABLED on the source side and DISABLED on the target side.
 
 Settings: `bus` (default `<name>`; `default` for the account's default bus), `patterns` (rule name -> list of detail
-types; default `<name>-placed: [OrderPlaced]`), `schedules` (rule name -> schedule expression), `archive` (true: archive
+types; default `<name>-placed: [OrderPlaced]`), `schedules` (rule name -> schedule expression, default bus), `archive` (true: archive
 `<name>` of the source side's bus, kept 14 days), `endpoint` (false: global endpoint `<name>` with replication, whose
 health check watches the source side's host `<name>.<Region>.events.example`), `on_target` (true: the rules exist there).
 
@@ -79,7 +79,8 @@ def _rules(side: _Side, queue: str, dead: str) -> None:
         rules[name] = {"ScheduleExpression": expression}
     for name, trigger in rules.items():
         state = "ENABLED" if side.is_source else "DISABLED"
-        bus = {"EventBusName": side.bus}
+        # Schedules live on the default bus only.
+        bus = {"EventBusName": "default" if "ScheduleExpression" in trigger else side.bus}
         side.call("events", "PutRule", Name=name, State=state, Tags=tag_list(side.tags), **bus, **trigger)
         target = {"Id": "queue", "Arn": queue, "DeadLetterConfig": {"Arn": dead}}
         side.call("events", "PutTargets", Rule=name, Targets=[target], **bus)
