@@ -145,6 +145,8 @@ class Cloud:
     ledger: Ledger = field(default_factory=MemoryLedger)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    started_at: dict[str, datetime] = field(default_factory=dict)
+    """Execution name -> when it was started: the same however often its first state is repeated."""
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -190,7 +192,8 @@ class Cloud:
     def accept(self, platform: Platform, run_id: str = "run-1", **request: Any) -> str:
         """Accept a run, take its inventory, freeze its plan, judge readiness."""
         arn = f"arn:aws:states:{TARGET}:{HOME}:execution:DROrchestrator:{run_id}"
-        planning.accept(platform, {**REQUEST, **request}, arn, run_id, self.clock.now())
+        started_at = self.started_at.setdefault(run_id, self.clock.now())
+        planning.accept(platform, {**REQUEST, **request}, arn, run_id, started_at)
         planning.take_inventory(platform, run_id)
         planning.build_plan(platform, run_id)
         planning.check_readiness(platform, run_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator import ending, planning, stages
-from orchestrator.errors import DrError, RefusedError, ValidationError
+from orchestrator.errors import DrError, NotFoundError, RefusedError, ValidationError
 from orchestrator.gates import Answer, decide
 from orchestrator.ledger.records import Gate
 from orchestrator.notify import Notice
@@ -48,6 +48,38 @@ class TestAccepting:
             cloud.accept(platform, "run-2")
         with pytest.raises(DrError, match="run-2"):
             cloud.ledger.run("run-2")
+
+    def test_name_of_an_earlier_run_is_refused_and_the_earlier_run_is_left_as_it_is(self) -> None:
+        # Given a run that ended, whose name Step Functions has freed since
+        cloud = a_cloud()
+        platform = cloud.platform()
+        ending.finish(platform, cloud.accept(platform))
+        earlier = cloud.ledger.run("run-1")
+        cloud.clock.advance(91 * 86_400)
+        cloud.started_at.clear()
+        # When the name is used again
+        with pytest.raises(RefusedError, match="every run needs a name of its own") as refused:
+            cloud.accept(platform)
+        # Then nothing is locked, and the old outcome is not taken for the new one
+        assert "--name" in refused.value.remedy
+        assert cloud.ledger.holder(SCOPE) is None
+        assert cloud.ledger.run("run-1") == earlier
+
+    def test_refusal_in_one_region_does_not_end_the_peers_run_of_the_same_name(self) -> None:
+        # Given a run that the hub in the target Region is carrying out
+        cloud = a_cloud()
+        cloud.accept(cloud.platform())
+        peer = cloud.platform(SOURCE)
+        # When the other Region's hub ends an execution of that name
+        told = ending.finish(peer, "run-1", "refused here")
+        with pytest.raises(NotFoundError):
+            ending.stopped(peer, "run-1", "was aborted")
+        # Then the run goes on, and holds its scope
+        assert (told.status, told.summary) == (RunStatus.FAILED, "refused here")
+        held = cloud.ledger.holder(SCOPE)
+        assert held is not None
+        assert held.run_id == "run-1"
+        assert not cloud.ledger.run("run-1").status.ended
 
     def test_bad_request_locks_nothing(self) -> None:
         cloud = a_cloud()

@@ -372,6 +372,24 @@ class TestFence:
         with pytest.raises(FencedError, match="held by nobody"):
             story.tick()
 
+    def test_run_that_loses_its_lock_while_it_looks_makes_no_call(self) -> None:
+        # Given a scope that changes hands while an advance looks at the resource
+        story = Story()
+        scope = story.ledger.run(story.run_id).scope
+        original = story.platform.adapter("database").observe
+
+        def observe(*args: object) -> object:
+            story.ledger.unlock(scope, story.run_id)
+            story.ledger.lock(scope, "run-2", START)
+            return original(*args)  # type: ignore[arg-type]
+
+        story.platform.adapter("database").observe = observe  # type: ignore[method-assign, assignment]
+        # When, Then
+        with pytest.raises(FencedError, match="held by run run-2"):
+            story.tick()
+        assert story.cloud.tried == []
+        assert story.action().intent is None
+
 
 class TestCancel:
     def test_action_not_begun_is_skipped(self) -> None:

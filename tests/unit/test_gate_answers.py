@@ -276,7 +276,7 @@ class TestAsking:
         cloud.add("orders")
         cloud.red = {"orders"}
         platform = cloud.platform()
-        from scripted_platform import SCOPE, SOURCE, TARGET
+        from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
 
         from orchestrator.planning import refresh
 

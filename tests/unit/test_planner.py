@@ -325,7 +325,7 @@ def test_any_graph_of_dependencies_gives_an_order_that_keeps_them_or_a_named_pro
 
 def test_resource_whose_dependency_fails_is_never_started() -> None:
     # Given a service that needs a database which cannot be activated
-    from scripted_platform import Operator, obstacle_blocked
+    from tests.unit.scripted_platform import Operator, obstacle_blocked
 
     cloud = Cloud()
     cloud.add("orders")

@@ -145,7 +145,7 @@ class TestContent:
 
     def test_emergency_shows_what_was_lost_and_put_off(self, cloud: Cloud) -> None:
         platform = cloud.platform()
-        from scripted_platform import SCOPE, SOURCE, TARGET
+        from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
 
         planning.refresh(platform, SCOPE, (SOURCE, TARGET))
         a_failover(cloud, Emergency=True)
