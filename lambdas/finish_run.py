@@ -41,7 +41,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if ended.RunId:
         parts = recovery_time(platform().ledger, run_id, platform().clock.now()).model_dump(exclude_none=True)
         report("RecoverySeconds", "Part", parts, MetricUnit.Seconds)
-    return {"Status": ending.status, "Summary": ending.summary}
+    refused = why if ended.RunId is None else None  # an earlier run of the same name may have answered
+    return {"Status": ending.status, "Summary": refused or ending.summary}
 
 
 def cause_text(caught: Caught) -> str:

@@ -25,7 +25,7 @@ class Ending:
 def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
     """End a run: status, report, lock, message. Repeatable; `error` is what a state machine caught."""
     try:
-        run = platform.ledger.run(run_id)
+        run = _own_run(platform, run_id)
     except NotFoundError:
         return Ending(RunStatus.FAILED, error or "the run was never accepted")
     if run.ended_at is not None:
@@ -36,8 +36,11 @@ def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
 
 
 def stopped(platform: Platform, run_id: str, how: str) -> Ending:
-    """Leave a true ledger after the execution was stopped from outside; actions in flight are named, locks released."""
-    run = platform.ledger.run(run_id)
+    """Leave a true ledger after the execution was stopped from outside; actions in flight are named, locks released.
+
+    Raise `NotFoundError` when no run of this Region has that name.
+    """
+    run = _own_run(platform, run_id)
     if run.ended_at is not None:
         return _tidy(platform, run)
     now = platform.clock.now()
@@ -53,6 +56,16 @@ def stopped(platform: Platform, run_id: str, how: str) -> Ending:
             )
     run = platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"the execution {how} from outside"))
     return _close(platform, run, RunStatus.STOPPED)
+
+
+def _own_run(platform: Platform, run_id: str) -> Run:
+    """Return a run that this Region writes; one of the peer's hub, seen through replication, is as good as not there."""
+    run = platform.ledger.run(run_id)
+    if run.target_region != platform.hub_region:
+        raise NotFoundError(
+            f"run {run_id} belongs to the hub in {run.target_region}.", f"dr status {run.execution_arn}"
+        )
+    return run
 
 
 def cancel(platform: Platform, run_id: str, by: str, reason: str) -> Run:

@@ -24,11 +24,13 @@ ACCEPTING = timedelta(minutes=15)
 def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, started_at: datetime) -> Run:
     """Validate the request, take the scope's lock, write the run. Repeatable: the same execution gets the same run.
 
-    Raise `ValidationError` for bad input, `RefusedError` for a wrong hub Region or a locked scope; nothing is written.
+    Raise `ValidationError` for bad input, `RefusedError` for a wrong hub Region, a locked scope or a name that another
+    execution has used; nothing is written.
     """
     request = parse(raw)
     check_hub_region(request, platform.hub_region)
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
+    _refuse_used_name(platform, run_id, execution_arn, started_at)
     epoch = 0 if request.DryRun else _lock(platform, scope, run_id).epoch
     run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at))
     platform.note(
@@ -38,6 +40,21 @@ def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, sta
         body = f"{run.source_region} -> {run.target_region}, asked by {run.requester}. {run.reason}\nFollow: dr status {run_id} --watch"
         platform.tell(message(Notice.STARTED, run, f"{run.mode} run started", body))
     return run
+
+
+def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, started_at: datetime) -> None:
+    """Refuse a second execution of a run's name: Step Functions frees names after 90 days and per Region, we never do."""
+    try:
+        earlier = platform.ledger.run(run_id)
+    except NotFoundError:
+        return
+    if (earlier.execution_arn, earlier.created_at) != (execution_arn, started_at):
+        raise RefusedError(
+            f"the name {run_id} belongs to a run of {earlier.created_at:%Y-%m-%d %H:%M} UTC ({earlier.status}) already: "
+            f"{earlier.execution_arn}; every run needs a name of its own.",
+            "start the run again with another --name, or without one.",
+            code="NameUsed",
+        )
 
 
 def _lock(platform: Platform, scope: Scope, run_id: str) -> Lock:
