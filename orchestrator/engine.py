@@ -197,6 +197,7 @@ class Engine:
                 action.member_outcomes,
             )
         assert step.call is not None
+        self._fence(run)  # looking takes time, and the scope may have changed hands meanwhile
         before = action
         action = self.ledger.save_action(
             action.but(
