@@ -179,9 +179,9 @@ class RunContext:
         return {key: self.run_id}
 
     def seconds_since(self, step_name: str) -> float | None:
-        """Return the seconds since the step's call was last made, or None when it never was."""
+        """Return the seconds since the step's call was last made in this attempt, or None when it was not."""
         at = self.called_at.get(step_name)
-        return None if at is None else (self.now - at).total_seconds()
+        return None if at is None or at < self.started_at else (self.now - at).total_seconds()
 
 
 # --- what an adapter answers ----------------------------------------------------------------------------------------
