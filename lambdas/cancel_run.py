@@ -8,9 +8,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.answer_gate import release
-from lambdas.boundary import verb
+from lambdas.boundary import logger, verb
 from lambdas.composition import platform
 from orchestrator.ending import cancel
+from orchestrator.errors import RefusedError
 from orchestrator.words import GateStatus
 
 
@@ -29,5 +30,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     run = cancel(platform(), asked.RunId, asked.By, asked.Reason)
     for gate in platform().ledger.gates(run.run_id):
         if gate.status is GateStatus.OPEN and gate.token:
-            release(gate.token, {"cancelled": True, "approver": asked.By})
+            _let_go(gate.token, asked.By)
     return {"Cancelled": True}
+
+
+def _let_go(token: str, by: str) -> None:
+    try:
+        release(token, {"cancelled": True, "approver": by})
+    except RefusedError as err:  # its 30 minutes are just over: the next move sees the cancellation
+        logger.info("gate no longer waits", extra={"reason": err.message})
