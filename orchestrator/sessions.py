@@ -207,6 +207,7 @@ class Hub:
         self._dns_servers = tuple(dns_servers)
         self.session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()
         self._credentials: dict[tuple[str, ...], tuple[float, Mapping[str, str]]] = {}
         self._readers: dict[tuple[str, str, frozenset[str]], tuple[float, AwsReader]] = {}
 
@@ -217,9 +218,10 @@ class Hub:
 
     def client(self, service: str) -> Any:
         """Return a client of the hub's own account and Region."""
-        if service not in self._clients:
-            self._clients[service] = self.session.client(service, config=_READS)
-        return self._clients[service]
+        with self._making:  # previews and health checks enter spokes from several threads at once
+            if service not in self._clients:
+                self._clients[service] = self.session.client(service, config=_READS)
+            return self._clients[service]
 
     @cached_property
     def identity(self) -> str:
