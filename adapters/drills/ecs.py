@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from adapters.views.ecs import EcsView, Task
+from adapters.views.ecs import EcsView, Service, Task
 from orchestrator.contract import Call, Check, Later, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import CheckState, Effect, Side
 
@@ -23,7 +23,7 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
         "count": 1,
         "startedBy": f"drill-{run.short_id}",
         "tags": [{"key": key, "value": value} for key, value in sorted(run.tags.items())],
-        **({"networkConfiguration": service.networkConfiguration} if service.networkConfiguration else {}),
+        **_where_the_service_runs(service),
     }
     call = Call("ecs", "RunTask", params, Side.TARGET, keep={"task": "tasks[0].taskArn"}, token="clientToken")
     if any(task.lastStatus == "RUNNING" for task in view.drill_tasks):
@@ -38,6 +38,18 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
             failed(name, "the task stopped by itself", f"read its stopped reason in cluster {view.target.cluster}.")
         ]
     return [todo(name, call, Effect.REVERSIBLE, "not there")]
+
+
+def _where_the_service_runs(service: Service) -> dict[str, JsonValue]:
+    """Return what RunTask would otherwise guess: without it, a Fargate service's task is sought a place on EC2."""
+    strategy: JsonValue = [*service.capacityProviderStrategy]
+    where: dict[str, JsonValue] = {
+        "capacityProviderStrategy": strategy,
+        "launchType": None if strategy else service.launchType,
+        "platformVersion": service.platformVersion,
+        "networkConfiguration": service.networkConfiguration,
+    }
+    return {name: value for name, value in where.items() if value}
 
 
 def delete(view: EcsView, run: RunContext) -> list[Step]:

@@ -28,7 +28,6 @@ class Deployment(BaseModel):
 
     status: str = ""
     rolloutState: str | None = None
-    failedTasks: int = 0
 
 
 class Event(BaseModel):
@@ -55,7 +54,6 @@ class Service(BaseModel):
 
     serviceArn: str
     serviceName: str
-    clusterArn: str = ""
     status: str = ""
     desiredCount: int = 0
     runningCount: int = 0
@@ -66,22 +64,17 @@ class Service(BaseModel):
     deployments: list[Deployment] = []
     events: list[Event] = []
     loadBalancers: list[LoadBalancer] = []
+    launchType: str | None = None
+    capacityProviderStrategy: list[dict[str, JsonValue]] = []
+    platformVersion: str | None = None
     networkConfiguration: dict[str, JsonValue] | None = None
     tags: list[Tag] = []
-
-
-class Failure(BaseModel):
-    """Why a service was not described."""
-
-    arn: str | None = None
-    reason: str = ""
 
 
 class Services(BaseModel):
     """ecs:DescribeServices."""
 
     services: list[Service] = []
-    failures: list[Failure] = []
 
 
 class Suspended(BaseModel):
@@ -128,7 +121,6 @@ class Task(BaseModel):
     taskArn: str
     lastStatus: str = ""
     healthStatus: str = "UNKNOWN"
-    stoppedReason: str | None = None
 
 
 class Tasks(BaseModel):

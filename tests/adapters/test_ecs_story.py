@@ -108,6 +108,9 @@ def test_a_drill_runs_one_task_beside_the_service_and_stops_it(monkeypatch: pyte
 
     assert drill_tasks(world) == []
     assert world.operations() == ["RunTask", "StopTask"]
+    (ran,) = (call for call in world.calls() if call.operation == "RunTask")
+    service = world.aws("ecs", TARGET).describe_services(cluster="apps", services=["orders-api"])["services"][0]
+    assert ran.params["launchType"] == service["launchType"], "RunTask looks for EC2 instances unless it is told"
     assert (counts(world, SOURCE), counts(world, TARGET)) == ((2, 2), (0, 0))
     assert world.refusals() == []
 
