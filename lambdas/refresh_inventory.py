@@ -7,9 +7,11 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from lambdas.boundary import verb
+from lambdas.boundary import logger, verb
 from lambdas.composition import platform
 from lambdas.settings import read_settings
+from orchestrator.errors import DrError, UpstreamError, ValidationError
+from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Scope
 from orchestrator.planning import refresh
 
@@ -23,13 +25,35 @@ class RefreshEvent(BaseModel):
 
 @verb
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a fresh snapshot of each scope."""
-    asked, settings = RefreshEvent.model_validate(event), read_settings()
-    named = [f"{asked.Customer}/{asked.Environment}"] if asked.Customer and asked.Environment else settings.scopes
+    """Take a fresh snapshot of each scope; fail after the last when one stayed stale, so that the alarm tells."""
     done: list[dict[str, Any]] = []
-    for key in named:
-        customer, _, environment = key.rpartition("/")
-        scope = Scope(customer=customer, environment=environment)
-        snapshot = refresh(platform(), scope, (settings.hub_region, settings.peer_region))
-        done.append({"Scope": key, "Resources": len(snapshot.resources), "Missing": dict(snapshot.missing_accounts)})
+    stale: list[str] = []
+    for scope in _scopes(RefreshEvent.model_validate(event)):
+        try:
+            snapshot = _refreshed(scope)
+        except DrError as err:  # the other scopes are refreshed all the same
+            logger.warning("inventory not refreshed", extra={"scope": scope.key, "reason": err.message})
+            stale.append(f"{scope}: {err}")
+        else:
+            done.append({"Scope": scope.key, "Resources": len(snapshot.resources), "Missing": {}})
+    if stale:
+        raise UpstreamError(f"{len(stale)} scope(s) keep their older inventory: {'; '.join(stale)}")
     return {"Scopes": done}
+
+
+def _scopes(asked: RefreshEvent) -> list[Scope]:
+    if asked.Customer and asked.Environment:
+        return [Scope(customer=asked.Customer, environment=asked.Environment)]
+    if asked.Customer or asked.Environment:
+        raise ValidationError("Customer and Environment name a scope together; one is missing.", "give both, or none.")
+    parts = [key.rpartition("/") for key in read_settings().scopes]
+    return [Scope(customer=customer, environment=environment) for customer, _, environment in parts]
+
+
+def _refreshed(scope: Scope) -> Snapshot:
+    settings = read_settings()
+    snapshot = refresh(platform(), scope, (settings.hub_region, settings.peer_region))
+    if snapshot.missing_accounts:
+        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(snapshot.missing_accounts.items()))
+        raise UpstreamError(f"{len(snapshot.missing_accounts)} place(s) could not be read: {reasons}.")
+    return snapshot
