@@ -58,14 +58,7 @@ VERBS = (
         memory_mb=1024,
         enters_spokes=True,
     ),
-    Verb(
-        "check_readiness",
-        "Judges whether the run can succeed",
-        timeout_seconds=300,
-        memory_mb=1024,
-        enters_spokes=True,
-        publishes=True,
-    ),
+    Verb("check_readiness", "Judges by the plan's findings whether the run may go on", publishes=True),
     Verb("next_move", "Says what the run does next"),
     Verb("open_gate", "Asks a person and keeps the task token", publishes=True),
     Verb("remind_gate", "Alerts about an unanswered gate", publishes=True),
@@ -98,7 +91,7 @@ VERBS = (
         asynchronous=True,
     ),
     Verb("answer_gate", "Redeems a gate's token with the caller's decision", answers_tokens=True),
-    Verb("cancel_run", "Stops a run after the current step", publishes=True, answers_tokens=True),
+    Verb("cancel_run", "Stops a run after the current step", answers_tokens=True),
 )
 
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -98,7 +98,6 @@ class FunctionFactory:
             "DR_EVENTS_TABLE": Table.EVENTS.value,
             "DR_BUCKET": self._around.bucket_name,
             "DR_TOPIC_ARN": self._around.topic.topic_arn,
-            "DR_ORCHESTRATOR_ARN": machine_arn(Machine.ORCHESTRATOR),
             "DR_SPOKE_ROLE_PREFIX": names.SPOKE_ROLE_PREFIX,
             "DR_EXTERNAL_ID": self._hub.external_id,
             "DR_SCOPES": ",".join(self._config.scopes),
