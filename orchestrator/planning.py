@@ -174,7 +174,8 @@ def _remembered(platform: Platform, run: Run) -> Snapshot:
     if snapshot is None:
         raise RefusedError(
             f"there is no inventory of {run.scope} from before the outage in {platform.hub_region}.",
-            "in normal times: dr inventory refresh (it also runs every 30 minutes); now: use the break-glass script.",
+            "in normal times: aws lambda invoke --function-name dr-refresh-inventory out.json (it also runs every 30 minutes); "
+            "now: use the break-glass script.",
             code="NoInventory",
         )
     age_minutes = (platform.clock.now() - snapshot.taken_at).total_seconds() / 60

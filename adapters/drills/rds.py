@@ -22,7 +22,7 @@ def make(view: RdsView, run: RunContext) -> list[Step]:
     """Return the steps that make the copy."""
     name, copy, replica = drill_name(run, view.member.target.id), view.copy, view.target
     if replica is None:
-        return [failed("drill-snapshot", f"there is no DB instance {view.member.target.id}.", "dr inventory refresh")]
+        return [failed("drill-snapshot", f"there is no DB instance {view.member.target.id}.", "dr plan")]
     if not copy.ours:
         return not_ours("drill-instance", name, run.run_id)
     group = group_call(name, "Isolates the copy of a drill", replica.vpc_id, run, Side.TARGET)
