@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from orchestrator.plan import Plan, PlannedStep
 from orchestrator.status import OpenGate, RunView, StageLine
-from orchestrator.words import Effect, StageStatus
+from orchestrator.words import Effect, RunStatus, StageStatus
 
 COLOURS = {
     StageStatus.PASSED: "green",
@@ -37,11 +37,13 @@ def clock(seconds: float) -> str:
 def status(view: RunView) -> RenderableType:
     """Return a run's status: head line, stages, what is under way, what waits, what failed."""
     target = f" of RTO {view.rto_target_minutes} min" if view.rto_target_minutes else ""
+    going = view.estimated_end is not None and not RunStatus(view.status).ended
+    ends = f", expected to end at {view.estimated_end:%H:%M} UTC" if going else ""
     head = Text.assemble(
         (f"{view.scope} {view.operation} ({view.mode}) ", "bold"),
         f"{view.source_region} → {view.target_region}   ",
         (view.status, "bold"),
-        f"   {clock(view.elapsed_seconds)} elapsed{target}\n",
+        f"   {clock(view.elapsed_seconds)} elapsed{target}{ends}\n",
         f"resources: {view.resources_done} done, {view.resources_pending} pending, {view.resources_failed} failed   run {view.run_id}",
     )
     parts: list[RenderableType] = [head, stages(view.stages)]
