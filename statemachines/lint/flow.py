@@ -6,8 +6,6 @@ from collections.abc import Collection
 
 from statemachines.lint.model import Finding, Machine, Scope, State
 
-ENDS = frozenset({"Succeed", "Fail"})
-
 
 def target_dangling(machine: Machine) -> list[Finding]:
     """Find StartAt, Next, Default, Choices and Catch targets that do not exist in their own scope."""
