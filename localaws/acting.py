@@ -26,9 +26,7 @@ def role_principal(role_arn: str, session_name: str) -> Principal:
     return Principal(account, arn, role_name=role, session_name=session_name)
 
 
-def act(
-    local: LocalAws, principal: Principal, service: str, operation: str, region: str, /, **params: Any
-) -> Reply:
+def act(local: LocalAws, principal: Principal, service: str, operation: str, region: str, /, **params: Any) -> Reply:
     """Make one call as `principal` in its account; raise `AwsError` (or `ConnectionLost`) as the caller would see it."""
     call = Call(service, operation, params, principal.account, region, principal, str(uuid.uuid4()))
     started = time.perf_counter()

@@ -32,7 +32,9 @@ class Failure:
 class Copies:
     """The copies of one process, `at_once` of them at a time."""
 
-    def __init__(self, at_once: int = 1) -> None:
+    def __init__(self, begin: Callable[[], None] = lambda: None, at_once: int = 1) -> None:
+        """`begin` is what each copy does first."""
+        self._begin = begin
         self._at_once = at_once
         self._running: dict[int, tuple[str, Path]] = {}
         self._answers: dict[str, Any] = {}
@@ -54,6 +56,7 @@ class Copies:
         if pid == 0:
             signal.alarm(LIVES_SECONDS)
             self._mine, self._running = Path(name), {}
+            self._begin()
             return True
         self._running[pid] = (label, Path(name))
         return False
@@ -74,7 +77,7 @@ class Copies:
         try:
             found = work()
         except BaseException:  # noqa: BLE001 - nothing may get from a copy into the test runner
-            found = Failure(traceback.format_exc())
+            found = Failure(traceback.format_exc()[-6000:])
         self.answer(found)
 
     def gather(self) -> dict[str, Any]:

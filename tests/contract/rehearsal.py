@@ -28,6 +28,7 @@ from orchestrator.platform import Platform
 from orchestrator.targets import load_target
 from orchestrator.words import ActionStatus, Mode, Operation, Phase, Side, StageStatus
 from tests.contract.forks import Copies
+from tests.contract.shortcut import Shortcut
 from tests.contract.sight import Eye, Seen, is_no_copy, names_in, of, production
 from tests.support.driver import APPS, HUB, SCOPE, SOURCE, TARGET, World
 
@@ -36,7 +37,7 @@ MAX_TICKS = 400
 AFTER_A_DEATH_SECONDS = 5
 """What the state machine waits before it calls a function again that died."""
 LONGEST_JUMP_SECONDS = 1200
-WITHOUT_ANYTHING_TO_COME_SECONDS = SETTLE_SECONDS + 1
+SHORTEST_JUMP_SECONDS = SETTLE_SECONDS + 30
 CONTROL_PLANES = ("route53", "iam", "organizations")
 
 
@@ -141,6 +142,7 @@ class Stageplay:
         self.world = world
         self.adapter = adapter
         self.eye = Eye()
+        self.shortcut = Shortcut(world.local)
         self.used: set[tuple[str, str]] = set()
         self.numbers = 0
         world.local.after.append(self.eye)
@@ -185,7 +187,7 @@ class Rehearsal:
         self.world = play.world
         self.case = case
         self.crashes = crashes
-        self.copies = Copies()
+        self.copies = Copies(begin=self.play.shortcut.take)
         source, target = (TARGET, SOURCE) if case.back else (SOURCE, TARGET)
         self.source, self.target = source, target
         self.platform: Platform = replace(self.world.platform(target), open_session=self._open)
@@ -274,6 +276,7 @@ class Rehearsal:
         (action,) = self.world.ledger.actions(run_id, stage.stage_id)
         ending = self._ending_in_every_copy(run_id, stage, action.action_id)
         if self.crashes:
+            self._prepare_copies()
             self.copies.run("afterwards", lambda: self._afterwards(run_id, stage, action.action_id))
         made = self._tagged(run_id)
         answers = self.copies.gather()
@@ -329,17 +332,14 @@ class Rehearsal:
     def _let_pass(self, least_seconds: float) -> None:
         clock = self.world.clock
         to_come = (each.at for each in clock._queue if not each.cancelled)
-        next_seconds = min(
-            ((at - clock.now()).total_seconds() for at in to_come), default=WITHOUT_ANYTHING_TO_COME_SECONDS
-        )
-        clock.advance(max(least_seconds, min(next_seconds, LONGEST_JUMP_SECONDS)))
+        next_seconds = min(((at - clock.now()).total_seconds() for at in to_come), default=0.0)
+        clock.advance(max(least_seconds, SHORTEST_JUMP_SECONDS, min(next_seconds, LONGEST_JUMP_SECONDS)))
 
     # --- the other ends of a phase -------------------------------------------------------------------------------------
 
     def _afterwards(self, run_id: str, stage: Stage, action_id: str) -> Afterwards:
         sight = self._settled_sight(run_id, stage.phase)
         again = self._look_again(run_id, stage, action_id)
-        again = replace(again, sight=self._settled_sight(run_id, stage.phase))
         return Afterwards(sight, again, self._roll_back(run_id, stage, action_id))
 
     def _look_again(self, run_id: str, stage: Stage, action_id: str) -> Ending:
@@ -484,8 +484,16 @@ class Rehearsal:
 
     def may_die(self, where: str, error: BaseException | None = None) -> None:
         """Let a copy of this process die here, or see the connection cut (`error`), which it can handle."""
-        if self._mortal and not self.copies.is_copy and self.copies.fork(where):
+        if not self._mortal or self.copies.is_copy:
+            return
+        self._prepare_copies()
+        if self.copies.fork(where):
             raise error or Interrupted(where)
+
+    def _prepare_copies(self) -> None:
+        for call in self.world.calls():
+            if call.service != "sts":
+                self.play.shortcut.prepare(call.service, call.region)
 
     def _watch_ledger(self) -> None:
         ledger, self._ever = self.world.ledger, list[Change]()

@@ -1,0 +1,66 @@
+"""Calls without the wire: botocore's clients ask the embedded AWS directly, through the same hooks, IAM and faults.
+
+Only copies (see `forks`) go this way; the run they come from has shown that signing, writing and reading work. Time
+jumps so far there that sessions keep expiring, and making clients anew would cost more than all calls.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.client import BaseClient
+from botocore.exceptions import ConnectionClosedError
+
+from localaws import acting
+from localaws.dispatcher import LocalAws
+from localaws.service import AwsError, ConnectionLost
+from orchestrator import sessions
+
+
+class Shortcut:
+    """The way of one embedded AWS's copies; `prepare` what they will need before they are made."""
+
+    def __init__(self, local: LocalAws) -> None:
+        self._local = local
+        self._patterns: dict[tuple[str, str], Any] = {}
+
+    def prepare(self, service: str, region: str) -> None:
+        """Make the client that those of a service and Region are copied from, unless it is there."""
+        if (service, region) not in self._patterns:
+            account = next(iter(self._local.accounts.names))
+            self._patterns[service, region] = self._local.session(account, region).client(service)
+
+    def client(self, key: str, service: str, region: str) -> Any:
+        """Return a client that signs with `key`."""
+        self.prepare(service, region)
+        pattern = self._patterns[service, region]
+        own = object.__new__(type(pattern))  # copy.copy would ask it for attributes before it has any
+        own.__dict__.update(pattern.__dict__)
+        own._request_signer = SimpleNamespace(_credentials=SimpleNamespace(access_key=key))
+        return own
+
+    def take(self) -> None:
+        """Let every client of this process ask directly from now on; new sessions share the clients made so far."""
+        local = self._local
+
+        def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+            key = self._request_signer._credentials.access_key
+            service = self.meta.service_model.service_name
+            try:
+                principal = local.accounts.resolve(key, local.clock.now())
+                return acting.act(local, principal, service, operation, self.meta.region_name, **params)
+            except AwsError as error:
+                raise acting.client_error(error, operation) from error
+            except ConnectionLost as error:
+                raise ConnectionClosedError(endpoint_url=self.meta.endpoint_url) from error
+
+        BaseClient._make_api_call = call  # type: ignore[method-assign]
+        sessions._shared_core = lambda: None
+        sessions.boto3 = SimpleNamespace(Session=self._session)  # type: ignore[assignment]
+
+    def _session(self, *, aws_access_key_id: str, **_: Any) -> Any:
+        def client(service: str, region_name: str, config: Any) -> Any:
+            return self.client(aws_access_key_id, service, region_name)
+
+        return SimpleNamespace(client=client)
