@@ -71,7 +71,13 @@ VERBS = (
         memory_mb=1024,
         enters_spokes=True,
     ),
-    Verb("check_health", "Judges the health of a stage's resources", timeout_seconds=120, enters_spokes=True),
+    Verb(
+        "check_health",
+        "Judges the health of a stage's resources",
+        timeout_seconds=600,
+        memory_mb=1024,
+        enters_spokes=True,
+    ),
     Verb("close_stage", "Records how a stage ended", publishes=True),
     Verb("finish_run", "Writes the report, releases the lock, tells everybody", timeout_seconds=120, publishes=True),
     Verb(

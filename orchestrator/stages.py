@@ -153,11 +153,8 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     actions = [
         a for a in platform.ledger.actions(run_id, stage_id) if a.status is ActionStatus.ENDED and a.outcome in GOOD
     ]
-    if stage.phase not in CHECKED_PHASES or stage.rolling_back or stage.status is StageStatus.PASSED:
+    if not _is_checked(run, stage) or stage.status is StageStatus.PASSED:
         return Health(settled=True)
-    if run.mode is Mode.DRILL and stage.phase is Phase.CLEANUP:
-        return Health(settled=True)  # the drill's copies are gone: nothing is left to be healthy
-
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         checks = [
             check for found in pool.map(lambda action: _checks(platform, run, action), actions) for check in found
@@ -177,6 +174,12 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     if unsettled and waited_seconds < HEALTH_SETTLE_SECONDS and not run.cancelled_by:
         return Health(settled=False, wait_seconds=HEALTH_POLL_SECONDS)
     return Health(settled=True)
+
+
+def _is_checked(run: Run, stage: Stage) -> bool:
+    """Say whether a stage leaves something to be healthy; after a drill's CLEANUP its copies are gone."""
+    drill_over = run.mode is Mode.DRILL and stage.phase is Phase.CLEANUP
+    return stage.phase in CHECKED_PHASES and not stage.rolling_back and not drill_over
 
 
 def _kept(checks: list[Check]) -> tuple[CheckRecord, ...]:
@@ -215,6 +218,8 @@ def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
     if stage.ended_at is not None:
         return stage.status
     actions = [_found_lost(platform, action) for action in platform.ledger.actions(run_id, stage_id)]
+    if _is_checked(run, stage) and stage.health_since is None:
+        stage = platform.ledger.change_stage(run_id, stage_id, lambda s: s.but(checks=_kept(_unseen(actions))))
     status = stage_status(actions, stage.checks, ignored=stage.ignored)
     undone = stage.rolling_back and all(a.outcome in {Outcome.ROLLED_BACK, Outcome.SKIPPED} for a in actions)
     if undone:
@@ -228,6 +233,17 @@ def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
     body = "\n".join([counts, *_failures(actions), *_unhealthy(stage)])
     platform.tell(message(Notice.FAILURE if failed else Notice.STAGE_DONE, run, subject, body))
     return status
+
+
+def _unseen(actions: list[Action]) -> list[Check]:
+    """Return what stands for health that nobody could look at: it must not pass for good."""
+    detail = "health was never looked at: check_health did not answer"
+    return [
+        Check(resource, "health", CheckState.UNHEALTHY, detail)
+        for action in actions
+        if action.outcome in GOOD
+        for resource in action.resource_ids
+    ]
 
 
 def _found_lost(platform: Platform, action: Action) -> Action:

@@ -265,6 +265,20 @@ class TestClose:
         assert "lost this action while it was running" in action.detail
         assert "retry" in action.remedy
 
+    def test_stage_whose_health_nobody_could_look_at_does_not_pass(self) -> None:
+        # Given a stage whose actions ended well
+        cloud = Cloud()
+        cloud.add("orders")
+        platform = started(cloud)
+        stages.start_stage(platform, "run-1", "02-ACTIVATE-w1")
+        Operator(platform, cloud).advance("run-1", "02-ACTIVATE-w1", ["ACTIVATE.database-orders"])
+        # When the machine gives up on check_health and closes it
+        assert stages.close_stage(platform, "run-1", "02-ACTIVATE-w1") is StageStatus.FAILED
+        # Then a person reads why
+        (check,) = cloud.ledger.stage("run-1", "02-ACTIVATE-w1").checks
+        assert (check.resource_id, check.state) == ("database/orders", "unhealthy")
+        assert "never looked at" in cloud.notifier.sent[-1].body
+
     def test_close_repeated_tells_nobody_twice(self) -> None:
         cloud = Cloud()
         cloud.add("orders")
