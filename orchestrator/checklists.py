@@ -26,9 +26,13 @@ def plan_overview(plan: Plan, findings: Sequence[FindingRecord]) -> list[str]:
     lines += [f"the first step that cannot be taken back is in {crossing}"] if crossing else []
     if plan.mode is Mode.EMERGENCY:
         worst = sorted(plan.losses, key=lambda x: (x.seconds is not None, -(x.seconds or 0.0)))
-        lines += [f"loss: {x.resource_id}: {x.detail}" for x in worst[:LINES]]
+        lines += [f"loss: {x.resource_id}: {_seconds(x.seconds)} ({x.detail})" for x in worst[:LINES]]
         lines += [f"deferred to a later run: {', '.join(plan.deferred)}"] if plan.deferred else []
     return lines
+
+
+def _seconds(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{seconds:.1f} s"
 
 
 def checklist(

@@ -77,8 +77,14 @@ def render_html(report: Report) -> str:
         unhealthy=[c for stage in report.stages for c in stage.checks if c.state is not CheckState.HEALTHY],
         calls=by_action,
         total_calls=sum(action.calls for action in report.actions),
-        worst_loss=max((loss.seconds for loss in report.loss if loss.seconds is not None), default=None),
+        worst_loss=_worst_loss(report),
     )
+
+
+def _worst_loss(report: Report) -> float | None:
+    """Return the largest loss in seconds, or None when that of any resource is unknown."""
+    known = [loss.seconds for loss in report.loss if loss.seconds is not None]
+    return max(known, default=None) if len(known) == len(report.loss) else None
 
 
 def _taken(time: RecoveryTime) -> float:

@@ -276,9 +276,8 @@ class TestAsking:
         cloud.add("orders")
         cloud.red = {"orders"}
         platform = cloud.platform()
-        from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
-
         from orchestrator.planning import refresh
+        from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
 
         refresh(platform, SCOPE, (SOURCE, TARGET))
         operator = Operator(platform, cloud, lambda _gate: None)
@@ -287,7 +286,7 @@ class TestAsking:
         # Then the approver sees the price before paying it
         text = "\n".join(operator.asked[0].checklist)
         assert operator.asked[0].kind is GateKind.COMMIT
-        assert "loss: database/orders: the last 12 s of writes" in text
+        assert "loss: database/orders: 12.0 s (the last 12 s of writes)" in text
         assert "deferred to a later run: CLEANUP, REPLICATE" in text
         assert "readiness red: database/orders: replication lags 9 h" in text
 
