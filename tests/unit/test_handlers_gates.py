@@ -68,32 +68,32 @@ def test_rejection_ends_the_run_before_anything_is_changed(hub: Functions, run_i
     assert hub.world.operations() == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        ("yes", "the answer is not a JSON object: 'yes'"),
-        (None, "the answer is not a JSON object: None"),
-        ({"approved": True}, "the answer names no approver"),
-        ({"approver": WHO}, 'the answer has neither "approved": true|false nor a "decision"'),
-        ({"approved": "yes", "approver": WHO}, 'neither "approved": true|false'),
-        ({"decision": "perhaps", "approver": WHO}, "the decision 'perhaps' is not one of"),
-        ({"decision": "retry", "approver": WHO}, "offers approve, reject; the answer was retry"),
-    ],
-    ids=["words", "nothing", "nobody", "no decision", "not a boolean", "unknown", "not offered here"],
-)
+BAD_ANSWERS: list[tuple[Any, str]] = [
+    ("yes", "the answer is not a JSON object: 'yes'"),
+    (None, "the answer is not a JSON object: None"),
+    ({"approved": True}, "the answer names no approver"),
+    ({"approver": WHO}, 'the answer has neither "approved": true|false nor a "decision"'),
+    ({"approved": "yes", "approver": WHO}, 'neither "approved": true|false'),
+    ({"decision": "perhaps", "approver": WHO}, "the decision 'perhaps' is not one of"),
+    ({"decision": "retry", "approver": WHO}, "offers approve, reject; the answer was retry"),
+]
+
+
 def test_answer_that_cannot_count_is_reported_with_an_example_and_the_question_stays_open(
-    hub: Functions, run_id: str, answer: Any, why: str
+    hub: Functions, run_id: str
 ) -> None:
     gate_id, _ = hub.ask(run_id)
     hub.messages()
 
-    assert not decide(hub, run_id, gate_id, answer)
+    for answer, why in BAD_ANSWERS:
+        assert not decide(hub, run_id, gate_id, answer)
 
-    ((notice, subject, body),) = hub.messages()
-    assert notice == "warning"
-    assert subject.endswith(f"answer at gate {gate_id} does not count")
-    assert why in body
-    assert "--task-output" in body
+        ((notice, subject, body),) = hub.messages()
+        assert notice == "warning"
+        assert subject.endswith(f"answer at gate {gate_id} does not count")
+        assert why in body
+        assert "--task-output" in body
+
     assert hub.platform.ledger.gate(run_id, gate_id).status is GateStatus.OPEN
     assert hub.call("next_move", RunId=run_id) == {"Move": "gate", "GateId": gate_id}
 
@@ -154,22 +154,16 @@ def test_unanswered_question_is_escalated_with_the_same_commands(hub: Functions,
     assert token.value in body
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
+def test_answer_by_short_id_that_cannot_count_is_refused_before_the_token_is_spent(hub: Functions, run_id: str) -> None:
+    gate_id, token = hub.ask(run_id)
+
+    for answer, why in (
         ({"Choice": "retry", "Approver": WHO}, "offers approve, reject; the answer was retry"),
         ({"Choice": "maybe", "Approver": WHO}, "not of the expected form"),
         ({"Choice": "approve"}, "Approver"),
-    ],
-    ids=["not offered", "no such choice", "nobody"],
-)
-def test_answer_by_short_id_that_cannot_count_is_refused_before_the_token_is_spent(
-    hub: Functions, run_id: str, answer: dict[str, str], why: str
-) -> None:
-    gate_id, token = hub.ask(run_id)
-
-    with pytest.raises(TerminalError, match=why):
-        hub.call("answer_gate", GateId=gate_id, **answer)
+    ):
+        with pytest.raises(TerminalError, match=why):
+            hub.call("answer_gate", GateId=gate_id, **answer)
 
     assert not token.answer.done()
 

@@ -28,37 +28,36 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Functions:
     return open_hub(monkeypatch, SHOP)
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"Customer": None}, "Customer is missing"),
-        ({"Customre": "CustomerX"}, 'unknown field Customre (did you mean "Customer"?)'),
-        ({"Environment": "prod"}, 'Environment is "prod", expected one of'),
-        ({"Operation": "failver"}, '(did you mean "failover"?)'),
-        ({"PrimaryRegion": TARGET}, f"PrimaryRegion and DRRegion are both {TARGET}; they must differ"),
-        ({"DRRegion": "Oregon"}, '"Oregon" is not an AWS Region code such as us-west-2'),
-        ({"Emergency": True}, "an emergency without approvals needs AcceptDataLoss"),
-        ({"Operation": "test", "Emergency": True}, "Emergency does not go with Operation test"),
-        ({"Waves": [0]}, "Waves are numbered from 1"),
-    ],
-)
-def test_bad_request_is_refused_with_every_problem_and_an_example_and_nothing_is_written(
-    hub: Functions, change: dict[str, Any], why: str
-) -> None:
-    with pytest.raises(TerminalError) as caught:
-        hub.accept(**change)
+BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
+    ({"Customer": None}, "Customer is missing"),
+    ({"Customre": "CustomerX"}, 'unknown field Customre (did you mean "Customer"?)'),
+    ({"Environment": "prod"}, 'Environment is "prod", expected one of'),
+    ({"Operation": "failver"}, '(did you mean "failover"?)'),
+    ({"PrimaryRegion": TARGET}, f"PrimaryRegion and DRRegion are both {TARGET}; they must differ"),
+    ({"DRRegion": "Oregon"}, '"Oregon" is not an AWS Region code such as us-west-2'),
+    ({"Emergency": True}, "an emergency without approvals needs AcceptDataLoss"),
+    ({"Operation": "test", "Emergency": True}, "Emergency does not go with Operation test"),
+    ({"Waves": [0]}, "Waves are numbered from 1"),
+]
 
-    assert why in str(caught.value)
-    assert 'give for example {"Customer":"CustomerX"' in str(caught.value)
+
+def test_bad_request_is_refused_with_every_problem_and_an_example_and_nothing_is_written(hub: Functions) -> None:
+    for change, why in BAD_REQUESTS:
+        with pytest.raises(TerminalError) as caught:
+            hub.accept(**change)
+
+        assert why in str(caught.value)
+        assert 'give for example {"Customer":"CustomerX"' in str(caught.value)
+
     assert hub.platform.ledger.holder(SCOPE) is None
     assert hub.platform.ledger.runs_of(SCOPE) == []
     assert hub.messages() == []
 
 
-@pytest.mark.parametrize("given", ["failover please", None, ["Customer"]])
-def test_input_that_is_no_object_is_refused(hub: Functions, given: object) -> None:
-    with pytest.raises(TerminalError, match="the input is not a JSON object"):
-        hub.call("accept_request", **hub.execution(given))
+def test_input_that_is_no_object_is_refused(hub: Functions) -> None:
+    for given in ("failover please", None, ["Customer"]):
+        with pytest.raises(TerminalError, match="the input is not a JSON object"):
+            hub.call("accept_request", **hub.execution(given))
 
 
 def test_run_in_the_wrong_hub_region_is_refused_with_the_command_for_the_right_one(hub: Functions) -> None:
@@ -109,6 +108,22 @@ def test_wrong_external_id_leaves_the_inventory_incomplete_and_stops_the_run(sho
     assert "external ID" in str(caught.value)
 
 
+def test_inventory_that_cannot_be_refreshed_raises_an_alarm_and_keeps_the_older_one(shop: Functions) -> None:
+    shop.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
+    before = shop.platform.ledger.newest_snapshot(SCOPE)
+    shop.configure(DR_EXTERNAL_ID="guessed-by-somebody")
+
+    with pytest.raises(TerminalError, match=r"scope\(s\) keep their older inventory: CustomerX/production"):
+        shop.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
+
+    assert shop.platform.ledger.newest_snapshot(SCOPE) == before
+
+
+def test_half_a_scope_is_not_refreshed(hub: Functions) -> None:
+    with pytest.raises(TerminalError, match="Customer and Environment name a scope together; one is missing"):
+        hub.call("refresh_inventory", Customer=SCOPE.customer)
+
+
 def test_throttled_table_is_a_passing_fault_that_the_state_machine_may_retry(hub: Functions) -> None:
     run_id = hub.accept()
     throttled = {"code": "ThrottlingException", "message": "slow down", "status": 400}
@@ -126,42 +141,42 @@ def test_service_that_does_not_answer_is_a_passing_fault(hub: Functions) -> None
         hub.call("take_inventory", RunId=run_id)
 
 
-@pytest.mark.parametrize(
-    ("verb", "event"),
-    [
-        ("take_inventory", {}),
-        ("advance", {"RunId": "x", "StageId": "y"}),
-        ("open_gate", {"RunId": "x", "GateId": "y"}),
-        ("accept_request", {"Request": {}}),
-        ("on_execution_ended", {"detail": {"name": "x"}}),
-        ("finish_run", {"RunId": "x"}),
-    ],
-)
-def test_event_of_another_form_is_refused_and_not_retried(hub: Functions, verb: str, event: dict[str, Any]) -> None:
-    with pytest.raises(TerminalError, match="the event is not of the expected form"):
-        hub.call(verb, **event)
+FORMLESS: list[tuple[str, dict[str, Any]]] = [
+    ("take_inventory", {}),
+    ("advance", {"RunId": "x", "StageId": "y"}),
+    ("open_gate", {"RunId": "x", "GateId": "y"}),
+    ("accept_request", {"Request": {}}),
+    ("on_execution_ended", {"detail": {"name": "x"}}),
+    ("finish_run", {"RunId": "x"}),
+]
 
 
-@pytest.mark.parametrize(
-    ("verb", "event"),
-    [
-        ("take_inventory", {}),
-        ("build_plan", {}),
-        ("check_readiness", {}),
-        ("next_move", {}),
-        ("start_stage", {"StageId": "01"}),
-        ("check_health", {"StageId": "01"}),
-        ("close_stage", {"StageId": "01"}),
-        ("advance", {"StageId": "01", "ActionId": "a"}),
-        ("open_gate", {"GateId": "g", "TaskToken": "t"}),
-        ("remind_gate", {"GateId": "g"}),
-        ("record_decision", {"GateId": "g"}),
-        ("cancel_run", {"By": "me"}),
-    ],
-)
-def test_run_nobody_knows_is_refused_by_every_function(hub: Functions, verb: str, event: dict[str, Any]) -> None:
-    with pytest.raises(TerminalError, match="nobody-knows-it"):
-        hub.call(verb, RunId="nobody-knows-it", **event)
+def test_event_of_another_form_is_refused_and_not_retried(hub: Functions) -> None:
+    for verb, event in FORMLESS:
+        with pytest.raises(TerminalError, match="the event is not of the expected form"):
+            hub.call(verb, **event)
+
+
+OF_A_RUN: dict[str, dict[str, str]] = {
+    "take_inventory": {},
+    "build_plan": {},
+    "check_readiness": {},
+    "next_move": {},
+    "start_stage": {"StageId": "01"},
+    "check_health": {"StageId": "01"},
+    "close_stage": {"StageId": "01"},
+    "advance": {"StageId": "01", "ActionId": "a"},
+    "open_gate": {"GateId": "g", "TaskToken": "t"},
+    "remind_gate": {"GateId": "g"},
+    "record_decision": {"GateId": "g"},
+    "cancel_run": {"By": "me"},
+}
+
+
+def test_run_nobody_knows_is_refused_by_every_function(hub: Functions) -> None:
+    for verb, event in OF_A_RUN.items():
+        with pytest.raises(TerminalError, match="nobody-knows-it"):
+            hub.call(verb, RunId="nobody-knows-it", **event)
 
 
 def test_action_of_a_run_that_lost_its_scope_is_fenced(shop: Functions) -> None:
@@ -177,12 +192,12 @@ def test_action_of_a_run_that_lost_its_scope_is_fenced(shop: Functions) -> None:
     assert shop.world.operations() == []
 
 
-@pytest.mark.parametrize("missing", ["DR_RUNS_TABLE", "DR_BUCKET", "DR_EXTERNAL_ID", "DR_PEER_REGION"])
-def test_deployment_without_a_setting_is_told_which_one(hub: Functions, missing: str) -> None:
-    hub.configure(**{missing: None})
+def test_deployment_without_a_setting_is_told_which_one(hub: Functions) -> None:
+    for missing in ("DR_RUNS_TABLE", "DR_BUCKET", "DR_EXTERNAL_ID", "DR_PEER_REGION"):
+        hub.configure(**{missing: None})
 
-    with pytest.raises(ModelError, match=missing.removeprefix("DR_").lower()):
-        read_settings()
+        with pytest.raises(ModelError, match=missing.removeprefix("DR_").lower()):
+            read_settings()
 
 
 def test_settings_read_lists_and_take_the_region_from_lambda(hub: Functions) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.finish_run import Caught, cause_text
 from orchestrator.report import report_keys
 from orchestrator.words import Phase, RunStatus
 from tests.support.driver import SCOPE, SOURCE, TARGET
@@ -183,16 +184,19 @@ def test_execution_that_ended_by_itself_or_never_became_a_run_is_left_alone(hub:
     ],
     ids=["a function's error", "a nested machine's error", "only a name", "plain words"],
 )
-def test_error_that_ended_the_machine_is_told_in_its_innermost_words(
-    hub: Functions, caught: dict[str, str], told: str
-) -> None:
-    run_id = hub.accept()
+def test_error_that_ended_the_machine_is_told_in_its_innermost_words(caught: dict[str, str], told: str) -> None:
+    assert cause_text(Caught.model_validate(caught)) == told
 
-    ended = hub.call("finish_run", RunId=run_id, ExecutionArn="arn:x", Error=caught)
+
+def test_run_that_an_error_ended_has_failed_with_that_error(hub: Functions) -> None:
+    run_id = hub.accept()
+    error = {"Error": "TerminalError", "Cause": json.dumps({"errorMessage": "the tag is wrong"})}
+
+    ended = hub.call("finish_run", RunId=run_id, ExecutionArn="arn:x", Error=error)
 
     assert ended["Status"] == RunStatus.FAILED
-    assert told in ended["Summary"]
-    assert hub.platform.ledger.run(run_id).failure == told
+    assert "the tag is wrong" in ended["Summary"]
+    assert hub.platform.ledger.run(run_id).failure == "the tag is wrong"
 
 
 def test_request_that_never_became_a_run_is_finished_with_its_refusal(hub: Functions) -> None:
