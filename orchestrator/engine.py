@@ -28,7 +28,7 @@ from orchestrator.errors import (
     ThrottledError,
     UnreachableError,
 )
-from orchestrator.judgement import action_id_of, describe, judge, refuse, token_of
+from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, judge, refuse, token_of
 from orchestrator.ledger.records import Action, Event, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.reducer import GOOD
@@ -179,7 +179,8 @@ class Engine:
             return self._cancelled(run, action, step)
         refusal = refuse(run, step)
         if refusal is not None:
-            self.ledger.change_stage(run.run_id, action.stage_id, lambda stage: stage.but(irreversible=True))
+            if refusal.code == NOT_COMMITTED:  # a retry then asks for the commitment first
+                self.ledger.change_stage(run.run_id, action.stage_id, lambda stage: stage.but(irreversible=True))
             return self._end(action, Outcome.FAILED, refusal.message, refusal.remedy, action.member_outcomes)
         now = self.clock.now()
         last = action.called_at.get(step.name)

@@ -10,7 +10,9 @@ from datetime import datetime
 from orchestrator.contract import NOTHING_TO_DO, Call, Step
 from orchestrator.errors import RefusedError
 from orchestrator.ledger.records import Action, Run
-from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, StepState
+from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, Side, StepState
+
+NOT_COMMITTED = "NotCommitted"
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,25 @@ def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple
 
 def refuse(run: Run, step: Step) -> RefusedError | None:
     """Return why a step may not be performed now, or None. The last guard before every call. Pure."""
-    if step.effect is Effect.IRREVERSIBLE and run.mode is not Mode.DRILL and not run.committed:
+    if run.mode is Mode.DRILL:
+        return _refuse_in_drill(run, step)
+    if step.effect is Effect.IRREVERSIBLE and not run.committed:
         return RefusedError(
             f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",
             f"dr approve the commit gate shown by: dr status {run.run_id}",
+            code=NOT_COMMITTED,
         )
     return None
+
+
+def _refuse_in_drill(run: Run, step: Step) -> RefusedError | None:
+    """Drills work on copies beside the target side, and need no commitment there; nowhere else may they change anything."""
+    if step.call is None or step.call.side is Side.TARGET:
+        return None
+    return RefusedError(
+        f"{step.name} changes the {step.call.side} side; drill {run.run_id} may only change copies on the target side.",
+        "this is a defect of the adapter: report it; nothing was changed.",
+    )
 
 
 def end_unfinished(action: Action, now: datetime, detail: str, remedy: str) -> Action:

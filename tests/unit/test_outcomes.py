@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -94,7 +95,15 @@ class TestGuard:
         assert refuse(a_run(), todo("scale", CALL, Effect.COMPENSABLE, "x")) is None
 
     def test_drill_works_on_copies_and_needs_no_commit(self) -> None:
-        assert refuse(a_run(mode=Mode.DRILL), todo("launch", CALL, Effect.IRREVERSIBLE, "x")) is None
+        launch = todo("launch", replace(CALL, side=Side.TARGET), Effect.IRREVERSIBLE, "x")
+        assert refuse(a_run(mode=Mode.DRILL), launch) is None
+
+    @pytest.mark.parametrize("side", [Side.SOURCE, Side.GLOBAL])
+    def test_drill_changes_nothing_but_the_target_side(self, side: Side) -> None:
+        step = todo("stop", replace(CALL, side=side), Effect.REVERSIBLE, "x")
+        refused = refuse(a_run(mode=Mode.DRILL, committed=True), step)
+        assert refused is not None
+        assert f"changes the {side} side" in refused.message
 
     def test_token_is_the_same_for_repetitions_and_new_for_a_new_attempt(self) -> None:
         step = todo("promote", CALL, Effect.NONE, "x")
