@@ -71,17 +71,10 @@ def scale(side: EcsSide, where: Side, size: Size, run: RunContext, *, down: bool
 
 def _reached(side: EcsSide, service: Service, size: Size, run: RunContext, down: bool) -> bool:
     """Say whether the count is reached, or was reached and autoscaling has since moved it within its bounds."""
-    scaled_before = (_waited(run) or 0) > SETTLED_SECONDS
+    scaled_before = (run.seconds_since("scale-service") or 0) > SETTLED_SECONDS
     awake = side.bounds is not None and scaled_before and service.desiredCount >= max(size.low, 1)
     enough = service.desiredCount <= size.desired if down else service.desiredCount >= size.desired
     return enough or awake
-
-
-def _waited(run: RunContext) -> float | None:
-    """Return the seconds since the count was set in this attempt; a call of an earlier attempt does not count."""
-    since = run.seconds_since("scale-service")
-    attempt = (run.now - run.started_at).total_seconds()
-    return None if since is None or since > attempt else since
 
 
 def _stable(side: EcsSide, service: Service, run: RunContext) -> Step:
@@ -95,7 +88,7 @@ def _stable(side: EcsSide, service: Service, run: RunContext) -> Step:
         return done(name, observed)
     if trouble:
         return failed(name, f"{observed}; {trouble[0]}", "correct the cause (capacity, image, network), then retry.")
-    if (_waited(run) or 0) > STALL_SECONDS:
+    if (run.seconds_since("scale-service") or 0) > STALL_SECONDS:
         remedy = f"look at the events of {side.place.id}, then retry."
         return failed(name, f"{observed} after {STALL_SECONDS} s", remedy)
     return busy(name, f"{observed}, rollout {', '.join(state or 'unknown' for state in current)}")

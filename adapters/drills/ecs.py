@@ -32,8 +32,7 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
         return [
             busy(name, f"is {view.drill_tasks[0].lastStatus}, expected RUNNING", effect=Effect.REVERSIBLE, call=call)
         ]
-    started = run.called_at.get(name)
-    if started is not None and started >= run.started_at and (run.now - started).total_seconds() > START_SECONDS:
+    if (run.seconds_since(name) or 0) > START_SECONDS:
         return [
             failed(name, "the task stopped by itself", f"read its stopped reason in cluster {view.target.cluster}.")
         ]
