@@ -94,7 +94,7 @@ class EcsAdapter(Adapter[EcsView]):
         if wanted(view.member).desired == 0:
             text = f"the production size of {view.member.name} is 0 on both sides; nothing would run."
             findings.append(
-                red(me, "size", text, "set desiredCount in the manifest or dr:saved-capacity on the service.")
+                red(me, "size", text, "set dr:saved-capacity (min/max/desired, such as 2/6/3) on the service.")
             )
         if any(d.rolloutState == "IN_PROGRESS" for d in service.deployments) and run.mode is not Mode.EMERGENCY:
             findings.append(warning(me, "deploying", f"{view.target.place.id} has a deployment in progress."))

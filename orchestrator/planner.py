@@ -41,7 +41,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     if problems:
         raise ValidationError(
             f"{len(problems)} problem(s) in scope {snapshot.scope}: {'; '.join(problems)}.",
-            "correct the tags or the manifest, then: dr plan",
+            "correct the tags, then: dr plan",
             code="BadScope",
         )
     if not items:
