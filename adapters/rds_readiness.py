@@ -100,7 +100,9 @@ def _source(me: str, target: Instance, view: RdsView) -> list[Finding]:
         found.append(red(me, "version", f"{text} A replica must not be older."))
     if target.DBInstanceClass != source.DBInstanceClass and "instanceClass" not in view.member.settings:
         text = f"{target.DBInstanceIdentifier} is a {target.DBInstanceClass}, its source a {source.DBInstanceClass}."
-        found.append(warning(me, "class", text, "grow it before the switch: aws rds modify-db-instance --db-instance-class ..."))
+        found.append(
+            warning(me, "class", text, "grow it before the switch: aws rds modify-db-instance --db-instance-class ...")
+        )
     if not source.BackupRetentionPeriod:
         found.append(
             warning(me, "backups", f"{source.DBInstanceIdentifier} has no backups; its successor gets one day.")
