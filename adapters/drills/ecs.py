@@ -32,7 +32,7 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
         return [
             busy(name, f"is {view.drill_tasks[0].lastStatus}, expected RUNNING", effect=Effect.REVERSIBLE, call=call)
         ]
-    if (run.seconds_since(name) or 0) > START_SECONDS:
+    if name in run.kept and (run.seconds_since(name) or 0) > START_SECONDS:  # else nobody knows that it was started
         return [
             failed(name, "the task stopped by itself", f"read its stopped reason in cluster {view.target.cluster}.")
         ]
