@@ -1,4 +1,4 @@
-"""The boundary to Step Functions: exactly two error names cross it, and nothing else is caught anywhere.
+"""The boundary to Step Functions: exactly two error names cross it. What is not foreseen stays as it is, and is alarmed on.
 
 Step Functions matches error names exactly, so the domain's error tree is folded into `RetryableError` and
 `TerminalError`; the message keeps what was observed and what to do next.
