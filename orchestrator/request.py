@@ -66,7 +66,7 @@ class Request(BaseModel):
     AcceptDataLoss: bool = Field(default=False, description="Needed for an emergency without approvals.")
     DryRun: bool = Field(default=False, description="Stop after plan and readiness; change nothing.")
     Reason: str = Field(default="", max_length=512, description="Ticket or reason, kept in the audit trail.")
-    Requester: str = Field(default="", max_length=256, description="Who asks; dr fills in its caller, a bare start-execution leaves it unnamed.")
+    Requester: str = Field(default="", max_length=256, description="Who asks; dr fills in its caller.")
     DetectedAt: AwareDatetime | None = Field(
         default=None, description="When the outage was noticed, with its time zone; starts the recovery clock."
     )
