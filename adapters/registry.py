@@ -1,4 +1,4 @@
-"""Find adapters by key, by Resource Explorer type or by manifest action.
+"""Find adapters by key or by manifest action.
 
 The map is explicit and lazy: a new technology is one line here and its own files. An unknown name is an error that
 lists the known ones and the closest.
@@ -38,11 +38,6 @@ def adapter(key: str) -> Adapter[Any]:
 def adapters() -> list[Adapter[Any]]:
     """Return every adapter, ordered by key."""
     return [adapter(key) for key in sorted(MODULES)]
-
-
-def for_resource_type(resource_type: str) -> list[Adapter[Any]]:
-    """Return the adapters that look at a Resource Explorer type, such as `rds:cluster`; empty when none does."""
-    return [each for each in adapters() if resource_type in each.spec.resource_types]
 
 
 def for_manifest_action(action: str) -> Adapter[Any]:
