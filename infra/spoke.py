@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry import adapters
-from orchestrator.contract import Permission, Spec
 from orchestrator.names import SPOKE_ROLE_PREFIX
+from orchestrator.spec import Permission, Spec
 from orchestrator.words import Use
 
 PATH = Path(__file__).resolve().parent.parent / "stacksets" / "spoke.template.json"

@@ -20,72 +20,11 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
-from orchestrator.words import CheckState, Effect, Mode, Operation, Phase, Severity, Side, StepState, Use
+from orchestrator.spec import Spec
+from orchestrator.words import CheckState, Effect, Mode, Operation, Phase, Severity, Side, StepState
 
 M = TypeVar("M", bound=BaseModel)
 V = TypeVar("V")
-
-ALL_MODES = frozenset(Mode)
-
-
-# --- what an adapter says about itself ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Permission:
-    """IAM actions a spoke role needs, and for what.
-
-    `resources` are ARN patterns with the placeholders {partition} {region} {account} {name}; {name} becomes `*` in the
-    role and the resource's own identifier in the session policy of a run. `conditions` is an IAM Condition block.
-    `session_actions`, when given, stands for `actions` in the session policy (2,048 characters at most), for instance
-    `ec2:*` where the role already holds the exact list.
-    """
-
-    actions: tuple[str, ...]
-    uses: frozenset[Use]
-    resources: tuple[str, ...] = ("*",)
-    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] = field(default_factory=dict)
-    modes: frozenset[Mode] = ALL_MODES
-    session_actions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """One way a technology is recovered (a value of the tag `dr:recovery-strategy`)."""
-
-    name: str
-    title: str
-    planned_loss: str
-    emergency_loss: str
-    typical_minutes: Mapping[Phase, float]
-    rollback_until: str
-
-
-@dataclass(frozen=True)
-class Spec:
-    """The declaration of an adapter. Data only."""
-
-    key: str
-    title: str
-    resource_types: tuple[str, ...]
-    manifest_actions: tuple[str, ...]
-    strategies: tuple[Strategy, ...]
-    permissions: tuple[Permission, ...]
-    documentation: str
-    companion_types: tuple[str, ...] = ()
-    """Resource Explorer types that may carry the same tags and move along with the resource (ecs:task-definition)."""
-    batch_size: int = 1
-    poll_seconds: int = 15
-    deadline_minutes: int = 60
-    native_listing: bool = False
-    """True when Resource Explorer cannot see the resources: `discover` is asked in every account of the scope."""
-    global_service: bool = False
-    """True when the resource lives in no Region (Route 53): both sides are the same object."""
-
-    def strategy(self, name: str) -> Strategy:
-        """Return the strategy called `name`; raise KeyError when the adapter has none of that name."""
-        return {strategy.name: strategy for strategy in self.strategies}[name]
-
 
 # --- what an adapter works on ---------------------------------------------------------------------------------------
 
@@ -254,6 +193,15 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where a resource answers inside its VPC; a probe function in the spoke, where there is one, connects to it."""
+
+    resource_id: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Loss:
     """What an emergency would lose of one resource now. `seconds` is None when the lag cannot be read."""
 
@@ -347,6 +295,18 @@ class Adapter(ABC, Generic[V]):
     def after(self, phase: Phase, view: V, run: RunContext) -> V:
         """Return the view that `phase` is expected to leave behind; previews of later phases start from it. Pure."""
 
+    def decommission(self, view: V, run: RunContext) -> list[Step]:
+        """Delete what is left of the source side and is not the new standby. Pure.
+
+        Asked for separately (`Decommission` in the input), run only after a healthy REPLICATE and an approval of its own.
+        A data store needs a final snapshot or a replica in sync first.
+        """
+        return skip("the source side is the new standby: nothing of it may be deleted")
+
+    def endpoints(self, view: V, run: RunContext) -> list[Endpoint]:
+        """Return where the target side (in a drill: its copy) accepts connections; for the probe in its VPC. Pure."""
+        return []
+
     def steps(self, phase: Phase, view: V, run: RunContext) -> list[Step]:
         """Return the steps of `phase`."""
         by_phase: dict[Phase, Callable[[V, RunContext], list[Step]]] = {
@@ -354,6 +314,7 @@ class Adapter(ABC, Generic[V]):
             Phase.ACTIVATE: self.activate,
             Phase.CLEANUP: self.cleanup,
             Phase.REPLICATE: self.replicate,
+            Phase.DECOMMISSION: self.decommission,
         }
         return by_phase[phase](view, run)
 

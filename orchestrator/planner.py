@@ -18,10 +18,10 @@ from orchestrator.judgement import action_id_of
 from orchestrator.plan import Plan, PlannedAction, PlannedStage
 from orchestrator.request import Request
 from orchestrator.targets import PlannedMember, PlannedTarget
-from orchestrator.words import Mode, Order, Phase, Priority
+from orchestrator.words import LIFECYCLE, Mode, Order, Phase, Priority
 
 PHASES = {
-    Mode.PLANNED: tuple(Phase),
+    Mode.PLANNED: LIFECYCLE,
     Mode.EMERGENCY: (Phase.ACTIVATE,),
     Mode.DRILL: (Phase.INSTANTIATE, Phase.ACTIVATE, Phase.CLEANUP),
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.contract import Permission, Spec, Target
+from orchestrator.contract import Target
+from orchestrator.spec import Permission, Spec
 from orchestrator.words import Mode, Phase, Use
 
 SESSION_POLICY_LIMIT = 2048

@@ -28,9 +28,10 @@ from pydantic import JsonValue
 from pydantic import ValidationError as ModelError
 
 from orchestrator.aws_errors import translate
-from orchestrator.contract import Call, Later, M, Reader, RunContext, Spec, Target
+from orchestrator.contract import Call, Later, M, Reader, RunContext, Target
 from orchestrator.errors import RefusedError, UpstreamError
 from orchestrator.policies import session_policy
+from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Side
 
 GLOBAL_CONTROL_PLANE_REGION = "us-east-1"

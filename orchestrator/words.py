@@ -22,12 +22,17 @@ class Mode(StrEnum):
 
 
 class Phase(StrEnum):
-    """The four phases, the same for every technology, in their order."""
+    """The four phases, the same for every technology, in their order, and the opt-in fifth that deletes the old side."""
 
     INSTANTIATE = "INSTANTIATE"
     ACTIVATE = "ACTIVATE"
     CLEANUP = "CLEANUP"
     REPLICATE = "REPLICATE"
+    DECOMMISSION = "DECOMMISSION"
+
+
+LIFECYCLE = (Phase.INSTANTIATE, Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE)
+"""The phases of a run that deletes nothing."""
 
 
 class Order(StrEnum):
@@ -194,5 +199,6 @@ class Use(StrEnum):
     ACTIVATE = "ACTIVATE"
     CLEANUP = "CLEANUP"
     REPLICATE = "REPLICATE"
+    DECOMMISSION = "DECOMMISSION"
     ROLLBACK = "ROLLBACK"
     DRILL = "DRILL"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.contract import Permission, Spec, Strategy
+from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
 _SERVICE = "arn:{partition}:ecs:{region}:{account}:service/{name}"

@@ -4,7 +4,7 @@ status of health checks"; whitepaper "AWS Fault Isolation Boundaries" (its contr
 
 from __future__ import annotations
 
-from orchestrator.contract import Permission, Spec, Strategy
+from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
 _ZONE = "arn:{partition}:route53:::hostedzone/{name}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import DrError
-from orchestrator.words import CheckState, Operation, Outcome, Phase
+from orchestrator.words import LIFECYCLE, CheckState, Operation, Outcome, Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
 SOURCE_ARN = f"arn:aws:rds:{SOURCE}:{APPS}:db:orders"
@@ -67,7 +67,7 @@ def shape(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def up_to(run: Journey, phase: Phase) -> None:
-    for each in Phase:
+    for each in LIFECYCLE:
         run.phase(each)
         if each is phase:
             return
@@ -82,7 +82,7 @@ def test_a_failover_loses_nothing_and_leaves_a_replica_in_the_old_place(world: W
 
     run.all()
 
-    assert [run.action(phase).outcome for phase in Phase] == [Outcome.SUCCEEDED] * 4
+    assert [run.action(phase).outcome for phase in LIFECYCLE] == [Outcome.SUCCEEDED] * 4
     primary, standby = instance(world, TARGET), instance(world, SOURCE)
     assert "ReadReplicaSourceDBInstanceIdentifier" not in primary
     assert (primary["DBInstanceStatus"], primary["BackupRetentionPeriod"]) == ("available", 7)
@@ -150,7 +150,7 @@ def test_failover_and_failback_leave_the_estate_as_it_was_but_for_the_retired(wo
     assert back.ready
     back.all()
 
-    assert [back.action(phase).outcome for phase in Phase] == [Outcome.SUCCEEDED] * 4
+    assert [back.action(phase).outcome for phase in LIFECYCLE] == [Outcome.SUCCEEDED] * 4
     assert {region: shape(instance(world, region)) for region in (SOURCE, TARGET)} == before
     for region in (SOURCE, TARGET):
         assert len(instances(world, region)) == 2

@@ -13,8 +13,9 @@ from policy_sentry.querying.actions import get_action_data
 
 from adapters import registry
 from infra import spoke
-from orchestrator.contract import Adapter, Member, Place, Spec, Target
+from orchestrator.contract import Adapter, Member, Place, Target
 from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_policy
+from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Use
 from tests.contract.forks import Failure
 from tests.contract.matrix import Case, cases, record

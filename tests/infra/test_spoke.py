@@ -12,8 +12,8 @@ from infra import config as configuration
 from infra import spoke
 from infra.constructs.spokes import INLINE_LIMIT
 from infra.verbs import SPOKE_VERBS
-from orchestrator.contract import Permission, Spec
 from orchestrator.names import function_role
+from orchestrator.spec import Permission, Spec
 from orchestrator.words import Use
 from tests.infra.synthesised import Assembly, Json, as_list
 

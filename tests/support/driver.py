@@ -422,13 +422,21 @@ def _content(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _keys(entries: Sequence[estates.Entry]) -> list[str]:
     """Return the adapters that the kinds of an estate need."""
     by_kind = {
+        "asg": "asg",
         "aurora-global": "aurora",
-        "rds-replica": "rds",
-        "drs-server": "drs",
-        "ecs-service": "ecs",
+        "dns-alarm": "route53",
         "dns-failover": "route53",
         "dns-weighted": "route53",
-        "dns-alarm": "route53",
+        "drs-server": "drs",
+        "ecs-service": "ecs",
+        "efs-replication": "efs",
+        "elasticache-global": "elasticache",
+        "eventbridge-rules": "eventbridge",
+        "fsx-backup": "fsx",
+        "lambda-function": "lambda",
+        "memorydb-multi-region": "memorydb",
+        "opensearch-ccr": "opensearch",
+        "rds-replica": "rds",
     }
     return sorted({by_kind[entry.kind] for entry in entries if entry.kind in by_kind})
 

@@ -31,9 +31,7 @@ from orchestrator.contract import (
     Place,
     Reader,
     RunContext,
-    Spec,
     Step,
-    Strategy,
     Target,
     blocked,
     busy,
@@ -49,6 +47,7 @@ from orchestrator.ledger.store import Ledger
 from orchestrator.notify import MemoryNotifier
 from orchestrator.platform import Platform
 from orchestrator.progress import Ask, Finish, RunStage
+from orchestrator.spec import Spec, Strategy
 from orchestrator.words import (
     Approval,
     CheckState,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from orchestrator import discovery
-from orchestrator.contract import Adapter, Found, Place, Spec
+from orchestrator.contract import Adapter, Found, Place
 from orchestrator.discovery import Hit, explore, pair, places, take
 from orchestrator.errors import AccessDeniedError, ValidationError
+from orchestrator.spec import Spec
 from tests.unit.scripted_platform import ADAPTERS, APPS, SCOPE, SOURCE, START, TARGET, Cloud
 
 REGIONS = (SOURCE, TARGET)

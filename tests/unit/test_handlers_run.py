@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.finish_run import Caught, cause_text
 from orchestrator.report import report_keys
-from orchestrator.words import Phase, RunStatus
+from orchestrator.words import LIFECYCLE, RunStatus
 from tests.support.driver import SCOPE, SOURCE, TARGET
 from tests.support.functions import Functions, open_hub
 
@@ -42,7 +42,7 @@ def test_planned_run_without_questions_moves_the_service_and_reports_it(hub: Fun
     ended = hub.call("finish_run", RunId=run_id, ExecutionArn=started["ExecutionArn"])
 
     assert move == {"Move": "finish"}
-    assert [stage.partition("-")[2].partition("-")[0] for stage, _ in closed] == [phase.value for phase in Phase]
+    assert [stage.partition("-")[2].partition("-")[0] for stage, _ in closed] == [phase.value for phase in LIFECYCLE]
     assert {status for _, status in closed} <= {"passed", "skipped"}
     assert ended["Status"] == RunStatus.SUCCEEDED
     assert service(hub, TARGET)["runningCount"] == 2

@@ -14,7 +14,7 @@ from orchestrator.errors import ValidationError
 from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.plan import Plan
 from orchestrator.request import parse
-from orchestrator.words import Order, Outcome, Phase, Priority
+from orchestrator.words import LIFECYCLE, Order, Outcome, Phase, Priority
 from tests.unit.scripted_platform import ADAPTERS, APPS, REQUEST, SCOPE, SOURCE, START, TARGET, Cloud
 
 FAKES = {key: make(Cloud()) for key, make in ADAPTERS.items()}
@@ -59,14 +59,14 @@ class TestOrder:
         # Given three waves written in no order, with a gap
         plan = plan_of(a_thing("c", 5), a_thing("a", 1), a_thing("b", 2))
         # Then phases come one after another, the waves inside
-        assert [(s.phase, s.wave) for s in plan.stages] == [(p, w) for p in Phase for w in (1, 2, 5)]
+        assert [(s.phase, s.wave) for s in plan.stages] == [(p, w) for p in LIFECYCLE for w in (1, 2, 5)]
         assert [s.index for s in plan.stages] == list(range(1, 13))
         assert (plan.order, plan.order_reason) == (Order.LIFECYCLE, "the scope holds more than DRS servers")
 
     def test_scope_of_servers_only_goes_wave_by_wave(self) -> None:
         plan = plan_of(a_thing("m1", 1, "drs"), a_thing("m2", 2, "drs"))
         assert plan.order is Order.WAVE
-        assert [(s.phase, s.wave) for s in plan.stages] == [(p, w) for w in (1, 2) for p in Phase]
+        assert [(s.phase, s.wave) for s in plan.stages] == [(p, w) for w in (1, 2) for p in LIFECYCLE]
 
     def test_asked_for_order_wins_over_the_automatic_one(self) -> None:
         assert plan_of(a_thing("a"), Mode="wave").order is Order.WAVE

@@ -1,0 +1,72 @@
+"""What an adapter declares of its technology: strategies, permissions, limits. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.words import Mode, Phase, Use
+
+ALL_MODES = frozenset(Mode)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """IAM actions a spoke role needs, and for what.
+
+    `resources` are ARN patterns with the placeholders {partition} {region} {account} {name}; {name} becomes `*` in the
+    role and the resource's own identifier in the session policy of a run. `conditions` is an IAM Condition block.
+    `session_actions`, when given, stands for `actions` in the session policy (2,048 characters at most), for instance
+    `ec2:*` where the role already holds the exact list.
+    """
+
+    actions: tuple[str, ...]
+    uses: frozenset[Use]
+    resources: tuple[str, ...] = ("*",)
+    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] = field(default_factory=dict)
+    modes: frozenset[Mode] = ALL_MODES
+    session_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way a technology is recovered (a value of the tag `dr:recovery-strategy`)."""
+
+    name: str
+    title: str
+    planned_loss: str
+    emergency_loss: str
+    typical_minutes: Mapping[Phase, float]
+    rollback_until: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The declaration of an adapter. Data only."""
+
+    key: str
+    title: str
+    resource_types: tuple[str, ...]
+    manifest_actions: tuple[str, ...]
+    strategies: tuple[Strategy, ...]
+    permissions: tuple[Permission, ...]
+    documentation: str
+    companion_types: tuple[str, ...] = ()
+    """Resource Explorer types that may carry the same tags and move along with the resource (ecs:task-definition)."""
+    batch_size: int = 1
+    poll_seconds: int = 15
+    deadline_minutes: int = 60
+    native_listing: bool = False
+    """True when Resource Explorer cannot see the resources: `discover` is asked in every account of the scope."""
+    global_service: bool = False
+    """True when the resource lives in no Region (Route 53): both sides are the same object."""
+    refuses: tuple[str, ...] = ()
+    """What the adapter declines to do and why, a sentence each; for the behaviour card."""
+    limits: tuple[str, ...] = ()
+    """AWS quotas and constraints an operator must know, a sentence each, with their source."""
+    unconfirmed: tuple[str, ...] = ()
+    """What AWS documents nowhere, and how the adapter avoids relying on it (refuses, or asks), a sentence each."""
+
+    def strategy(self, name: str) -> Strategy:
+        """Return the strategy called `name`; raise KeyError when the adapter has none of that name."""
+        return {strategy.name: strategy for strategy in self.strategies}[name]
