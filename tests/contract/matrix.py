@@ -1,48 +1,35 @@
-"""What is rehearsed: every adapter, strategy, mode and direction of the registry. A new adapter adds its estate here."""
+"""What is rehearsed: every adapter, strategy, mode and direction of the registry; `tests.contract.facts` tells of each."""
 
 from __future__ import annotations
 
 import gc
+import keyword
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from adapters import registry
 from orchestrator.words import Mode
+from tests.contract.facts import Entry, Facts
 from tests.contract.forks import Copies, Failure
 from tests.contract.rehearsal import TWIN, Change, Record, Rehearsal, Stageplay
 from tests.support.driver import SCOPE, open_world
 
-Entry = Mapping[str, Any]
 
-OVERTAKEN: Mapping[tuple[str, str], str] = {
-    (
-        "ecs",
-        "ecs.UpdateService",
-    ): "Application Auto Scaling raises the count by itself as soon as the bounds ask for it",
-    ("drs", "drs.TagResource"): "going back, DRS takes up the source server of the first direction, which has its tags",
-}
-"""(adapter, operation) -> why AWS may have done it before the run gets there; at most once holds for it, exactly not."""
-
-ESTATES: Mapping[tuple[str, str], tuple[Entry, ...]] = {
-    ("aurora", "global-database"): ({"kind": "aurora-global", "name": "orders"},),
-    ("rds", "read-replica"): ({"kind": "rds-replica", "name": "orders"},),
-    ("drs", "drs-recovery"): ({"kind": "drs-server", "name": "orders-1"}, {"kind": "drs-server", "name": "orders-2"}),
-    ("ecs", "scale-service"): ({"kind": "ecs-service", "name": "orders"},),
-    ("route53", "failover-routing"): ({"kind": "dns-failover", "name": "orders-dns", "zone": "shop.example.com"},),
-    ("route53", "weighted"): ({"kind": "dns-weighted", "name": "orders-dns", "zone": "shop.example.com"},),
-    ("route53", "alarm-health-check"): ({"kind": "dns-alarm", "name": "orders-dns", "zone": "shop.example.com"},),
-}
-"""(adapter, strategy) -> the resources of CustomerX; CustomerY gets the same, called otherwise."""
-
-NO_EMERGENCY: Mapping[tuple[str, str], str] = {
-    ("route53", "weighted"): "weights are changed through Route 53's control plane",
-}
-"""Strategies that promise nothing while a control plane elsewhere is lost; they must say so, not try."""
+def facts(key: str) -> Facts:
+    """Return what the contract tests are told of a technology; fail when nobody told them."""
+    name = f"tests.contract.facts.{key}_" if keyword.iskeyword(key) else f"tests.contract.facts.{key}"
+    try:
+        found = import_module(name).FACTS
+    except ModuleNotFoundError:
+        pytest.fail(f"there is no {name} for the adapter {key}: add one", pytrace=False)
+    assert isinstance(found, Facts)
+    return found
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ class Case:
     def promised(self) -> bool:
         """Say whether the run is meant to succeed."""
         lost_control_plane = self.mode is Mode.EMERGENCY and not self.back
-        return not (lost_control_plane and (self.adapter, self.strategy) in NO_EMERGENCY)
+        return not (lost_control_plane and self.strategy in facts(self.adapter).no_emergency)
 
 
 def pairs() -> list[tuple[str, str]]:
@@ -91,7 +78,7 @@ def record(case: Case) -> Record:
 
 def certain(case: Case, changes: Iterable[Change]) -> list[Change]:
     """Return the changes that only the run makes."""
-    return [change for change in changes if (case.adapter, change.operation) not in OVERTAKEN]
+    return [change for change in changes if change.operation not in facts(case.adapter).overtaken]
 
 
 @cache
@@ -104,7 +91,7 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
     with pytest.MonkeyPatch.context() as patch:
         gc.collect()
         gc.freeze()
-        world = open_world(patch, *_entries(key, strategy), images=key == "drs")
+        world = open_world(patch, *_entries(key, strategy), images=facts(key).images)
         play, me = Stageplay(world, registry.adapter(key)), os.getpid()
         try:
             copies = Copies()
@@ -127,12 +114,13 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
 
 
 def _entries(key: str, strategy: str) -> list[Entry]:
-    if (key, strategy) not in ESTATES:
-        pytest.fail(f"tests/contract/matrix.py knows no estate for {key} {strategy}: add one", pytrace=False)
-    ours = [_tagged(entry, strategy, SCOPE.customer) for entry in ESTATES[key, strategy]]
+    estates = facts(key).estates
+    if strategy not in estates:
+        pytest.fail(f"tests/contract/facts knows no estate for {key} {strategy}: add one", pytrace=False)
+    ours = [_tagged(entry, strategy, SCOPE.customer) for entry in estates[strategy]]
     theirs = [
         {**_tagged(entry, strategy, TWIN.customer), "name": entry["name"].replace("orders", "ledger")}
-        for entry in ESTATES[key, strategy]
+        for entry in estates[strategy]
     ]
     return ours + theirs
 

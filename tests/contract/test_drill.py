@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.words import Mode, Phase
-from tests.contract.matrix import Case, cases, record
+from tests.contract.matrix import Case, cases, facts, record
 from tests.contract.sight import difference
 
 drills = pytest.mark.parametrize("case", cases(Mode.DRILL), ids=str)
 
 MAKING = ("Create", "Restore", "Run", "Start", "Copy", "Add", "Tag", "Register", "Put")
 """Changes that bring something into being; production appears in them only as what is copied."""
-MAKES_NOTHING = frozenset({"route53"})
-"""Adapters whose drills only look: there is nothing of theirs to be found."""
 
 
 @drills
@@ -43,7 +41,7 @@ def test_drill_changes_and_deletes_only_what_carries_its_own_tag(case: Case) -> 
 def test_drill_marks_what_it_makes_and_everything_is_gone_at_the_end(case: Case) -> None:
     seen = record(case)
 
-    assert bool(seen.phases[Phase.INSTANTIATE].made) is (case.adapter not in MAKES_NOTHING)
+    assert bool(seen.phases[Phase.INSTANTIATE].made) is not bool(facts(case.adapter).drill_makes_nothing)
     assert seen.left_over == frozenset()
 
 
@@ -66,4 +64,4 @@ def test_drill_never_promotes_fences_or_touches_names(case: Case) -> None:
 def test_drills_that_make_nothing_are_only_those_listed() -> None:
     silent = {case.adapter for case in cases(Mode.DRILL) if not record(case).phases[Phase.INSTANTIATE].ending.changes}
 
-    assert silent == MAKES_NOTHING & {case.adapter for case in cases()}
+    assert silent == {case.adapter for case in cases() if facts(case.adapter).drill_makes_nothing}

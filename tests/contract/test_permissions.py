@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -18,53 +18,11 @@ from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_po
 from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Use
 from tests.contract.forks import Failure
-from tests.contract.matrix import Case, cases, record
+from tests.contract.matrix import Case, cases, facts, record
 from tests.support.driver import APPS, SOURCE, TARGET
 
 each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
 everything = pytest.mark.parametrize("case", cases(), ids=str)
-
-BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
-STORY = "not in an ordinary run; its story is in tests/adapters"
-
-UNUSED: Mapping[tuple[str, str], str] = {
-    ("aurora", "rds:RemoveFromGlobalCluster"): f"the way out when a failover cannot work: {STORY}",
-    ("rds", "ec2:CreateTags"): "AWS asks for it when a security group is made with tags; the embedded AWS does not",
-    ("drs", "drs:UpdateLaunchConfiguration"): f"only where launches would not start: {STORY}",
-    ("drs", "drs:CreateRecoveryInstanceForDrs"): BY_DRS,
-    ("drs", "drs:ListTagsForResource"): BY_DRS,
-    ("drs", "iam:PassRole"): BY_DRS,
-    **{
-        ("drs", f"ec2:{action}"): BY_DRS
-        for action in (
-            "AttachVolume",
-            "AuthorizeSecurityGroupEgress",
-            "AuthorizeSecurityGroupIngress",
-            "CreateLaunchTemplate",
-            "CreateLaunchTemplateVersion",
-            "CreateSnapshot",
-            "CreateVolume",
-            "DeleteLaunchTemplateVersions",
-            "DeleteSnapshot",
-            "DeleteVolume",
-            "DescribeAccountAttributes",
-            "DescribeAvailabilityZones",
-            "DescribeImages",
-            "DescribeInstanceAttribute",
-            "DescribeInstanceTypes",
-            "DescribeLaunchTemplates",
-            "DescribeSecurityGroups",
-            "DescribeSnapshots",
-            "DescribeSubnets",
-            "DescribeVolumes",
-            "DetachVolume",
-            "ModifyInstanceAttribute",
-            "ModifyLaunchTemplate",
-            "RevokeSecurityGroupEgress",
-        )
-    },
-}
-"""(adapter, action) -> why the contract's runs never use it."""
 
 
 @everything
@@ -88,11 +46,11 @@ def test_every_action_that_is_allowed_is_used_or_has_its_reason(adapter: Adapter
         for use, action in allowed
         if (("discovery", action) if use is Use.DISCOVER else (key, action)) not in used
     }
-    listed = {action for owner, action in UNUSED if owner == key}
+    listed = set(facts(key).unused)
 
-    assert sorted(idle - listed) == [], "allowed, but no run uses it: narrow the Spec, or say why in UNUSED"
+    assert sorted(idle - listed) == [], "allowed, but no run uses it: narrow the Spec, or say why in its facts"
     assert sorted(listed - idle) == [], "listed as unused, but used (or not allowed any more)"
-    assert all(UNUSED[key, action] for action in listed)
+    assert all(facts(key).unused.values())
 
 
 @each_adapter
@@ -103,11 +61,6 @@ def test_every_action_exists(adapter: Adapter) -> None:
 
 
 ROLES = ("dr-spoke-discovery", *(f"dr-spoke-{each.spec.key}" for each in registry.adapters()))
-
-LEFT_OUT: Mapping[tuple[str, str], str] = {
-    ("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group",
-}
-"""(action, resource type) -> why the role does not reach a type that the linter misses."""
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -127,7 +80,7 @@ def _counts(finding: Any) -> bool:
         return not _known(str(finding.location["string"]))
     if finding.issue == "RESOURCE_MISMATCH":
         missed = {(each["action"], each["required_format"].split(":")[5]) for each in finding.detail}
-        return not missed <= set(LEFT_OUT)
+        return not missed <= {pair for each in registry.adapters() for pair in facts(each.spec.key).left_out}
     if finding.issue == "UNKNOWN_CONDITION_FOR_ACTION":  # keys that every service knows are missing in its list
         return "Unknown condition aws:" not in str(finding)
     return finding.issue != "RESOURCE_STAR"  # reads without resources; infra's tests watch that only those are wide

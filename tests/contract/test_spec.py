@@ -12,7 +12,7 @@ from adapters import registry
 from orchestrator.contract import Adapter
 from orchestrator.ledger.records import StepRecord
 from orchestrator.words import LIFECYCLE, Mode, Phase, Severity, StepState
-from tests.contract.matrix import ESTATES, NO_EMERGENCY, Case, cases, pairs, record
+from tests.contract.matrix import Case, cases, facts, pairs, record
 
 each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
 everything = pytest.mark.parametrize("case", cases(), ids=str)
@@ -60,8 +60,9 @@ def test_no_two_adapters_claim_the_same_type_or_manifest_action() -> None:
 
 
 def test_every_strategy_is_rehearsed() -> None:
-    assert set(ESTATES) == set(pairs())
-    assert set(NO_EMERGENCY) <= set(pairs())
+    known = {(each.spec.key, name) for each in registry.adapters() for name in facts(each.spec.key).estates}
+    assert known == set(pairs())
+    assert {(k, s) for k, _ in known for s in facts(k).no_emergency} <= known
 
 
 @everything

@@ -1,0 +1,29 @@
+"""What the contract tests must be told of a technology, a module each: `tests/contract/facts/KEY.py` with `FACTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything here that excuses something carries its reason."""
+
+    estates: Mapping[str, tuple[Entry, ...]]
+    """Strategy -> the resources of CustomerX (named orders...); CustomerY gets the same, called otherwise."""
+    unused: Mapping[str, str] = field(default_factory=dict)
+    """IAM action -> why the contract's runs never use it."""
+    overtaken: Mapping[str, str] = field(default_factory=dict)
+    """Operation -> why AWS may have done it before the run gets there; at most once holds for it, exactly not."""
+    no_emergency: Mapping[str, str] = field(default_factory=dict)
+    """Strategy -> why it promises nothing while a control plane elsewhere is lost; it must say so, not try."""
+    drill_makes_nothing: str = ""
+    """Why a drill of it only looks: there is nothing of its own to be found afterwards."""
+    left_out: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(IAM action, resource type) -> why the role does not reach a type that the policy linter misses."""
+    images: bool = False
+    """Whether machine images must be there, which cost seconds."""

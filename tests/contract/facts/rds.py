@@ -1,0 +1,10 @@
+"""RDS in the contract tests."""
+
+from __future__ import annotations
+
+from tests.contract.facts import Facts
+
+FACTS = Facts(
+    estates={"read-replica": ({"kind": "rds-replica", "name": "orders"},)},
+    unused={"ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not"},
+)
