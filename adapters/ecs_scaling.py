@@ -62,7 +62,7 @@ def scale(side: EcsSide, where: Side, size: Size, run: RunContext, *, down: bool
     seen = f"desired count is {service.desiredCount}"
     if _reached(side, service, size, run, down):
         steps.append(done("scale-service", seen, effect=Effect.REVERSIBLE))
-        return [*steps, _stable(side, service, run)]
+        return [*steps, *_redeployed(side, where, service, run), _stable(side, service, run)]
     steps.append(
         todo("scale-service", _count(side, where, size.desired), Effect.REVERSIBLE, f"{seen}, expected {size.desired}")
     )
@@ -77,6 +77,17 @@ def _reached(side: EcsSide, service: Service, size: Size, run: RunContext, down:
     return enough or awake
 
 
+def _redeployed(side: EcsSide, where: Side, service: Service, run: RunContext) -> list[Step]:
+    """Begin anew after a deployment that its circuit breaker ended before this attempt: ECS starts no tasks of it any more."""
+    ended = [d for d in service.deployments if d.status == "PRIMARY" and d.rolloutState == "FAILED"]
+    if not ended or ended[0].updatedAt is None or ended[0].updatedAt >= run.started_at:
+        return []
+    params: dict[str, JsonValue] = {"cluster": side.cluster, "service": side.name, "forceNewDeployment": True}
+    call = Call("ecs", "UpdateService", params, where)
+    seen = f"the circuit breaker ended the deployment at {ended[0].updatedAt:%H:%M:%S} UTC, before this attempt"
+    return [todo("new-deployment", call, Effect.REVERSIBLE, seen)]
+
+
 def _stable(side: EcsSide, service: Service, run: RunContext) -> Step:
     name, observed = "service-stable", f"{service.runningCount} of {service.desiredCount} tasks run"
     current = [d.rolloutState for d in service.deployments if d.status == "PRIMARY"]
@@ -86,7 +97,7 @@ def _stable(side: EcsSide, service: Service, run: RunContext) -> Step:
         return failed(name, f"{observed}; the circuit breaker tripped", f"look at the tasks of {side.place.id}.")
     if side.settled:
         return done(name, observed)
-    if trouble:
+    if len(trouble) > 1:  # one may come from a placement that was under way before the cause was corrected
         return failed(name, f"{observed}; {trouble[0]}", "correct the cause (capacity, image, network), then retry.")
     if (run.seconds_since("scale-service") or 0) > STALL_SECONDS:
         remedy = f"look at the events of {side.place.id}, then retry."

@@ -41,6 +41,9 @@ def request_options(command: F) -> F:
             ),
             click.option("--waves", default=None, help="Only these waves, for example 1,2."),
             click.option("--phases", default=None, help="Only these phases, for example ACTIVATE."),
+            click.option(
+                "--decommission", is_flag=True, help="At the end, delete the old side; asks for an approval of its own."
+            ),
             click.option("--emergency", is_flag=True, help="The source Region is lost."),
             click.option("--reason", default="", help="Ticket or reason for the audit trail."),
         )
@@ -59,6 +62,7 @@ def request_input(
     order: str | None,
     waves: str | None,
     phases: str | None,
+    decommission: bool,
     emergency: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -72,6 +76,7 @@ def request_input(
         "Mode": order,
         "Waves": [int(w) if w.strip().isdigit() else w for w in waves.split(",")] if waves else None,
         "Phases": [p.strip().upper() for p in phases.split(",")] if phases else None,
+        "Decommission": decommission or None,
         "Emergency": emergency or None,
         "Reason": reason or None,
     }

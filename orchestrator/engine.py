@@ -29,7 +29,7 @@ from orchestrator.errors import (
     UnreachableError,
 )
 from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, judge, refuse, token_of
-from orchestrator.ledger.records import Action, Event, Run
+from orchestrator.ledger.records import Action, Event, Run, Stage
 from orchestrator.ledger.store import Ledger
 from orchestrator.reducer import GOOD
 from orchestrator.targets import load_target
@@ -78,12 +78,12 @@ class Engine:
         if action.status is ActionStatus.ENDED:
             return Tick(done=True)
         self._fence(run)
-        rolling_back = self.ledger.stage(run_id, stage_id).rolling_back
+        stage = self.ledger.stage(run_id, stage_id)
         try:
-            missing = None if rolling_back or action.started_at else self._missing_need(action)
+            missing = None if stage.rolling_back or action.started_at else self._missing_need(action)
             if missing is not None:
                 return self._not_started(action, missing)
-            return self._look_and_act(run, self._started(action), rolling_back=rolling_back)
+            return self._look_and_act(run, stage, self._started(action))
         except StaleRecordError:
             return Tick(done=False, wait_seconds=SOON_SECONDS)  # another advance of this action saved first
 
@@ -131,7 +131,8 @@ class Engine:
         except NotFoundError:
             return {}
 
-    def _look_and_act(self, run: Run, action: Action, *, rolling_back: bool) -> Tick:
+    def _look_and_act(self, run: Run, stage: Stage, action: Action) -> Tick:
+        rolling_back = stage.rolling_back
         adapter = self.adapter(action.adapter)
         target = load_target(self.blobs, run.run_id, action.target_id)
         now = self.clock.now()
@@ -170,17 +171,17 @@ class Engine:
         if context.now > (action.deadline_at or context.now):
             return self._late(action, verdict.step)
         if verdict.step.state is StepState.TODO:
-            return self._do(run, action, verdict.step, session, adapter)
+            return self._do(run, stage, action, verdict.step, session, adapter)
         self.ledger.save_action(action)
         return Tick(done=False, wait_seconds=self._pace(action, adapter))
 
-    def _do(self, run: Run, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
+    def _do(self, run: Run, stage: Stage, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
         if run.cancelled_by:
             return self._cancelled(run, action, step)
-        refusal = refuse(run, step)
+        refusal = refuse(run, stage, step)
         if refusal is not None:
             if refusal.code == NOT_COMMITTED:  # a retry then asks for the commitment first
-                self.ledger.change_stage(run.run_id, action.stage_id, lambda stage: stage.but(irreversible=True))
+                self.ledger.change_stage(run.run_id, action.stage_id, lambda s: s.but(irreversible=True))
             return self._end(action, Outcome.FAILED, refusal.message, refusal.remedy, action.member_outcomes)
         now = self.clock.now()
         last = action.called_at.get(step.name)

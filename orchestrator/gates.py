@@ -155,6 +155,8 @@ def _apply(ledger: Ledger, run_id: str, gate: Gate, answer: Answer) -> None:
         case Choice.APPROVE:
             crossing = stage is not None and stage.irreversible
             ledger.change_run(run_id, lambda r: r.but(committed=r.committed or crossing))
+            if stage is not None:
+                ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(approved_by=s.approved_by or who))
         case Choice.REJECT:
             ledger.change_run(
                 run_id,

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from orchestrator.contract import NOTHING_TO_DO, Call, Step
 from orchestrator.errors import RefusedError
-from orchestrator.ledger.records import Action, Run
+from orchestrator.ledger.records import Action, Run, Stage
 from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, Side, StepState
 
 NOT_COMMITTED = "NotCommitted"
+NOT_APPROVED = "NotApproved"
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,16 @@ def judge(steps: list[Step], members: Mapping[str, Outcome], resource_ids: tuple
     return Verdict(Outcome.SUCCEEDED_WITH_WARNINGS if warnings else Outcome.SUCCEEDED, None, lost, warnings)
 
 
-def refuse(run: Run, step: Step) -> RefusedError | None:
+def refuse(run: Run, stage: Stage, step: Step) -> RefusedError | None:
     """Return why a step may not be performed now, or None. The last guard before every call. Pure."""
     if run.mode is Mode.DRILL:
         return _refuse_in_drill(run, step)
+    if stage.phase is Phase.DECOMMISSION and not (run.decommission and stage.approved_by):
+        return RefusedError(
+            f"{step.name} deletes a part of the old side, and nobody approved {stage.stage_id} of run {run.run_id}.",
+            f"dr status {run.run_id} shows its gate; a run without Decommission: true deletes nothing.",
+            code=NOT_APPROVED,
+        )
     if step.effect is Effect.IRREVERSIBLE and not run.committed:
         return RefusedError(
             f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",

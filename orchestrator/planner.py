@@ -82,7 +82,7 @@ def _phases(request: Request) -> tuple[Phase, ...]:
             "leave Phases out, or run the other phases in a planned run.",
             code="NoPhase",
         )
-    return chosen
+    return (*chosen, Phase.DECOMMISSION) if request.Decommission else chosen
 
 
 def _select(
@@ -225,6 +225,7 @@ def _stages(
     pairs = (
         [(p, w) for p in phases for w in waves] if order is Order.LIFECYCLE else [(p, w) for w in waves for p in phases]
     )
+    pairs.sort(key=lambda pair: pair[0] is Phase.DECOMMISSION)  # whatever the order, nothing is deleted before the end
     stages: list[PlannedStage] = []
     actions: list[PlannedAction] = []
     for index, (phase, wave) in enumerate(pairs, start=1):

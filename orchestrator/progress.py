@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.ledger.records import Gate, Run, Stage
-from orchestrator.words import Approval, Choice, GateKind, GateStatus, StageStatus
+from orchestrator.words import Approval, Choice, GateKind, GateStatus, Phase, StageStatus
 
 PASSED = {StageStatus.PASSED, StageStatus.SKIPPED}
 APPROVAL_CHOICES = (Choice.APPROVE, Choice.REJECT)
@@ -83,6 +83,11 @@ def _gate_before(run: Run, stages: Sequence[Stage], gates: Sequence[Gate], posit
 
 def _question(run: Run, stages: Sequence[Stage], position: int) -> tuple[GateKind | None, str]:
     stage = stages[position]
+    if stage.phase is Phase.DECOMMISSION:
+        return GateKind.COMMIT, (
+            f"Everything is served from {run.target_region} and protected again. Delete what wave {stage.wave} has left in "
+            f"{run.source_region}? This cannot be taken back."
+        )
     crossing = stage.irreversible and not run.committed
     if position == 0 and not crossing:
         return (
@@ -109,4 +114,6 @@ def _ask_after_failure(run: Run, stage: Stage) -> Ask:
         "alone from here on; continue: unhealthy resources go on as they are, failed ones are left alone)"
     )
     gate = gate_id(run.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
-    return Ask(GateKind.FAILURE, stage, gate, question, FAILURE_CHOICES)
+    deleting = stage.phase is Phase.DECOMMISSION  # what is deleted cannot be rolled back
+    choices = tuple(c for c in FAILURE_CHOICES if not (deleting and c is Choice.ROLLBACK))
+    return Ask(GateKind.FAILURE, stage, gate, question, choices)

@@ -64,6 +64,10 @@ class Request(BaseModel):
         default=False, description="The source Region is lost: force, report the loss, defer the rest."
     )
     AcceptDataLoss: bool = Field(default=False, description="Needed for an emergency without approvals.")
+    Decommission: bool = Field(
+        default=False,
+        description="Delete the old side at the end, after a healthy REPLICATE and an approval of its own.",
+    )
     DryRun: bool = Field(default=False, description="Stop after plan and readiness; change nothing.")
     Reason: str = Field(default="", max_length=512, description="Ticket or reason, kept in the audit trail.")
     Requester: str = Field(default="", max_length=256, description="Who asks; dr fills in its caller.")
@@ -92,6 +96,23 @@ class Request(BaseModel):
             (
                 self.Emergency and unapproved,
                 "an emergency without approvals needs AcceptDataLoss: true; unreplicated writes are lost",
+            ),
+            (
+                self.Decommission and self.mode is not words.Mode.PLANNED,
+                "Decommission goes only with a planned run: a drill deletes its copies by itself, and after an emergency the "
+                "old side is the only other copy",
+            ),
+            (
+                self.Decommission and self.ApprovalMode is Approval.AUTOMATIC,
+                "Decommission deletes the old side and needs ApprovalMode required",
+            ),
+            (
+                self.Decommission and self.Phases is not None and Phase.REPLICATE not in self.Phases,
+                "Decommission needs REPLICATE among the Phases: nothing is deleted before the new standby is healthy",
+            ),
+            (
+                Phase.DECOMMISSION in (self.Phases or ()),
+                "DECOMMISSION is asked for by Decommission: true, not by Phases",
             ),
             (any(wave < 1 for wave in self.Waves or ()), "Waves are numbered from 1"),
             (self.Waves == () or self.Phases == (), "Waves and Phases must be absent or name at least one"),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from orchestrator.checklists import checklist, plan_overview
 from orchestrator.context import run_context
 from orchestrator.contract import Check
-from orchestrator.errors import DrError, NotFoundError
+from orchestrator.errors import DrError
+from orchestrator.following import FOLLOWS, lost_before
 from orchestrator.gates import open_gate
-from orchestrator.judgement import action_id_of, end_unfinished
+from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan
@@ -29,8 +30,7 @@ HEALTH_SETTLE_SECONDS = 900
 PARALLEL = 8
 CHECKS_KEPT = 500
 DETAIL_CHARACTERS = 400
-FOLLOWING = {Phase.CLEANUP, Phase.REPLICATE}
-CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE}
+CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE, Phase.DECOMMISSION}
 
 
 @dataclass(frozen=True)
@@ -118,33 +118,24 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
 
 
 def _startable(platform: Platform, action: Action, *, drill: bool) -> bool:
-    """Leave alone what is ended, and whatever follows an ACTIVATE that did not succeed; a drill always cleans up."""
+    """Leave alone what is ended, and what the phase before did not leave fit to go on; a drill always cleans up."""
     if action.status is ActionStatus.ENDED:
         return False
-    if drill or action.phase not in FOLLOWING:
+    if drill or action.phase not in FOLLOWS:
         return True
-    lost = dict.fromkeys(_not_activated(platform, action), Outcome.SKIPPED)
+    lost = dict.fromkeys(lost_before(platform.ledger, action), Outcome.SKIPPED)
     if not lost:
         return True
     ended = len(lost) == len(action.resource_ids)
     if lost.keys() <= action.member_outcomes.keys() and not ended:
         return True  # said so already: this start is a repetition
-    why = f"left alone: ACTIVATE did not succeed for {', '.join(sorted(lost))}"
+    why = f"left alone: {FOLLOWS[action.phase]} did not succeed for {', '.join(sorted(lost))}"
     changes: dict[str, object] = {"member_outcomes": {**lost, **action.member_outcomes}, "detail": why}
     if ended:
         changes |= {"status": ActionStatus.ENDED, "outcome": Outcome.SKIPPED, "ended_at": platform.clock.now()}
     platform.ledger.save_action(action.but(**changes))
     platform.note(action.run_id, "outcome", f"{action.action_id}: {why}", stage_id=action.stage_id)
     return not ended
-
-
-def _not_activated(platform: Platform, action: Action) -> set[str]:
-    try:
-        activate = platform.ledger.action(action.run_id, action_id_of(Phase.ACTIVATE, action.target_id))
-    except NotFoundError:
-        return set()  # the run was limited to other phases
-    good = GOOD - {Outcome.FAILED_IGNORED}
-    return {resource for resource in action.resource_ids if activate.member_outcomes.get(resource) not in good}
 
 
 def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
@@ -194,7 +185,7 @@ def _kept(checks: list[Check]) -> tuple[CheckRecord, ...]:
 def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
     adapter = platform.adapter(action.adapter)
     target = load_target(platform.blobs, run.run_id, action.target_id)
-    left_alone = _not_activated(platform, action) if action.phase in FOLLOWING and run.mode is not Mode.DRILL else set()
+    left_alone = lost_before(platform.ledger, action) if run.mode is not Mode.DRILL else set()
     excluded = frozenset(left_alone | {r for r, o in action.member_outcomes.items() if o not in GOOD})
     if excluded.issuperset(action.resource_ids):
         return []

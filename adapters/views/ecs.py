@@ -28,6 +28,7 @@ class Deployment(BaseModel):
 
     status: str = ""
     rolloutState: str | None = None
+    updatedAt: datetime | None = None
 
 
 class Event(BaseModel):

@@ -74,6 +74,7 @@ class Run(Record):
     accept_data_loss: bool = False
     waves: tuple[int, ...] | None = None
     phases: tuple[Phase, ...] | None = None
+    decommission: bool = False
     status: RunStatus = RunStatus.ACCEPTED
     epoch: int = 0
     created_at: datetime
@@ -127,6 +128,8 @@ class Stage(Record):
     checks: tuple[CheckRecord, ...] = ()
     ignored: bool = False
     rolling_back: bool = False
+    approved_by: str | None = None
+    """Who let this stage begin, when a person was asked."""
     version: int = 0
 
 

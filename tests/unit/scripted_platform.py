@@ -105,6 +105,7 @@ SCRIPTS: Mapping[Phase, tuple[Script, ...]] = {
     ),
     Phase.CLEANUP: (Script("quiesce", Effect.COMPENSABLE),),
     Phase.REPLICATE: (Script("reverse", Effect.COMPENSABLE, 240),),
+    Phase.DECOMMISSION: (Script("delete", Effect.IRREVERSIBLE, 60),),
 }
 
 
@@ -345,6 +346,10 @@ class Scripted(Adapter[View]):
     def replicate(self, view: View, run: RunContext) -> list[Step]:
         """See `Adapter`."""
         return self._phase(Phase.REPLICATE, view, run)
+
+    def decommission(self, view: View, run: RunContext) -> list[Step]:
+        """See `Adapter`."""
+        return self._phase(Phase.DECOMMISSION, view, run)
 
     def rollback(self, phase: Phase, view: View, run: RunContext) -> list[Step]:
         """See `Adapter`."""

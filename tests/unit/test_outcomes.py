@@ -90,18 +90,18 @@ class TestJudge:
 class TestGuard:
     def test_irreversible_step_needs_the_commit(self) -> None:
         step = todo("promote", CALL, Effect.IRREVERSIBLE, "x")
-        assert refuse(a_run(), step) is not None
-        assert refuse(a_run(committed=True), step) is None
-        assert refuse(a_run(), todo("scale", CALL, Effect.COMPENSABLE, "x")) is None
+        assert refuse(a_run(), a_stage(), step) is not None
+        assert refuse(a_run(committed=True), a_stage(), step) is None
+        assert refuse(a_run(), a_stage(), todo("scale", CALL, Effect.COMPENSABLE, "x")) is None
 
     def test_drill_works_on_copies_and_needs_no_commit(self) -> None:
         launch = todo("launch", replace(CALL, side=Side.TARGET), Effect.IRREVERSIBLE, "x")
-        assert refuse(a_run(mode=Mode.DRILL), launch) is None
+        assert refuse(a_run(mode=Mode.DRILL), a_stage(), launch) is None
 
     @pytest.mark.parametrize("side", [Side.SOURCE, Side.GLOBAL])
     def test_drill_changes_nothing_but_the_target_side(self, side: Side) -> None:
         step = todo("stop", replace(CALL, side=side), Effect.REVERSIBLE, "x")
-        refused = refuse(a_run(mode=Mode.DRILL, committed=True), step)
+        refused = refuse(a_run(mode=Mode.DRILL, committed=True), a_stage(), step)
         assert refused is not None
         assert f"changes the {side} side" in refused.message
 

@@ -259,13 +259,15 @@ class Scheduler:
     def _settle(self, service: Any, state: ServiceState, wanted: int) -> None:
         tasks = [task for task in self.service_tasks(service) if task.last_status is not TaskStatus.STOPPED]
         running = [task for task in tasks if task.last_status is TaskStatus.RUNNING and task.wanted]
-        settled = len(tasks) == len(running) == wanted and len(state.deployments) == 1
+        others = [old for old in state.deployments[1:] if old.rollout is not Rollout.FAILED]
+        settled = len(tasks) == len(running) == wanted and not others
         if service.status == "DRAINING" and not tasks:
             service.status = "INACTIVE"
         if not settled or state.steady or state.primary.rollout is Rollout.FAILED:
             return
         now = self.world.clock.now()
         state.steady = True
+        del state.deployments[1:]  # what its circuit breaker ended is shown until the next one is through
         state.primary.updated_at = now
         if state.primary.rollout is not Rollout.COMPLETED:
             state.primary.rollout = Rollout.COMPLETED
