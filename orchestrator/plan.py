@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from orchestrator.blobs import Blobs
 from orchestrator.ledger.records import Action, Scope, Stage
 from orchestrator.tags import RTO
-from orchestrator.targets import PlannedTarget
+from orchestrator.targets import PlannedTarget, load_target
 from orchestrator.words import Effect, Mode, Operation, Order, Phase, Priority, Side, StepState
 
 
@@ -169,6 +169,16 @@ def rto_target_minutes(plan: Plan) -> int | None:
     """Return the tightest `dr:rto-target` of the plan's resources, in minutes."""
     tags = [member.tags.get(RTO, "") for target in plan.targets for member in target.members]
     return min((int(minutes) for minutes in tags if minutes), default=None)
+
+
+def altered_since_frozen(blobs: Blobs, run_id: str, plan_hash: str | None, target_ids: Iterable[str]) -> str:
+    """Return what of a frozen plan, or of the batches it acts on, is not as it was approved; empty when all is."""
+    plan = load_plan(blobs, run_id)
+    if plan.hash != plan_hash:
+        return f"the plan's hash is {plan.hash[:12]}, frozen and approved was {(plan_hash or 'none')[:12]}"
+    frozen = {each.target_id: each.target() for each in plan.targets}
+    changed = [each for each in target_ids if load_target(blobs, run_id, each) != frozen.get(each)]
+    return f"what {', '.join(changed)} act on is not what the plan says" if changed else ""
 
 
 def plan_key(run_id: str) -> str:

@@ -15,7 +15,7 @@ from orchestrator.gates import open_gate
 from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
 from orchestrator.notify import Notice, message
-from orchestrator.plan import load_plan
+from orchestrator.plan import altered_since_frozen, load_plan
 from orchestrator.planning import frozen_plan_calls
 from orchestrator.platform import Platform
 from orchestrator.probes import probe_url
@@ -30,6 +30,7 @@ HEALTH_SETTLE_SECONDS = 900
 PARALLEL = 8
 CHECKS_KEPT = 500
 DETAIL_CHARACTERS = 400
+PLAN_AGAIN = "find out who wrote to the hub's documents bucket, abort this run, then: dr plan"
 CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE, Phase.DECOMMISSION}
 
 
@@ -102,7 +103,14 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
     )
     if stage.status is not StageStatus.RUNNING:
         return []
-    drill = platform.ledger.run(run_id).mode is Mode.DRILL
+    run = platform.ledger.run(run_id)
+    actions = platform.ledger.actions(run_id, stage_id)
+    altered = altered_since_frozen(platform.blobs, run_id, run.plan_hash, {action.target_id for action in actions})
+    if altered:
+        for action in actions:
+            platform.ledger.save_action(end_unfinished(action, now, f"not started: {altered}", PLAN_AGAIN))
+        return []
+    drill = run.mode is Mode.DRILL
     groups: list[Group] = []
     for number, action_ids in enumerate(stage.groups):
         items = [

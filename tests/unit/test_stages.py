@@ -23,7 +23,7 @@ from orchestrator.words import (
     RunStatus,
     StageStatus,
 )
-from tests.unit.scripted_platform import Cloud, Operator, approve, obstacle_blocked, obstacle_failed
+from tests.unit.scripted_platform import APPS, Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 
 def started(cloud: Cloud, **request: object) -> Platform:
@@ -56,6 +56,23 @@ class TestStart:
         assert json.loads(cloud.blobs.get(groups[0].key)) == [
             {"RunId": "run-1", "StageId": "01-INSTANTIATE-w1", "ActionId": "INSTANTIATE.database-orders"}
         ]
+
+    @pytest.mark.parametrize("document", ["plan.json", "targets/database-orders.json"])
+    def test_stage_of_a_plan_that_was_altered_after_it_was_approved_changes_nothing(self, document: str) -> None:
+        # Given a frozen plan, one of whose documents somebody rewrites
+        cloud = Cloud()
+        cloud.add("orders")
+        platform = started(cloud)
+        key = f"runs/run-1/{document}"
+        cloud.blobs.put(key, cloud.blobs.get(key).replace(APPS.encode(), b"999999999999"))
+        # When its first stage is started
+        stage = Operator(platform, cloud).stage("run-1", "01-INSTANTIATE-w1")
+        # Then it fails, says what is not as it was, and nothing was called
+        assert stage.status is StageStatus.FAILED
+        (action,) = cloud.ledger.actions("run-1", stage.stage_id)
+        assert "not started" in action.detail
+        assert "dr plan" in action.remedy
+        assert cloud.operations() == []
 
     def test_start_repeated_gives_the_same_groups_and_start_time(self) -> None:
         cloud = Cloud()
