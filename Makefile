@@ -61,6 +61,7 @@ infra: install
 
 generate: install ## rewrite what is generated and checked in
 	$(BIN)/python -m infra.spoke
+	$(BIN)/python -m infra.probe
 
 package: install ## build the functions for AWS
 	$(BIN)/python -m infra.package --target aws

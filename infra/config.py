@@ -98,6 +98,8 @@ class Spokes(Strict):
     """True when the hub account administers StackSets for the organisation without being its management account."""
     permissions_boundary: str = ""
     """Name of a managed policy in every spoke account that bounds the spoke roles; empty: none."""
+    probe: bool = False
+    """Ask the function `dr-probe` of an account and Region (stacksets/README.md) whether private endpoints can be reached."""
     administration_role: str = "AWSCloudFormationStackSetAdministrationRole"
     execution_role: str = "AWSCloudFormationStackSetExecutionRole"
     max_concurrent_percent: Annotated[int, Field(ge=1, le=100)] = 100

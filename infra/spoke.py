@@ -1,6 +1,6 @@
 """The spoke template, generated from what the adapters declare: `python -m infra.spoke [--check]`.
 
-One role per technology, `dr-spoke-<key>`, and `dr-spoke-discovery`. Each trusts exactly the hub's functions that enter
+One role per technology, `dr-spoke-<key>`, `dr-spoke-discovery` and `dr-spoke-probe`. Each trusts exactly the hub's functions that enter
 spokes, with the external ID and the organisation id. Permissions are `Spec.permissions` and nothing else; here
 placeholders are wide ({region} and {name} become `*`), a run's session policy narrows them.
 The template is checked in as `stacksets/spoke.template.json`; a test fails when it differs from the declarations.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry import adapters
-from orchestrator.names import SPOKE_ROLE_PREFIX
+from orchestrator.names import PROBE, SPOKE_ROLE_PREFIX
 from orchestrator.spec import Permission, Spec
 from orchestrator.words import Use
 
@@ -51,6 +51,14 @@ DISCOVERY = (
 )
 """What finding tagged resources needs, whatever they are."""
 
+ASKING = (
+    Permission(
+        actions=("lambda:InvokeFunction",),
+        uses=frozenset({Use.OBSERVE}),
+        resources=(f"arn:{{partition}}:lambda:{{region}}:{{account}}:function:{PROBE}",),
+    ),
+)
+
 Json = dict[str, Any]
 
 
@@ -59,6 +67,7 @@ def template(specs: Sequence[Spec]) -> Json:
     resources: Json = {}
     for spec in sorted(specs, key=lambda each: each.key):
         resources.update(_role(spec.key, f"Recovers {spec.title}", spec.permissions))
+    resources.update(_role("probe", "Asks the probe function in a VPC of this account, where there is one", ASKING))
     resources.update(_role("discovery", "Finds tagged resources; reads only", _discovery(specs)))
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -70,7 +79,11 @@ def template(specs: Sequence[Spec]) -> Json:
             "RoleNames": {
                 "Description": "The roles the hub assumes here",
                 "Value": ",".join(
-                    [*sorted(f"{SPOKE_ROLE_PREFIX}{s.key}" for s in specs), f"{SPOKE_ROLE_PREFIX}discovery"]
+                    [
+                        *sorted(f"{SPOKE_ROLE_PREFIX}{s.key}" for s in specs),
+                        f"{SPOKE_ROLE_PREFIX}discovery",
+                        f"{SPOKE_ROLE_PREFIX}probe",
+                    ]
                 ),
             }
         },

@@ -11,6 +11,7 @@ from orchestrator.clock import SystemClock
 from orchestrator.ledger.dynamo import DynamoLedger, Tables
 from orchestrator.notify import SnsNotifier
 from orchestrator.platform import Platform, spoke_reader, spoke_session
+from orchestrator.probes import probe_from_vpc
 from orchestrator.sessions import AwsReader, Hub, SpokeAccess
 
 
@@ -38,6 +39,7 @@ def compose(settings: Settings) -> Platform:
         explorer_view_arn=settings.explorer_view_arn,
         notifier=SnsNotifier(hub.client("sns"), settings.topic_arn),
         accounts=settings.accounts,
+        connect=probe_from_vpc(hub) if settings.probe else None,
     )
 
 

@@ -28,6 +28,8 @@ class Settings(BaseModel):
     """The organisation-wide view, in the Region of Resource Explorer's aggregator index; best where a customer stands by."""
     dns_servers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    probe: bool = False
+    """Whether health checks ask the probe functions in the workloads' VPCs."""
 
 
 def read_settings() -> Settings:

@@ -16,6 +16,8 @@ METRICS_NAMESPACE = "DR"
 SCHEDULE = "dr-refresh-inventory"
 SPOKE_STACK_SET = "dr-spokes"
 SPOKE_ROLE_PREFIX = "dr-spoke-"
+PROBE = "dr-probe"
+"""The function that a workload's owner may put into its VPC, for connections the hub cannot make."""
 
 
 class Table(StrEnum):

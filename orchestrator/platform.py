@@ -15,8 +15,8 @@ from orchestrator.errors import DrError
 from orchestrator.ledger.records import Event, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.notify import Message, Notifier
-from orchestrator.sessions import AwsReader, Caller, Hub, RunClients
-from orchestrator.tags import CUSTOMER, ENVIRONMENT
+from orchestrator.probes import Connect
+from orchestrator.sessions import AwsReader, Caller, Hub, RunClients, caller_of
 
 DISCOVERY = "discovery"
 """The spoke role that may look everywhere and change nothing."""
@@ -38,6 +38,8 @@ class Platform:
     notifier: Notifier
     explorer_view_arn: str | None = None
     accounts: tuple[str, ...] = ()
+    connect: Connect | None = None
+    """Asks probe functions in the workloads' VPCs; None: connectivity is not looked at."""
 
     @property
     def engine(self) -> Engine:
@@ -64,9 +66,8 @@ def spoke_session(hub: Hub) -> OpenSession:
     """Return the opener of spoke sessions for runs: caller, session tags and session policy from run and target."""
 
     def open_session(run: Run, adapter: Adapter[Any], context: RunContext, target: Target) -> RunClients:
-        caller = Caller(run.run_id, run.requester, {CUSTOMER: run.scope.customer, ENVIRONMENT: run.scope.environment})
         phase = None if run.dry_run else context.phase
-        return RunClients(hub, caller, adapter.spec, context, phase, target)
+        return RunClients(hub, caller_of(run), adapter.spec, context, phase, target)
 
     return open_session
 

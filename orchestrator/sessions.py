@@ -30,8 +30,10 @@ from pydantic import ValidationError as ModelError
 from orchestrator.aws_errors import translate
 from orchestrator.contract import Call, Later, M, Reader, RunContext, Target
 from orchestrator.errors import RefusedError, UpstreamError
+from orchestrator.ledger.records import Run
 from orchestrator.policies import session_policy
 from orchestrator.spec import Spec
+from orchestrator.tags import CUSTOMER, ENVIRONMENT
 from orchestrator.words import Mode, Phase, Side
 
 GLOBAL_CONTROL_PLANE_REGION = "us-east-1"
@@ -80,6 +82,11 @@ class Caller:
     def source_identity(self) -> str:
         """Return the requester in the characters and length STS allows."""
         return re.sub(r"[^\w+=,.@-]", "-", self.requester)[-64:].ljust(2, "-")
+
+
+def caller_of(run: Run) -> Caller:
+    """Return on whose behalf a run's sessions are opened, for which customer's environment."""
+    return Caller(run.run_id, run.requester, {CUSTOMER: run.scope.customer, ENVIRONMENT: run.scope.environment})
 
 
 class AwsReader:

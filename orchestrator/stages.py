@@ -202,7 +202,12 @@ def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
     )
     try:
         session = platform.open_session(run, adapter, context, target)
-        checks = adapter.health(adapter.observe(target, session, context), context)
+        view = adapter.observe(target, session, context)
+        checks = adapter.health(view, context)
+        endpoints = [each for each in adapter.endpoints(view, context) if each.resource_id not in excluded]
+        if platform.connect and endpoints:
+            place = target.members[0].target
+            checks = [*checks, *platform.connect(run, place.account, place.region, endpoints)]
     except DrError as err:
         checks = [Check(resource, "observe", CheckState.UNHEALTHY, str(err)) for resource in action.resource_ids]
     urls = [(m.resource_id, m.tags[HEALTH_URL]) for m in target.members if m.tags.get(HEALTH_URL)]

@@ -109,6 +109,8 @@ class FunctionFactory:
             variables["DR_EXPLORER_VIEW_ARN"] = self._hub.explorer_views[region]
         if self._config.spokes.accounts:
             variables["DR_ACCOUNTS"] = ",".join(self._config.spokes.accounts)
+        if self._config.spokes.probe:
+            variables["DR_PROBE"] = "true"
         if self._hub.dns_servers:
             variables["DR_DNS_SERVERS"] = ",".join(self._hub.dns_servers)
         return variables

@@ -59,7 +59,7 @@ def test_role_of_a_technology_may_do_what_its_spec_says_and_nothing_more(key: st
     assert actions_in(statements_of(CHECKED_IN, f"dr-spoke-{key}")) == declared
 
 
-@pytest.mark.parametrize("role", [*sorted(MODULES), "discovery"])
+@pytest.mark.parametrize("role", [*sorted(MODULES), "discovery", "probe"])
 def test_role_opens_only_with_external_id_to_the_hub_of_the_organisation(role: str) -> None:
     # Given the trust policy of a role in a workload account
     (statement,) = role_of(CHECKED_IN, f"dr-spoke-{role}")["AssumeRolePolicyDocument"]["Statement"]

@@ -245,6 +245,12 @@ class World:
             self._platforms[region] = self._platform(region)
         return self._platforms[region]
 
+    def hub(self, region: str = TARGET) -> Hub:
+        """Return the hub's account in a Region, with its doors to the spokes."""
+        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID), (DNS_SERVER,))
+        hub.session = inprocess_session(self.local, region, self._hub_keys)
+        return hub
+
     def inventory(self, region: str = TARGET) -> Snapshot:
         """Take the inventory now, as the platform does every 30 minutes in normal times; emergencies start from it."""
         return planning.refresh(self.platform(region), SCOPE, (SOURCE, TARGET))
@@ -313,8 +319,7 @@ class World:
     # --- how the hub gets in -----------------------------------------------------------------------------------------
 
     def _platform(self, region: str) -> Platform:
-        hub = Hub(region, SpokeAccess(external_id=EXTERNAL_ID), (DNS_SERVER,))
-        hub.session = inprocess_session(self.local, region, self._hub_keys)
+        hub = self.hub(region)
         reader = AwsReader("hub", TARGET, self.local.session(HUB, TARGET), "the hub")  # beside the aggregator index
         return Platform(
             hub_region=region,

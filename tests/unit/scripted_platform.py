@@ -24,6 +24,7 @@ from orchestrator.contract import (
     Call,
     Check,
     Clients,
+    Endpoint,
     Finding,
     Found,
     Later,
@@ -380,6 +381,10 @@ class Scripted(Adapter[View]):
             )
             for name, resource in self._members.items()
         ]
+
+    def endpoints(self, view: View, run: RunContext) -> list[Endpoint]:
+        """See `Adapter`."""
+        return [Endpoint(resource, f"{name}.internal", 5432) for name, resource in self._members.items()]
 
     def after(self, phase: Phase, view: View, run: RunContext) -> View:
         """See `Adapter`."""

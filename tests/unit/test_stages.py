@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from orchestrator import probes, stages
-from orchestrator.contract import Check
+from orchestrator.contract import Check, Endpoint
 from orchestrator.errors import ThrottledError, UnreachableError
-from orchestrator.ledger.records import Gate
+from orchestrator.ledger.records import Gate, Run
 from orchestrator.notify import Message, Notice, Notifier
 from orchestrator.platform import Platform
 from orchestrator.words import (
@@ -23,7 +24,7 @@ from orchestrator.words import (
     RunStatus,
     StageStatus,
 )
-from tests.unit.scripted_platform import APPS, Cloud, Operator, approve, obstacle_blocked, obstacle_failed
+from tests.unit.scripted_platform import APPS, TARGET, Cloud, Operator, approve, obstacle_blocked, obstacle_failed
 
 
 def started(cloud: Cloud, **request: object) -> Platform:
@@ -150,6 +151,28 @@ class TestHealth:
         # Then
         assert stages.check_health(platform, "run-1", stage_id).settled
         assert stages.close_stage(platform, "run-1", stage_id) is StageStatus.PASSED
+
+    def test_stage_passes_only_when_its_resources_can_be_reached_from_inside_their_vpc(self) -> None:
+        # Given a database that AWS calls healthy and that no client reaches
+        cloud = Cloud()
+        cloud.add("orders")
+        asked: list[tuple[str, str, str]] = []
+
+        def connect(_run: Run, account: str, region: str, endpoints: Sequence[Endpoint]) -> list[Check]:
+            asked.extend((account, region, each.host) for each in endpoints)
+            return [Check(each.resource_id, "reachable", CheckState.SETTLING, "refused") for each in endpoints]
+
+        platform = replace(cloud.platform(), connect=connect)
+        cloud.accept(platform)
+        cloud.ledger.change_run("run-1", lambda r: r.but(committed=True))
+        # When it is activated
+        stage = Operator(platform, cloud).stage("run-1", "02-ACTIVATE-w1")
+        # Then the stage does not pass, and the probe of the side being activated was asked
+        assert stage.status is StageStatus.FAILED
+        assert [(check.name, check.detail) for check in stage.checks if check.state is not CheckState.HEALTHY] == [
+            ("reachable", "refused")
+        ]
+        assert set(asked) == {(APPS, TARGET, "orders.internal")}
 
     def test_health_that_never_comes_fails_the_stage_after_fifteen_minutes(self) -> None:
         cloud = Cloud()
