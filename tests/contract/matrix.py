@@ -40,15 +40,22 @@ class Case:
     strategy: str
     mode: Mode
     back: bool
+    decommission: bool = False
+    """Whether the old side is deleted at the end."""
 
     def __str__(self) -> str:
         """Return the name pytest shows."""
-        return f"{self.adapter}-{self.strategy}-{self.mode}-{'failback' if self.back else 'failover'}"
+        return f"{self.adapter}-{self.strategy}-{self.mode}-{self._direction}"
+
+    @property
+    def _direction(self) -> str:
+        there = "failback" if self.back else "failover"
+        return f"{there}-decommission" if self.decommission else there
 
     @property
     def dies_at_saves(self) -> bool:
         """Say whether it also dies at the ledger's records and loses answers: the engine's part, whatever the adapter."""
-        return self.adapter == "ecs" and self.mode is Mode.PLANNED and not self.back
+        return self.adapter == "ecs" and self.mode is Mode.PLANNED and not self.back and not self.decommission
 
     @property
     def promised(self) -> bool:
@@ -65,6 +72,11 @@ def pairs() -> list[tuple[str, str]]:
 def cases(*modes: Mode) -> list[Case]:
     """Return every case of the registry, or those of some modes."""
     return [Case(*pair, mode, back) for pair in pairs() for mode in modes or tuple(Mode) for back in (False, True)]
+
+
+def decommissions() -> list[Case]:
+    """Return a failover of each strategy that deletes the old side at its end."""
+    return [Case(*pair, Mode.PLANNED, back=False, decommission=True) for pair in pairs()]
 
 
 def record(case: Case) -> Record:
@@ -96,7 +108,8 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
         try:
             copies = Copies()
             found: dict[str, Any] = {}
-            for one in (case(Mode.EMERGENCY, False), case(Mode.DRILL, False)):
+            last = Case(key, strategy, Mode.PLANNED, back=False, decommission=True)
+            for one in (case(Mode.EMERGENCY, False), case(Mode.DRILL, False), last):
                 copies.run(str(one), Rehearsal(play, one).run)
             there = case(Mode.PLANNED, False)
             found[str(there)] = Rehearsal(play, there).run()
@@ -110,7 +123,7 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
             if os.getpid() != me:
                 os._exit(1)  # a copy that fell out of its story must not become a second test runner
             play.close()
-    return {one: found[str(one)] for one in (case(mode, back) for mode in Mode for back in (False, True))}
+    return {one: found[str(one)] for one in (last, *(case(mode, back) for mode in Mode for back in (False, True)))}
 
 
 def _entries(key: str, strategy: str) -> list[Entry]:

@@ -88,7 +88,7 @@ class Afterwards:
 
     sight: Seen
     again: Ending
-    undone: Undone
+    undone: Undone | None
 
 
 @dataclass
@@ -219,6 +219,7 @@ class Rehearsal:
             "PrimaryRegion": TARGET if swapped else SOURCE,
             "DRRegion": SOURCE if swapped else TARGET,
             "Emergency": emergency,
+            "Decommission": self.case.decommission,
         }
         self.play.numbers += 1
         run_id = f"{self.case.mode}-{self.play.numbers}"
@@ -244,7 +245,7 @@ class Rehearsal:
         phases = {stage.phase: self._phase(run_id, stage) for stage in self.world.ledger.stages(run_id)}
         calls = log[self.dark_since or begun :]
         self.world.ledger.unlock(SCOPE, run_id)
-        if self.case.mode is Mode.PLANNED and self.crashes:
+        if self.case.mode is Mode.PLANNED and self.crashes and not self.case.decommission:
             self.copies.run("second run", self._whole_run_again)
         return Record(
             case=self.case,
@@ -272,10 +273,13 @@ class Rehearsal:
 
     def _phase(self, run_id: str, stage: Stage) -> PhaseRecord:
         self.performed, self.looks = [], []
+        disturbed = self.crashes and (stage.phase is Phase.DECOMMISSION or not self.case.decommission)
+        if stage.phase is Phase.DECOMMISSION:
+            self.world.ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(approved_by="owner@example.com"))
         stages.start_stage(self.platform, run_id, stage.stage_id)
         (action,) = self.world.ledger.actions(run_id, stage.stage_id)
-        ending = self._ending_in_every_copy(run_id, stage, action.action_id)
-        if self.crashes:
+        ending = self._ending_in_every_copy(run_id, stage, action.action_id, disturbed=disturbed)
+        if disturbed:
             self._prepare_copies()
             self.copies.run("afterwards", lambda: self._afterwards(run_id, stage, action.action_id))
         made = self._tagged(run_id)
@@ -299,10 +303,10 @@ class Rehearsal:
             afterwards=afterwards,
         )
 
-    def _ending_in_every_copy(self, run_id: str, stage: Stage, action_id: str) -> Ending:
+    def _ending_in_every_copy(self, run_id: str, stage: Stage, action_id: str, *, disturbed: bool) -> Ending:
         """Run the phase. Only here copies are made that die, and all of them end here."""
         found: Ending | str = "the copy fell out of its phase"
-        self._mortal = self.crashes
+        self._mortal = disturbed
         try:
             self._to_the_end(run_id, stage.stage_id, action_id)
             ending = found = self._ending(run_id, stage, action_id)
@@ -340,6 +344,8 @@ class Rehearsal:
     def _afterwards(self, run_id: str, stage: Stage, action_id: str) -> Afterwards:
         sight = self._settled_sight(run_id, stage.phase)
         again = self._look_again(run_id, stage, action_id)
+        if stage.phase is Phase.DECOMMISSION:  # what is deleted cannot be rolled back, and nobody is offered to
+            return Afterwards(sight, again, None)
         return Afterwards(sight, again, self._roll_back(run_id, stage, action_id))
 
     def _look_again(self, run_id: str, stage: Stage, action_id: str) -> Ending:

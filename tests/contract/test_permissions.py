@@ -18,7 +18,7 @@ from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_po
 from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Use
 from tests.contract.forks import Failure
-from tests.contract.matrix import Case, cases, facts, record
+from tests.contract.matrix import Case, cases, decommissions, facts, record
 from tests.support.driver import APPS, SOURCE, TARGET
 
 each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
@@ -145,12 +145,12 @@ def _target(spec: Spec, size: int) -> Target:
 @cache
 def _used(key: str) -> frozenset[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
-    for case in cases():
+    for case in [*cases(), *decommissions()]:
         if case.adapter == key:
             seen = record(case)
             found |= seen.used
             for phase in seen.phases.values():
-                found |= phase.afterwards.undone.used
+                found |= phase.afterwards.undone.used if phase.afterwards and phase.afterwards.undone else set()
     return frozenset(found)
 
 
