@@ -25,11 +25,12 @@ from pydantic import JsonValue
 from adapters import rds_source as source_side
 from adapters import rds_target as target_side
 from adapters.drills import rds as drill
+from adapters.fencing import FENCED_TAG, SecurityGroup
 from adapters.rds_readiness import findings
 from adapters.reading import KeyValue, tag_map
-from adapters.specs.rds import FENCED_TAG, KNOWN_ENGINES, SPEC
+from adapters.specs.rds import KNOWN_ENGINES, SPEC
 from adapters.views.rds import DrillCopy, RdsView, base_name, look, retired_name
-from adapters.views.rds_models import Instance, Instances, SecurityGroup
+from adapters.views.rds_models import Instance, Instances
 from orchestrator.contract import (
     Adapter,
     Check,

@@ -8,14 +8,12 @@ later run, a person and the rollback can read; the replication of RDS itself doe
 
 from __future__ import annotations
 
-from adapters.drills.rds import group_call
+from adapters.fencing import FENCE_GROUP, FENCED_TAG, group_call
 from adapters.reading import tag_list, tag_map
 from adapters.specs.rds import (
     DATAPOINTS_AT_ZERO,
     DRAIN_BOUND_SECONDS,
     FAILED_STATUSES,
-    FENCE_GROUP,
-    FENCED_TAG,
     PLATFORM_TAGS,
 )
 from adapters.views.rds import RdsView, base_name, retired_name

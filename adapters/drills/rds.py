@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.reading import drill_name, tag_list
 from adapters.specs.rds import FAILED_STATUSES
@@ -89,15 +90,3 @@ def health(view: RdsView) -> list[Check]:
     serving = view.copy.instance == "available"
     state = CheckState.HEALTHY if serving else CheckState.SETTLING
     return [Check(view.member.resource_id, "drill-copy", state, f"instance is {view.copy.instance or 'not there'}")]
-
-
-def group_call(name: str, description: str, vpc_id: str, run: RunContext, side: Side) -> Call:
-    """Return the call that makes a security group without ingress rules."""
-    tags = tag_list({"Name": name, **run.tags})
-    params: dict[str, Param] = {
-        "GroupName": name,
-        "Description": description,
-        "VpcId": vpc_id,
-        "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}],
-    }
-    return Call("ec2", "CreateSecurityGroup", params, side)

@@ -144,10 +144,7 @@ REPLICATED_ENGINES = ("mysql", "mariadb", "postgres")
 licences and editions for replicas: none of them is told yet.
 """
 KNOWN_ENGINES = (*REPLICATED_ENGINES, "oracle", "sqlserver", "db2")
-FENCE_GROUP = "dr-fence"
-FENCED_TAG = "dr:fenced"
-"""On a fenced instance: its own security groups, separated by spaces."""
-PLATFORM_TAGS = (FENCED_TAG, "dr:execution-id", "dr:drill-id")
+PLATFORM_TAGS = ("dr:fenced", "dr:execution-id", "dr:drill-id")
 INSTANCE_MISSING = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
 SNAPSHOT_MISSING = ("DBSnapshotNotFound", "DBSnapshotNotFoundFault")
 FAILED_STATUSES = (

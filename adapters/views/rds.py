@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from adapters.fencing import FENCE_GROUP, SecurityGroup, find_group
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.rds import (
     EVENT_RESTARTED,
-    FENCE_GROUP,
     INSTANCE_MISSING,
     NAME_LIMIT,
     SNAPSHOT_MISSING,
@@ -23,8 +23,6 @@ from adapters.views.rds_models import (
     Instances,
     Key,
     Quotas,
-    SecurityGroup,
-    SecurityGroups,
     Snapshots,
 )
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
@@ -141,13 +139,6 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
         key_states={**_keys(reader, here.target), **_keys(there, source)} if first else {},
         instances_left=_instances_left(there) if first else None,
     )
-
-
-def find_group(reader: Reader, name: str, vpc_id: str) -> SecurityGroup | None:
-    """Return the security group of that name in a VPC (ec2:DescribeSecurityGroups)."""
-    filters: JsonValue = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc_id]}]
-    found = reader.read("ec2", "DescribeSecurityGroups", SecurityGroups, Filters=filters).SecurityGroups
-    return found[0] if found else None
 
 
 def _metric(reader: Reader, run: RunContext, metric: str, instance_id: str) -> tuple[Datapoint, ...]:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
+from adapters.fencing import FENCED_TAG
 from adapters.reading import KeyValue, tag_map
-from adapters.specs.rds import FENCED_TAG
 
 
 class GroupOnInstance(BaseModel):
@@ -145,20 +145,6 @@ class Key(BaseModel):
     """kms:DescribeKey."""
 
     KeyMetadata: KeyMetadata
-
-
-class SecurityGroup(BaseModel):
-    """A security group; without ingress permissions nobody gets in."""
-
-    GroupId: str
-    IpPermissions: list[dict[str, JsonValue]] = []
-    Tags: list[KeyValue] = []
-
-
-class SecurityGroups(BaseModel):
-    """ec2:DescribeSecurityGroups."""
-
-    SecurityGroups: list[SecurityGroup] = []
 
 
 class Snapshot(BaseModel):
