@@ -44,6 +44,10 @@ def request_options(command: F) -> F:
             click.option(
                 "--decommission", is_flag=True, help="At the end, delete the old side; asks for an approval of its own."
             ),
+            click.option("--manifest", default=None, help="Key of a manifest in the hub's bucket."),
+            click.option(
+                "--manifest-version", default=None, help="Version id of that manifest; the newest when absent."
+            ),
             click.option("--emergency", is_flag=True, help="The source Region is lost."),
             click.option("--reason", default="", help="Ticket or reason for the audit trail."),
         )
@@ -63,6 +67,8 @@ def request_input(
     waves: str | None,
     phases: str | None,
     decommission: bool,
+    manifest: str | None,
+    manifest_version: str | None,
     emergency: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -77,6 +83,8 @@ def request_input(
         "Waves": [int(w) if w.strip().isdigit() else w for w in waves.split(",")] if waves else None,
         "Phases": [p.strip().upper() for p in phases.split(",")] if phases else None,
         "Decommission": decommission or None,
+        "Manifest": manifest,
+        "ManifestVersion": manifest_version,
         "Emergency": emergency or None,
         "Reason": reason or None,
     }

@@ -48,8 +48,18 @@ DISCOVERY = (
         ),
         uses=frozenset({Use.DISCOVER}),
     ),
+    Permission(
+        actions=("ssm:GetParameter",),
+        uses=frozenset({Use.DISCOVER}),
+        resources=("arn:{partition}:ssm:{region}:{account}:parameter/*",),
+    ),
+    Permission(
+        actions=("cloudformation:DescribeStacks",),
+        uses=frozenset({Use.DISCOVER}),
+        resources=("arn:{partition}:cloudformation:{region}:{account}:stack/*",),
+    ),
 )
-"""What finding tagged resources needs, whatever they are."""
+"""What finding tagged resources needs, whatever they are, and what a manifest's references point to."""
 
 ASKING = (
     Permission(

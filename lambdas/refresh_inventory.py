@@ -13,7 +13,7 @@ from lambdas.settings import read_settings
 from orchestrator.errors import DrError, UpstreamError, ValidationError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Scope
-from orchestrator.planning import refresh
+from orchestrator.stocktaking import refresh
 
 
 class RefreshEvent(BaseModel):

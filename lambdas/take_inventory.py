@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.boundary import RunEvent, verb
 from lambdas.composition import platform
-from orchestrator.planning import take_inventory
+from orchestrator.stocktaking import take_inventory
 
 
 @verb

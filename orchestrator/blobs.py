@@ -24,6 +24,10 @@ class Blobs(ABC):
     def get(self, key: str) -> bytes:
         """Read a document; raise `NotFoundError` when it is not there."""
 
+    @abstractmethod
+    def get_version(self, key: str, version: str | None = None) -> tuple[bytes, str]:
+        """Read one version of a document, the newest when none is named, and say which; raise `NotFoundError`."""
+
 
 class S3Blobs(Blobs):
     """Keeps documents in the hub's bucket (versioned, encrypted, replicated to the peer Region)."""
@@ -47,6 +51,17 @@ class S3Blobs(Blobs):
             raise translate(err, f"s3.GetObject s3://{self.bucket}/{key}") from err
         return body
 
+    def get_version(self, key: str, version: str | None = None) -> tuple[bytes, str]:
+        """See `Blobs.get_version` (s3:GetObject, s3:GetObjectVersion)."""
+        named = {"VersionId": version} if version else {}
+        try:
+            reply = self._client.get_object(Bucket=self.bucket, Key=key, **named)
+            body: bytes = reply["Body"].read()
+        except (ClientError, BotoCoreError) as err:
+            at = f" version {version}" if version else ""
+            raise translate(err, f"s3.GetObject s3://{self.bucket}/{key}{at}") from err
+        return body, str(reply.get("VersionId", ""))
+
 
 class MemoryBlobs(Blobs):
     """Keeps documents in a dict."""
@@ -55,13 +70,23 @@ class MemoryBlobs(Blobs):
 
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
+        self.versions: dict[str, list[bytes]] = {}
 
     def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
         """See `Blobs.put`."""
         self.documents[key] = body
+        self.versions.setdefault(key, []).append(body)
 
     def get(self, key: str) -> bytes:
         """See `Blobs.get`."""
         if key not in self.documents:
             raise NotFoundError(f"there is no document {key}.")
         return self.documents[key]
+
+    def get_version(self, key: str, version: str | None = None) -> tuple[bytes, str]:
+        """See `Blobs.get_version`; versions are numbered from 1."""
+        kept = self.versions.get(key, [])
+        number = len(kept) if version is None else int(version) if version.isdigit() else 0
+        if not 1 <= number <= len(kept):
+            raise NotFoundError(f"there is no document {key}" + (f" version {version}." if version else "."))
+        return kept[number - 1], str(number)

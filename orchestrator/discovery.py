@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from orchestrator.contract import Adapter, Found, Reader
 from orchestrator.errors import DrError, ValidationError
 from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.ledger.records import Scope
+from orchestrator.manifest import Manifest, placed
 from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT
 
 PAGE_SIZE = 500
@@ -78,10 +79,27 @@ def explore(explorer: Reader, scope: Scope, regions: Sequence[str], view_arn: st
     ]
 
 
+def named(manifest: Manifest, actions: Mapping[str, str]) -> list[Place]:
+    """Return where lies what a manifest names by ARN, whatever its tags show elsewhere."""
+    found: list[Place] = []
+    for _, _, resource in placed(manifest):
+        for arn in resource.arns:
+            account, region = arn.split(":")[4], arn.split(":")[3]
+            if resource.action in actions:
+                found.append(Place(actions[resource.action], account, region, (arn,)))
+    return found
+
+
 def places(
-    hits: Iterable[Hit], adapters: Sequence[Adapter[Any]], accounts: Iterable[str], regions: Sequence[str]
+    hits: Iterable[Hit],
+    adapters: Sequence[Adapter[Any]],
+    accounts: Iterable[str],
+    regions: Sequence[str],
+    named: Iterable[Place] = (),
 ) -> list[Place]:
-    """Return where which adapter must look; raise `ValidationError` for a tagged type that no adapter knows."""
+    """Return where which adapter must look, also for what a manifest names; raise `ValidationError` for a tagged type that
+    no adapter knows.
+    """
     wanted: dict[tuple[str, str, str], list[str]] = {}
     unknown: list[str] = []
     companions = {kind for each in adapters for kind in each.spec.companion_types}
@@ -98,6 +116,8 @@ def places(
             f"remove {ENABLED} from them or set it on the resource they belong to.",
             code="UnknownType",
         )
+    for place in named:
+        wanted.setdefault((place.adapter, place.account, place.region), []).extend(place.arns)
     seen_accounts = sorted({*accounts, *(account for _, account, _ in wanted)})
     for each in adapters:
         if each.spec.native_listing:
@@ -113,8 +133,12 @@ def take(
     where: Sequence[Place],
     adapter: Callable[[str], Adapter[Any]],
     open_reader: OpenReader,
+    joined: Mapping[str, str] | None = None,
 ) -> Snapshot:
-    """Re-describe everything in parallel over accounts and return the paired inventory of the scope."""
+    """Re-describe everything in parallel over accounts and return the paired inventory of the scope.
+
+    `joined` maps ARNs to the name of the resource that a manifest makes of them.
+    """
 
     def look(place: Place) -> tuple[Place, list[Found] | DrError]:
         try:
@@ -131,8 +155,13 @@ def take(
             if isinstance(result, DrError):
                 missing[f"{place.account}/{place.region}/{place.adapter}"] = str(result)
             else:
-                found += [(place.adapter, each) for each in result]
+                found += [(place.adapter, _joined(each, joined or {})) for each in result]
     return Snapshot(scope=scope, taken_at=at, resources=tuple(pair(scope, found)), missing_accounts=missing)
+
+
+def _joined(found: Found, joined: Mapping[str, str]) -> Found:
+    name = joined.get(found.place.arn)
+    return found if name is None else replace(found, pair_key=f"manifest:{name}", name=name)
 
 
 def pair(scope: Scope, found: Iterable[tuple[str, Found]]) -> list[Resource]:

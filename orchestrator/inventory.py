@@ -71,6 +71,8 @@ class Snapshot(BaseModel):
     resources: tuple[Resource, ...]
     missing_accounts: Mapping[str, str] = Field(default_factory=dict)
     """Account -> why it could not be read."""
+    remarks: tuple[str, ...] = ()
+    """What people should know of how it came about: where tags and manifest differ."""
 
     def as_json(self) -> dict[str, Any]:
         """Return a JSON-ready form."""

@@ -96,6 +96,8 @@ class Plan(_Frozen):
     excluded: Mapping[str, str] = Field(default_factory=dict)
     """Resource id -> why it is not part of the plan."""
     losses: tuple[LossStatement, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Where tags and manifest differ, and what else people should know of the inventory."""
 
     @property
     def hash(self) -> str:

@@ -69,6 +69,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
         targets=tuple(targets),
         deferred=DEFERRED[request.mode],
         excluded=excluded,
+        remarks=snapshot.remarks,
     )
 
 

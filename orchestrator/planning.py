@@ -1,18 +1,19 @@
-"""The verbs before the first change: accept, take inventory, plan, check readiness."""
+"""The verbs before the first change, but for the inventory: accept, plan, check readiness."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orchestrator import discovery, planner
-from orchestrator.errors import NotFoundError, RefusedError, ValidationError
+from orchestrator import planner
+from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan, save_plan
-from orchestrator.platform import DISCOVERY, Platform
+from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Request, check_hub_region, parse
+from orchestrator.stocktaking import inventory_key
 from orchestrator.targets import save_target
 from orchestrator.words import Mode, RunStatus, Severity
 
@@ -91,6 +92,8 @@ def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id:
         waves=request.Waves,
         phases=request.Phases,
         decommission=request.Decommission,
+        manifest_key=request.Manifest,
+        manifest_version=request.ManifestVersion,
         status=RunStatus.PLANNING,
         epoch=epoch,
         created_at=started_at,
@@ -113,87 +116,13 @@ def request_of(run: Run) -> Request:
         Waves=run.waves,
         Phases=run.phases,
         Decommission=run.decommission,
+        Manifest=run.manifest_key,
+        ManifestVersion=run.manifest_version,
         Emergency=run.mode is Mode.EMERGENCY,
         AcceptDataLoss=run.accept_data_loss,
         DryRun=run.dry_run,
         Reason=run.reason,
     )
-
-
-def inventory_key(run_id: str) -> str:
-    """Return where a run's inventory is kept."""
-    return f"runs/{run_id}/inventory.json"
-
-
-def take_inventory(platform: Platform, run_id: str) -> Snapshot:
-    """Take the scope's resources, live or, in an emergency, from the newest snapshot or plan; never an empty scope."""
-    run = platform.ledger.run(run_id)
-    snapshot = _remembered(platform, run) if run.mode is Mode.EMERGENCY else _live(platform, run)
-    if not snapshot.resources:
-        raise ValidationError(
-            f"no resource carries Customer={run.scope.customer}, Environment={run.scope.environment} and dr:enabled.",
-            "check the spelling of Customer and Environment (tags are case-sensitive), then: dr plan",
-            code="EmptyScope",
-        )
-    platform.blobs.put(inventory_key(run_id), snapshot.model_dump_json().encode())
-    platform.note(
-        run_id, "inventory", f"{len(snapshot.resources)} resources, taken {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC"
-    )
-    return snapshot
-
-
-def refresh(platform: Platform, scope: Scope, regions: tuple[str, str]) -> Snapshot:
-    """Look at everything tagged for the scope in both Regions; keep a complete snapshot as the newest."""
-    hits = discovery.explore(platform.explorer(), scope, regions, platform.explorer_view_arn)
-    where = discovery.places(hits, platform.adapters(), platform.accounts, regions)
-
-    snapshot = discovery.take(
-        scope,
-        platform.clock.now(),
-        where,
-        platform.adapter,
-        lambda account, region, _technology: platform.open_reader(account, region, DISCOVERY),
-    )
-    if not snapshot.missing_accounts and snapshot.resources:
-        platform.ledger.save_snapshot(snapshot)
-    return snapshot
-
-
-def _live(platform: Platform, run: Run) -> Snapshot:
-    snapshot = refresh(platform, run.scope, (run.source_region, run.target_region))
-    if snapshot.missing_accounts:
-        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(snapshot.missing_accounts.items()))
-        raise RefusedError(
-            f"the inventory is incomplete, {len(snapshot.missing_accounts)} place(s) could not be read: {reasons}.",
-            "restore access (spoke role, external ID), then start again; if the Region is lost, start with Emergency.",
-            code="PartialInventory",
-        )
-    return snapshot
-
-
-def _remembered(platform: Platform, run: Run) -> Snapshot:
-    snapshot = platform.ledger.newest_snapshot(run.scope) or _last_planned(platform, run)
-    if snapshot is None:
-        raise RefusedError(
-            f"there is no inventory of {run.scope} from before the outage in {platform.hub_region}.",
-            "in normal times: aws lambda invoke --function-name dr-refresh-inventory out.json (it also runs every 30 minutes); "
-            "now: use the break-glass script.",
-            code="NoInventory",
-        )
-    age_minutes = (platform.clock.now() - snapshot.taken_at).total_seconds() / 60
-    platform.note(run.run_id, "inventory", f"cached inventory is {age_minutes:.0f} minutes old")
-    return snapshot
-
-
-def _last_planned(platform: Platform, run: Run) -> Snapshot | None:
-    """Return what the last planned run of the scope was built on; better than nothing when there is no cache."""
-    for earlier in platform.ledger.runs_of(run.scope):
-        if earlier.plan_hash is not None and earlier.run_id != run.run_id:
-            try:
-                return Snapshot.model_validate_json(platform.blobs.get(inventory_key(earlier.run_id)))
-            except NotFoundError:
-                continue  # it ran in the other hub Region
-    return None
 
 
 def build_plan(platform: Platform, run_id: str) -> Run:

@@ -60,6 +60,15 @@ class Request(BaseModel):
     Mode: Order | None = Field(default=None, description="wave or lifecycle; chosen from the resources when absent.")
     Waves: tuple[int, ...] | None = Field(default=None, description="Only these waves.")
     Phases: tuple[Phase, ...] | None = Field(default=None, description="Only these phases.")
+    Manifest: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Key of a manifest in the hub's bucket; tags alone when absent.",
+    )
+    ManifestVersion: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="Version id of that manifest; the newest when absent."
+    )
     Emergency: bool = Field(
         default=False, description="The source Region is lost: force, report the loss, defer the rest."
     )
@@ -113,6 +122,10 @@ class Request(BaseModel):
             (
                 Phase.DECOMMISSION in (self.Phases or ()),
                 "DECOMMISSION is asked for by Decommission: true, not by Phases",
+            ),
+            (
+                self.ManifestVersion is not None and self.Manifest is None,
+                "ManifestVersion names the version of a Manifest, and there is none",
             ),
             (any(wave < 1 for wave in self.Waves or ()), "Waves are numbered from 1"),
             (self.Waves == () or self.Phases == (), "Waves and Phases must be absent or name at least one"),

@@ -140,7 +140,9 @@ class FunctionFactory:
         ]
         statements += [
             iam.PolicyStatement(
-                sid="Documents", actions=["s3:GetObject", "s3:PutObject"], resources=[f"{documents}/*"]
+                sid="Documents",
+                actions=["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+                resources=[f"{documents}/*"],
             ),
             # Without ListBucket a missing object answers AccessDenied instead of NoSuchKey.
             iam.PolicyStatement(sid="DocumentsThatAreMissing", actions=["s3:ListBucket"], resources=[documents]),

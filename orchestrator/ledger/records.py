@@ -75,6 +75,8 @@ class Run(Record):
     waves: tuple[int, ...] | None = None
     phases: tuple[Phase, ...] | None = None
     decommission: bool = False
+    manifest_key: str | None = None
+    manifest_version: str | None = None
     status: RunStatus = RunStatus.ACCEPTED
     epoch: int = 0
     created_at: datetime

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from localaws.services.resource_explorer_2.collect import collect
 from localaws.world import LoggedCall
-from orchestrator import planning, stages
+from orchestrator import planning, stages, stocktaking
 from orchestrator.context import run_context
 from orchestrator.contract import Adapter, Call, Reader, RunContext, Target
 from orchestrator.engine import SETTLE_SECONDS, Engine, Session, Tick
@@ -166,7 +166,7 @@ class Stageplay:
 
     def twin(self) -> Target:
         """Return the other customer's resources as an action's target."""
-        snapshot = planning.refresh(self.world.platform(), TWIN, (SOURCE, TARGET))
+        snapshot = stocktaking.refresh(self.world.platform(), TWIN, (SOURCE, TARGET))
         members = tuple(resource.member(SOURCE, TARGET) for resource in snapshot.resources)
         assert members, "the twin of the other customer was not found"
         return Target(snapshot.resources[0].strategy or "", members)
@@ -206,7 +206,7 @@ class Rehearsal:
         """Accept, take the inventory, plan; lose what an emergency loses before that."""
         emergency = self.case.mode is Mode.EMERGENCY
         if emergency:
-            planning.refresh(self.platform, SCOPE, (SOURCE, TARGET))
+            stocktaking.refresh(self.platform, SCOPE, (SOURCE, TARGET))
             self.play.darken(self.source, self.target)
             self.dark_since = len(self.world.local.call_log)
         swapped = self.case.mode is Mode.DRILL and self.case.back
@@ -225,7 +225,7 @@ class Rehearsal:
         run_id = f"{self.case.mode}-{self.play.numbers}"
         arn = f"arn:aws:states:{self.target}:{HUB}:execution:DROrchestrator:{run_id}"
         planning.accept(self.platform, request, arn, run_id, self.world.clock.now())
-        planning.take_inventory(self.platform, run_id)
+        stocktaking.take_inventory(self.platform, run_id)
         planning.build_plan(self.platform, run_id)
         self.world.ledger.change_run(run_id, lambda run: run.but(committed=True))
         return run_id

@@ -37,7 +37,7 @@ from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.scenario import parse_fault
 from localaws.world import LoggedCall
-from orchestrator import planning, sessions, stages
+from orchestrator import planning, sessions, stages, stocktaking
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.contract import Adapter
 from orchestrator.gates import _again
@@ -253,7 +253,7 @@ class World:
 
     def inventory(self, region: str = TARGET) -> Snapshot:
         """Take the inventory now, as the platform does every 30 minutes in normal times; emergencies start from it."""
-        return planning.refresh(self.platform(region), SCOPE, (SOURCE, TARGET))
+        return stocktaking.refresh(self.platform(region), SCOPE, (SOURCE, TARGET))
 
     def start(
         self, operation: Operation = Operation.FAILOVER, *, emergency: bool = False, commit: bool = True, **request: Any
@@ -276,7 +276,7 @@ class World:
         arn = f"arn:aws:states:{platform.hub_region}:{HUB}:execution:DROrchestrator:{run_id}"
         planning.accept(platform, asked, arn, run_id, self.clock.now())
         journey = Journey(self, platform, run_id)
-        planning.take_inventory(platform, run_id)
+        stocktaking.take_inventory(platform, run_id)
         planning.build_plan(platform, run_id)
         return journey.commit() if commit else journey
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
-from orchestrator import ending, gates, planning, stages
+from orchestrator import ending, gates, planning, stages, stocktaking
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.contract import (
     Adapter,
@@ -195,7 +195,7 @@ class Cloud:
         arn = f"arn:aws:states:{TARGET}:{HOME}:execution:DROrchestrator:{run_id}"
         started_at = self.started_at.setdefault(run_id, self.clock.now())
         planning.accept(platform, {**REQUEST, **request}, arn, run_id, started_at)
-        planning.take_inventory(platform, run_id)
+        stocktaking.take_inventory(platform, run_id)
         planning.build_plan(platform, run_id)
         planning.check_readiness(platform, run_id)
         return run_id

@@ -170,7 +170,7 @@ class TestTake:
         cloud = Cloud()
         cloud.add("orders")
         platform = cloud.platform()
-        from orchestrator.planning import refresh
+        from orchestrator.stocktaking import refresh
 
         snapshot = refresh(platform, SCOPE, REGIONS)
         member = snapshot.resources[0].member(TARGET, SOURCE)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ending, planning, stages
+from orchestrator import ending, planning, stages, stocktaking
 from orchestrator.errors import DrError, NotFoundError, RefusedError, ValidationError
 from orchestrator.gates import Answer, decide
 from orchestrator.ledger.records import Gate
@@ -151,7 +151,7 @@ class TestInventory:
         # Given a good snapshot, and then an account that cannot be entered
         cloud = a_cloud()
         platform = cloud.platform()
-        good = planning.refresh(platform, SCOPE, (SOURCE, TARGET))
+        good = stocktaking.refresh(platform, SCOPE, (SOURCE, TARGET))
         cloud.dark_accounts = {"222222222222"}
         cloud.clock.advance(60)
         # When, Then
@@ -163,7 +163,7 @@ class TestInventory:
     def test_emergency_lives_on_the_snapshot_and_enters_no_account(self) -> None:
         cloud = a_cloud()
         platform = cloud.platform()
-        planning.refresh(platform, SCOPE, (SOURCE, TARGET))
+        stocktaking.refresh(platform, SCOPE, (SOURCE, TARGET))
         cloud.dark_accounts = {"222222222222"}
         cloud.clock.advance(20 * 60)
         cloud.accept(platform, Emergency=True)
@@ -207,7 +207,7 @@ class TestReadiness:
     def test_red_finding_only_warns_in_an_emergency(self) -> None:
         cloud = a_cloud()
         platform = cloud.platform()
-        planning.refresh(platform, SCOPE, (SOURCE, TARGET))
+        stocktaking.refresh(platform, SCOPE, (SOURCE, TARGET))
         cloud.red = {"orders"}
         cloud.accept(platform, Emergency=True)
         assert Notice.WARNING in notices(cloud)

@@ -276,7 +276,7 @@ class TestAsking:
         cloud.add("orders")
         cloud.red = {"orders"}
         platform = cloud.platform()
-        from orchestrator.planning import refresh
+        from orchestrator.stocktaking import refresh
         from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
 
         refresh(platform, SCOPE, (SOURCE, TARGET))

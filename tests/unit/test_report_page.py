@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ending, planning
+from orchestrator import ending, stocktaking
 from orchestrator.ledger.records import Gate
 from orchestrator.report import Report, build_report
 from orchestrator.report_html import render_html
@@ -147,7 +147,7 @@ class TestContent:
         platform = cloud.platform()
         from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET
 
-        planning.refresh(platform, SCOPE, (SOURCE, TARGET))
+        stocktaking.refresh(platform, SCOPE, (SOURCE, TARGET))
         a_failover(cloud, Emergency=True)
         text = page_of(cloud).text
         assert "Data lost, at most 12 s" in text
