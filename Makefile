@@ -62,6 +62,7 @@ infra: install
 generate: install ## rewrite what is generated and checked in
 	$(BIN)/python -m infra.spoke
 	$(BIN)/python -m infra.probe
+	$(BIN)/python -m cli.main manifest schema > docs/manifest.schema.json
 
 package: install ## build the functions for AWS
 	$(BIN)/python -m infra.package --target aws

@@ -10,6 +10,7 @@ import sys
 import click
 
 from cli.local import local
+from cli.manifest_commands import manifest
 from cli.options import Exit
 from cli.run_commands import approve, cancel, decide, plan, reject, report, start, status
 
@@ -20,7 +21,7 @@ def dr() -> None:
     """Collect the commands."""
 
 
-for command in (plan, start, status, approve, reject, decide, cancel, report, local):
+for command in (plan, start, status, approve, reject, decide, cancel, report, manifest, local):
     dr.add_command(command)
 
 

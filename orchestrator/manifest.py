@@ -60,6 +60,7 @@ class Layer(_Part):
 class Manifest(_Part):
     """A whole stack."""
 
+    schema_: str = Field(default="", alias="$schema", description="Where an editor finds this schema.")
     manifestVersion: Literal["1.0"]
     customer: CustomerName = Field(min_length=1, max_length=128)
     environment: Environment
@@ -126,7 +127,8 @@ def check(text: str | bytes, actions: Mapping[str, str]) -> tuple[Manifest | Non
     try:
         raw = json.loads(text, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as err:
-        return None, [Problem(_line(err), f"not JSON: {getattr(err, 'msg', err)}", "check brackets, quotes and commas")]
+        told = str(err) if isinstance(err, _Double) else f"not JSON: {getattr(err, 'msg', err)}"
+        return None, [Problem(_line(err), told, "check keys, brackets, quotes and commas")]
     if not isinstance(raw, dict):
         return None, [Problem("$", f"is {_kind(raw)}, expected an object", "see docs/manifest.schema.json")]
     version = raw.get("manifestVersion")
@@ -138,7 +140,9 @@ def check(text: str | bytes, actions: Mapping[str, str]) -> tuple[Manifest | Non
     try:
         manifest = Manifest.model_validate(raw)
     except ModelError as err:
-        return None, [_problem(dict(each)) for each in err.errors()]
+        errors = err.errors()
+        inner = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+        return None, [_problem(dict(each)) for each in errors if each["loc"] not in inner or each["type"] == "missing"]
     disorder = _layers(manifest)
     waves = {} if disorder else manifest.waves
     rest = (*_unknown_actions(manifest, actions), *_resources(manifest, waves), *_references(manifest))
@@ -175,9 +179,8 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     if error["type"] == "missing":
         return Problem(where, "is missing", "see docs/manifest.schema.json")
     given = json.dumps(error.get("input"), default=str)[:60]
-    return Problem(
-        where, f"is {given}: {str(error['msg']).removeprefix('Value error, ').lower()}", "see docs/manifest.schema.json"
-    )
+    told = str(error["msg"]).removeprefix("Value error, ")
+    return Problem(where, f"is {given}: {told[:1].lower()}{told[1:]}", "see docs/manifest.schema.json")
 
 
 def _path(loc: Sequence[str | int]) -> str:

@@ -17,6 +17,7 @@ REFERENCE = re.compile(
     rf"\{{\{{\s*(?P<kind>ssm|cfn):{_PLACE}(?P<name>/[\w./-]+|[A-Za-z][\w-]*\.[A-Za-z0-9]+|[A-Za-z][\w.-]*)\s*\}}\}}"
 )
 _OPENED = re.compile(r"\{\{.*?\}\}|\{\{.*$")
+WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}")
 SECRET = "SecureString"
 MISSING_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
 
@@ -130,8 +131,14 @@ def resolve(
 
 
 def filled(value: JsonValue, values: Mapping[str, Value]) -> JsonValue:
-    """Return a config value with its references (text -> value) replaced; a secret stays the reference it is."""
+    """Return a config value with its references (text -> value) replaced; a secret stays the reference it is.
+
+    Parameters and outputs are strings: one that stands alone and is a whole number becomes a number.
+    """
     if isinstance(value, str):
+        alone = values.get(value)
+        if alone is not None and not alone.secret and WHOLE_NUMBER.fullmatch(alone.value):
+            return int(alone.value)
         for text, found in values.items():
             value = value if found.secret else value.replace(text, found.value)
         return value
