@@ -1,8 +1,9 @@
 """`fsx-backup`: a file system on the source side and what its strategy keeps on the target side.
 
 Settings: `type` (WINDOWS, OPENZFS, LUSTRE, ONTAP; default OPENZFS), `storage_gib` (1024), `throughput_mbps` (160),
-`deployment` (SINGLE_AZ_2, for Lustre PERSISTENT_2), `aliases` (Windows), `encrypted` (true: key `alias/<name>` on each
-side), `backups` (3: backups on the source side, hourly, each copied to the target side), `standby` (false).
+`deployment` (SINGLE_AZ_2, for Lustre PERSISTENT_2), `aliases` and `directory_id` (Windows), `encrypted` (true: key
+`alias/<name>` on each side), `backups` (3: backups on the source side, hourly, each copied to the target side), `standby`
+(false), `landing` (true: without `standby`, tags on the file system that say where on the target side it is restored).
 
 With `standby` a file system of the same type stands on the target side: OpenZFS with a read-only volume `data` that
 shares the snapshot `dr-base` with the source's `data`; ONTAP with virtual machine `svm` and a DP volume `data`; Lustre
@@ -39,13 +40,13 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     source_region, target_region = estate.regions
     tags = tag_list({"Name": entry.name, **estate.tags(entry)})
     kind = entry.setting("type", "OPENZFS")
-    source = _file_system(world, fsx, account, source_region, entry, tags, with_aliases=True)
-    if entry.setting("standby", False):
+    standby = bool(entry.setting("standby", False))
+    landing = [] if standby else tag_list(_landing(world, account, target_region, entry))
+    source = _file_system(world, fsx, account, source_region, entry, [*tags, *landing], with_aliases=True)
+    if standby:
         target = _file_system(world, fsx, account, target_region, entry, tags)
         _standby(world, fsx, entry, source, target)
-    else:
-        _key(world, account, target_region, entry)
-    if kind in {"WINDOWS", "OPENZFS"} or (kind == "LUSTRE" and not entry.setting("standby", False)):
+    if kind in {"WINDOWS", "OPENZFS"} or (kind == "LUSTRE" and not standby):
         for hours in range(int(entry.setting("backups", 3)), 0, -1):
             _backup_pair(world, fsx, source, target_region, hours)
 
@@ -67,7 +68,8 @@ def _file_system(
         configuration["ThroughputCapacity"] = int(entry.setting("throughput_mbps", 160))
     if kind == "WINDOWS" and with_aliases:
         configuration["Aliases"] = list(entry.setting("aliases", []))
-    subnets = 2 if str(configuration["DeploymentType"]).startswith("MULTI_AZ") else 1
+    if kind == "WINDOWS" and entry.setting("directory_id", ""):
+        configuration["ActiveDirectoryId"] = str(entry.setting("directory_id", ""))
     key = _key(world, account, region, entry)
     reply = world.call(
         "fsx",
@@ -76,7 +78,7 @@ def _file_system(
         region,
         FileSystemType=kind,
         StorageCapacity=int(entry.setting("storage_gib", 1024)),
-        SubnetIds=list(network.subnet_ids[:subnets]),
+        SubnetIds=list(network.subnet_ids[: _subnets(entry)]),
         SecurityGroupIds=[network.security_group_id],
         Tags=tags,
         **({"KmsKeyId": key} if key else {}),
@@ -85,6 +87,24 @@ def _file_system(
     made = fsx.shelf(account, region, Shelf.FILE_SYSTEMS)[reply["FileSystem"]["FileSystemId"]]
     fsx.settle(made)
     return made
+
+
+def _landing(world: World, account: str, region: str, entry: Entry) -> dict[str, str]:
+    """Return the tags that say where a copy is restored."""
+    key = _key(world, account, region, entry)
+    if not entry.setting("landing", True):
+        return {}
+    network = default_network(world, account, region)
+    return {
+        "dr:restore-subnets": " ".join(network.subnet_ids[: _subnets(entry)]),
+        "dr:restore-security-groups": network.security_group_id,
+        **({"dr:restore-key": key} if key else {}),
+    }
+
+
+def _subnets(entry: Entry) -> int:
+    deployment = entry.setting("deployment", DEPLOYMENTS[entry.setting("type", "OPENZFS")])
+    return 2 if str(deployment).startswith("MULTI_AZ") else 1
 
 
 def _key(world: World, account: str, region: str, entry: Entry) -> str | None:
@@ -102,6 +122,9 @@ def _backup_pair(world: World, fsx: FsxService, source: Thing, target_region: st
     fsx.put(Shelf.BACKUPS, backup, fsx.tags(source))
     copied = fsx.new_copy(backup, source.account, target_region)
     copied.shape |= {"CreationTime": taken_at, "Lifecycle": str(Life.AVAILABLE), "ProgressPercent": 100}
+    for tag in fsx.tags(source):
+        if tag["Key"] == "dr:restore-key":
+            copied.shape["KmsKeyId"] = tag["Value"]
     fsx.put(Shelf.BACKUPS, copied, fsx.tags(source))
 
 

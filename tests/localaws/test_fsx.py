@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from localaws.services.fsx import FsxService
+from localaws.services.fsx.models import Shelf
 from localaws.services.resource_explorer_2.collect import collect
 from tests.localaws.workbench import ACCOUNT, SOURCE, TARGET, Workbench, open_workbench, refused
 
@@ -258,3 +260,60 @@ def test_search_finds_file_systems_and_backups_on_both_sides(bench: Workbench) -
     here = [r.type for r in collect(bench.local, ACCOUNT, SOURCE) if r.service == "fsx" and r.tags]
     there = [r.type for r in collect(bench.local, ACCOUNT, TARGET) if r.service == "fsx" and r.tags]
     assert (sorted(here), there) == (["fsx:backup", "fsx:file-system"], ["fsx:backup"])
+
+
+def test_a_restored_file_system_has_the_volumes_of_its_backup_with_their_settings(bench: Workbench) -> None:
+    bench.seed("fsx-backup", backups=0)
+    source = file_system(bench, SOURCE)
+    root = source["OpenZFSConfiguration"]["RootVolumeId"]
+    fsx = bench.client("fsx", SOURCE)
+    fsx.create_volume(
+        VolumeType="OPENZFS", Name="archive", OpenZFSConfiguration={"ParentVolumeId": root, "ReadOnly": True}
+    )
+    bench.wait(2)
+    made = back_up(bench)
+    subnets = bench.subnets(SOURCE)[:1]
+    restored = fsx.create_file_system_from_backup(BackupId=made, SubnetIds=subnets)["FileSystem"]["FileSystemId"]
+
+    filters = [{"Name": "file-system-id", "Values": [restored]}]
+    found = fsx.describe_volumes(Filters=filters)["Volumes"]
+    paths = {v["OpenZFSConfiguration"]["VolumePath"]: v["OpenZFSConfiguration"]["ReadOnly"] for v in found}
+    assert paths == {"/fsx": False, "/fsx/archive": True}
+
+
+def test_security_groups_are_seen_on_the_network_interfaces_alone(bench: Workbench) -> None:
+    bench.seed("fsx-backup", backups=1)
+    found = file_system(bench, SOURCE)
+    ec2 = bench.client("ec2", SOURCE)
+    cards = ec2.describe_network_interfaces(NetworkInterfaceIds=found["NetworkInterfaceIds"])["NetworkInterfaces"]
+    assert [len(card["Groups"]) for card in cards] == [1]
+    newest = bench.client("fsx", SOURCE).describe_backups()["Backups"][0]["BackupId"]
+    with refused("InvalidNetworkSettings"):
+        bench.client("fsx", SOURCE).create_file_system_from_backup(
+            BackupId=newest, SubnetIds=bench.subnets(SOURCE)[:1], SecurityGroupIds=["sg-00000000"]
+        )
+    bench.client("fsx", SOURCE).delete_file_system(FileSystemId=found["FileSystemId"])
+    bench.wait(6)
+    with refused("InvalidNetworkInterfaceID.NotFound"):
+        ec2.describe_network_interfaces(NetworkInterfaceIds=found["NetworkInterfaceIds"])
+
+
+def test_a_copy_needs_a_key_of_its_own_region(bench: Workbench) -> None:
+    bench.seed("fsx-backup", backups=1)
+    source = bench.client("fsx", SOURCE).describe_backups()["Backups"][0]
+    with refused("InvalidDestinationKmsKey"):
+        bench.client("fsx", TARGET).copy_backup(
+            SourceBackupId=source["BackupId"], SourceRegion=SOURCE, KmsKeyId=source["KmsKeyId"]
+        )
+
+
+def test_cloudwatch_shows_what_clients_write(bench: Workbench) -> None:
+    bench.seed("fsx-backup", backups=0)
+    found = file_system(bench, SOURCE)["FileSystemId"]
+    about = {"FileSystemId": found}
+    assert bench.metric(SOURCE, "AWS/FSx", "DataWriteBytes", **about) == 0.0
+    service = bench.local.service("fsx")
+    assert isinstance(service, FsxService)
+    service.write(service.shelf(ACCOUNT, SOURCE, Shelf.FILE_SYSTEMS)[found], 1024)
+    bench.wait(2)
+    assert bench.metric(SOURCE, "AWS/FSx", "DataWriteBytes", **about) == 1024.0

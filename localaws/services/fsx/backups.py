@@ -46,7 +46,7 @@ class Backups(FsxBase):
         """Copy a backup of this or another Region into this one; asked in the target Region.
 
         Raises: BackupNotFound, SourceBackupUnavailable (Region down, backup unfinished), UnsupportedOperation
-            (ONTAP, Intelligent-Tiering), ServiceLimitExceeded (five copies at a time).
+            (ONTAP, Intelligent-Tiering), ServiceLimitExceeded (five copies at a time), InvalidDestinationKmsKey.
         """
         return {"Backup": self.shown(self.once(call, lambda: self._copy(call)))}
 
@@ -91,13 +91,19 @@ class Backups(FsxBase):
         """Return the backup of a file system as it is now, not kept yet."""
         content = copy.deepcopy(file_system.shape)
         content.pop("AdministrativeActions", None)
-        return self._thing(file_system.account, file_system.region, content, Life.CREATING, Type=kind)
+        made = self._thing(file_system.account, file_system.region, content, Life.CREATING, Type=kind)
+        volumes = self.shelf(file_system.account, file_system.region, Shelf.VOLUMES).values()
+        made.notes["volumes"] = [copy.deepcopy(v.shape) for v in volumes if of("FileSystemId")(v) == file_system.id]
+        return made
 
     def new_copy(self, source: Thing, account: str, region: str) -> Thing:
         """Return a copy of a backup for an account and Region, not kept yet."""
         content = copy.deepcopy(source.shape["FileSystem"])
         origin = {"SourceBackupId": source.id, "SourceBackupRegion": source.region}
-        return self._thing(account, region, content, Life.COPYING, Type="USER_INITIATED", **origin)
+        made = self._thing(account, region, content, Life.COPYING, Type="USER_INITIATED", **origin)
+        made.shape.pop("KmsKeyId", None)  # keys do not cross Regions: the copy has its own
+        made.notes["volumes"] = copy.deepcopy(source.notes.get("volumes", []))
+        return made
 
     def _thing(self, account: str, region: str, file_system: dict[str, Any], life: Life, **more: Any) -> Thing:
         backup_id = new_id("backup")
@@ -156,6 +162,7 @@ class Backups(FsxBase):
         if region != call.region and len(across) >= COPIES_AT_A_TIME:
             message = f"{len(across)} cross-Region copies are in progress in {call.region}."
             raise too_many(message, "TOTAL_IN_PROGRESS_COPY_BACKUPS")
+        self._check_key(call)
         made = self.new_copy(source, call.account, call.region)
         if call.params.get("KmsKeyId"):
             made.shape["KmsKeyId"] = call.params["KmsKeyId"]
@@ -164,6 +171,14 @@ class Backups(FsxBase):
         source.notes.setdefault("copies", set()).add(made.id)
         self._finish_copy(source, made)
         return made
+
+    def _check_key(self, call: Call) -> None:
+        key_id = str(call.params.get("KmsKeyId") or "").rpartition("/")[2]
+        if not key_id:
+            return
+        key = self.world.backend("kms", call.account, call.region).keys.get(key_id)
+        if key is None or key.key_state != "Enabled":
+            raise AwsError("InvalidDestinationKmsKey", f"The key {key_id} cannot be used in {call.region}.")
 
     def _finish_copy(self, source: Thing, made: Thing) -> None:
         def done() -> None:

@@ -6,7 +6,7 @@ Timings in AWS seconds. A fault of the scenario acts on `fsx.create-file-system`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localaws.service import AwsError, Call, Reply, operation
@@ -163,6 +163,7 @@ class FileSystems(Backups):
     ) -> Thing:
         subnets = list(call.params["SubnetIds"])
         vpc = self._vpc(call, subnets)
+        interfaces = self._interfaces(call, subnets, vpc)
         if str(configuration.get("DeploymentType", "")).startswith("MULTI_AZ") and len(subnets) != 2:
             raise bad_request(f"A {configuration['DeploymentType']} file system needs two subnets.")
         file_system_id = new_id("fs")
@@ -179,7 +180,7 @@ class FileSystems(Backups):
             **pick(settings, "StorageCapacity", "StorageType", "KmsKeyId"),
             "VpcId": vpc,
             "SubnetIds": subnets,
-            "NetworkInterfaceIds": [],
+            "NetworkInterfaceIds": interfaces,
             "DNSName": f"{file_system_id}.fsx.{call.region}.amazonaws.com",
             "ResourceARN": f"arn:aws:fsx:{call.region}:{call.account}:file-system/{file_system_id}",
             CONFIGURATIONS[kind]: configuration,
@@ -189,11 +190,27 @@ class FileSystems(Backups):
         if kind == "OPENZFS":
             configuration["RootVolumeId"] = self.add_root_volume(made).id
             configuration.pop("RootVolumeConfiguration", None)
+            self.restore_volumes(made, backup.notes.get("volumes", []) if backup else [])
         what, seconds = ("create", CREATE_SECONDS) if backup is None else ("restore", RESTORE_SECONDS)
         if backup is not None:
             made.notes["restored_from"] = backup.id
         self.walk(f"fsx.{what}-file-system", made, seconds, Life.AVAILABLE, lambda: made.notes.pop("restored_from", 0))
         return made
+
+    def _interfaces(self, call: Call, subnet_ids: list[str], vpc_id: str) -> list[str]:
+        """Return the ids of new network interfaces, one a subnet; the security groups are seen on them alone."""
+        ec2 = self.world.backend("ec2", call.account, call.region)
+        groups = call.params.get("SecurityGroupIds") or [ec2.get_default_security_group(vpc_id).id]
+        for group_id in groups:
+            found = ec2.get_security_group_from_id(group_id)
+            if found is None or found.vpc_id != vpc_id:
+                message = f"The security group {group_id} does not exist in {vpc_id}."
+                raise AwsError("InvalidNetworkSettings", message, InvalidSecurityGroupId=group_id)
+        made = [
+            ec2.create_network_interface(ec2.get_subnet(subnet_id), None, group_ids=list(groups))
+            for subnet_id in subnet_ids
+        ]
+        return [each.id for each in made]
 
     def _vpc(self, call: Call, subnet_ids: list[str]) -> str:
         subnets = {
@@ -227,6 +244,12 @@ class FileSystems(Backups):
         volumes = self.shelf(found.account, found.region, Shelf.VOLUMES)
         for volume in [v for v in volumes.values() if v.shape["FileSystemId"] == found.id]:
             self.drop(Shelf.VOLUMES, volume)
+        links = self.shelf(found.account, found.region, Shelf.ASSOCIATIONS)
+        for link in [a for a in links.values() if a.shape["FileSystemId"] == found.id]:
+            self.drop(Shelf.ASSOCIATIONS, link)
+        ec2 = self.world.backend("ec2", found.account, found.region)
+        for interface_id in found.shape["NetworkInterfaceIds"]:
+            ec2.delete_network_interface(interface_id)
 
     def _aliases(self, call: Call) -> tuple[Thing, dict[str, dict[str, Any]]]:
         found = self.find(call, Shelf.FILE_SYSTEMS, call.params["FileSystemId"])
@@ -263,6 +286,10 @@ class FileSystems(Backups):
 
     def add_root_volume(self, file_system: Thing) -> Thing:
         """Add the root volume of an OpenZFS file system."""
+        raise NotImplementedError
+
+    def restore_volumes(self, file_system: Thing, saved: Iterable[Mapping[str, Any]]) -> None:
+        """Give an OpenZFS file system the volumes of a backup, with their settings."""
         raise NotImplementedError
 
 

@@ -6,10 +6,18 @@ Timings in AWS seconds. A fault of the scenario acts on `fsx.create-data-reposit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.cloudwatch.service import CloudWatchService
 from localaws.services.fsx.base import of
 from localaws.services.fsx.models import Life, Shelf, Thing, new_id, pick, unsupported
 from localaws.services.fsx.volumes import Volumes
+
+if TYPE_CHECKING:
+    from localaws.world import World
 
 ASSOCIATION_SECONDS = 120.0
 TASK_SECONDS = 180.0
@@ -17,6 +25,25 @@ TASK_SECONDS = 180.0
 
 class FsxService(Volumes):
     """Amazon FSx."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        cloudwatch = world.service("cloudwatch")
+        assert isinstance(cloudwatch, CloudWatchService)
+        cloudwatch.register_metric_source("AWS/FSx", self._metric)
+
+    def write(self, file_system: Thing, bytes_per_minute: float) -> None:
+        """Let clients write to a file system at this rate from now on."""
+        file_system.notes.setdefault("writes", []).append((self.world.clock.now(), bytes_per_minute))
+
+    def _metric(
+        self, account: str, region: str, name: str, dimensions: Mapping[str, str], at: datetime
+    ) -> float | None:
+        found = self.shelf(account, region, Shelf.FILE_SYSTEMS).get(dimensions.get("FileSystemId", ""))
+        if found is None or name != "DataWriteBytes" or found.life != Life.AVAILABLE:
+            return None
+        rates = [rate for since, rate in found.notes.get("writes", []) if since <= at]
+        return float(rates[-1]) if rates else 0.0
 
     @operation("CreateDataRepositoryAssociation")
     def create_data_repository_association(self, call: Call) -> Reply:

@@ -190,6 +190,28 @@ class Volumes(FileSystems):
         root.notes["root"] = True
         return self.put(Shelf.VOLUMES, root)
 
+    def restore_volumes(self, file_system: Thing, saved: Iterable[Mapping[str, Any]]) -> None:
+        """Give a file system the volumes of a backup: same names, paths and settings, other ids."""
+        where = (file_system.account, file_system.region)
+        (root,) = [v for v in self.shelf(*where, Shelf.VOLUMES).values() if v.shape["FileSystemId"] == file_system.id]
+        ids = {str(each["VolumeId"]): new_id("fsvol") for each in saved}
+        for each in saved:
+            settings = dict(each["OpenZFSConfiguration"])
+            settings.pop("SourceSnapshotARN", None)
+            settings.pop("DestinationSnapshot", None)
+            if settings["VolumePath"] == root.shape["OpenZFSConfiguration"]["VolumePath"]:
+                root.shape["OpenZFSConfiguration"] = settings
+                ids[str(each["VolumeId"])] = root.id
+        for each in saved:
+            settings = dict(each["OpenZFSConfiguration"])
+            if ids[str(each["VolumeId"])] == root.id:
+                continue
+            parent = str(settings.get("ParentVolumeId"))
+            made = self._volume(*where, file_system.id, str(each["Name"]))
+            made.shape |= {"VolumeType": "OPENZFS", "Lifecycle": str(Life.AVAILABLE)}
+            made.shape["OpenZFSConfiguration"] = {**settings, "ParentVolumeId": ids.get(parent, parent)}
+            self.put(Shelf.VOLUMES, made)
+
     def _volume(self, account: str, region: str, file_system_id: str, name: str) -> Thing:
         volume_id = new_id("fsvol")
         shape = {
