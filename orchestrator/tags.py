@@ -22,7 +22,17 @@ DEPENDENCIES = "dr:dependencies"
 
 KNOWN = (ENABLED, WAVE, CUSTOMER, ENVIRONMENT, PRIORITY, STRATEGY, RTO, RPO, HEALTH_URL, DEPENDENCIES)
 WHOLE_NUMBER = re.compile("[0-9]{1,6}")
-OWN = ("dr:execution-id", "dr:drill-id", "dr:fenced", "dr:saved-capacity", "dr:drill-safe")
+OWN = (
+    "dr:execution-id",
+    "dr:drill-id",
+    "dr:fenced",
+    "dr:saved-capacity",
+    "dr:drill-safe",
+    "dr:restore-directory",
+    "dr:restore-key",
+    "dr:restore-security-groups",
+    "dr:restore-subnets",
+)
 """Tags the platform itself writes or that a single adapter reads."""
 
 

@@ -1,0 +1,125 @@
+"""Which tagged FSx file systems and backups are the two sides of one resource, and what an emergency must know of them.
+
+The sides bear one name, in the tag `Name`: backups take over a file system's tags (`CopyTagsToBackups`, AWS Backup, or the
+copies this adapter makes), and a restored file system gets them too. In a Region where a file system stands, its backups
+are left aside; where none stands, the newest available backup of that name is the side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG
+from adapters.views.fsx_landing import restore_of
+from adapters.views.fsx_models import Backup, Backups, FileSystem, FileSystems, NetworkInterfaces, Volume, Volumes
+from orchestrator.contract import Found, Place, Reader
+from orchestrator.errors import ValidationError
+
+BACKUPS_REMEMBERED = 10
+
+
+def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
+    """Return the tagged file systems, and the newest backup where no file system stands."""
+    pages = aws.pages("fsx", "DescribeFileSystems", FileSystems)
+    tagged = [each for page in pages for each in page.FileSystems if each.ResourceARN in arns]
+    standing = [each for each in tagged if each.Lifecycle != "DELETING"]
+    for each in standing:
+        _refuse_ontap(each.ResourceARN, each.FileSystemType)
+    backups = [each for page in aws.pages("fsx", "DescribeBackups", Backups) for each in page.Backups]
+    volumes = _volumes(aws) if any(each.FileSystemType == "OPENZFS" for each in standing) else []
+    found = [_file_system(aws, each, backups, volumes) for each in standing]
+    taken = {each.pair_key for each in found}
+    newest: dict[str, Backup] = {}
+    for copy in sorted((each for each in backups if each.ResourceARN in arns), key=_by_use):
+        newest[_pair(aws, copy.tags, copy.FileSystem.FileSystemId)] = copy
+    for key, copy in newest.items():
+        _refuse_ontap(copy.ResourceARN, copy.FileSystem.FileSystemType)
+        if key not in taken:
+            found.append(_backup(aws, key, copy))
+    return found
+
+
+def _by_use(backup: Backup) -> tuple[bool, float]:
+    return backup.Lifecycle == "AVAILABLE", backup.CreationTime.timestamp()
+
+
+def _refuse_ontap(arn: str, kind: str) -> None:
+    if kind != "ONTAP":
+        return
+    raise ValidationError(
+        f"{arn} is FSx for ONTAP: it is moved by SnapMirror, whose commands go to the file system's management endpoint inside "
+        "its VPC; the platform cannot reach that, and FSx has no call for it.",
+        "take dr:enabled off it (aws fsx untag-resource --resource-arn ARN --tag-keys dr:enabled) and move it by hand: snapmirror "
+        "update, quiesce and break on the target side, then aws fsx update-volume --ontap-configuration JunctionPath=/...; "
+        "other resources may depend on it by their waves.",
+        code="UnsupportedType",
+    )
+
+
+def _pair(aws: Reader, tags: Mapping[str, str], otherwise: str) -> str:
+    return f"{aws.account}/{tags.get('Name') or otherwise}"
+
+
+def _file_system(aws: Reader, each: FileSystem, backups: Iterable[Backup], volumes: Iterable[Volume]) -> Found:
+    name = each.tags.get("Name") or each.FileSystemId
+    mine = [volume for volume in volumes if volume.FileSystemId == each.FileSystemId]
+    place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, _facts(aws, each, backups, mine))
+    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, _strategy(each))
+
+
+def _strategy(each: FileSystem) -> str | None:
+    return None if each.FileSystemType == "OPENZFS" else BACKUP_COPY
+
+
+def _backup(aws: Reader, key: str, copy: Backup) -> Found:
+    facts: dict[str, JsonValue] = {
+        "type": copy.FileSystem.FileSystemType,
+        "file_system": copy.FileSystem.FileSystemId,
+        "restore": restore_of(copy.tags),
+    }
+    place = Place(aws.account, aws.region, copy.BackupId, copy.ResourceARN, facts)
+    return Found(key, key.partition("/")[2], place, copy.tags, BACKUP_COPY)
+
+
+def _facts(aws: Reader, each: FileSystem, backups: Iterable[Backup], volumes: Sequence[Volume]) -> dict[str, JsonValue]:
+    """Return what a successor needs: the file system as it is when it is not fenced, and how old which backup is."""
+    remembered = each.tags.get(FENCED_TAG, "").split()[1:]
+    fenced = FENCED_TAG in each.tags
+    own = [b for b in backups if b.FileSystem.FileSystemId == each.FileSystemId]
+    newest = sorted(own, key=lambda b: b.CreationTime, reverse=True)[:BACKUPS_REMEMBERED]
+    aliases = remembered if fenced and each.FileSystemType == "WINDOWS" else list(each.aliases)
+    read_only = [v.path for v in volumes if (v.VolumeId in remembered if fenced else v.read_only)]
+    return {
+        "type": each.FileSystemType,
+        "file_system": each.FileSystemId,
+        "dns_name": each.DNSName,
+        "storage_type": each.StorageType,
+        "deployment": each.configuration.DeploymentType,
+        "directory": each.configuration.ActiveDirectoryId,
+        "own": {
+            "subnets": list(each.SubnetIds),
+            "security_groups": _groups(aws, each),
+            "key": each.KmsKeyId,
+            "directory": each.configuration.ActiveDirectoryId,
+        },
+        "restore": restore_of(each.tags),
+        "aliases": list(aliases),
+        "read_only": list(read_only),
+        "backups": {b.BackupId: b.CreationTime.isoformat() for b in newest},
+    }
+
+
+def _groups(aws: Reader, each: FileSystem) -> list[JsonValue]:
+    """Return a file system's security groups, which only its network interfaces show (ec2:DescribeNetworkInterfaces)."""
+    if not each.NetworkInterfaceIds:
+        return []
+    filters: JsonValue = [{"Name": "network-interface-id", "Values": list(each.NetworkInterfaceIds)}]
+    reply = aws.read("ec2", "DescribeNetworkInterfaces", NetworkInterfaces, Filters=filters)
+    found = sorted({group.GroupId for card in reply.NetworkInterfaces for group in card.Groups})
+    return [*found]
+
+
+def _volumes(aws: Reader) -> list[Volume]:
+    return [each for page in aws.pages("fsx", "DescribeVolumes", Volumes) for each in page.Volumes]

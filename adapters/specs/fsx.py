@@ -1,0 +1,85 @@
+"""FSx's declaration. Sources: FSx API reference; the user guides of FSx for Windows, Lustre and OpenZFS."""
+
+from __future__ import annotations
+
+from adapters.specs.fsx_permissions import PERMISSIONS
+from orchestrator.spec import Spec, Strategy
+from orchestrator.words import Phase
+
+BACKUP_COPY, OPENZFS, LUSTRE_S3 = "backup-copy", "openzfs-replication", "lustre-s3"
+
+SPEC = Spec(
+    key="fsx",
+    title="Amazon FSx",
+    resource_types=("fsx:file-system", "fsx:backup"),
+    companion_types=("fsx:volume", "fsx:snapshot", "fsx:storage-virtual-machine", "fsx:association", "fsx:task"),
+    manifest_actions=("FSx", "FSxWindows", "FSxLustre", "FSxOpenZFS"),
+    strategies=(
+        Strategy(
+            name=BACKUP_COPY,
+            title="A backup is copied to the target Region and restored there as a new file system",
+            planned_loss="none: clients cannot write, or were seen not to write, since before the last backup",
+            emergency_loss="everything written since the newest backup that had been copied",
+            typical_minutes={Phase.INSTANTIATE: 25, Phase.ACTIVATE: 75, Phase.CLEANUP: 2, Phase.REPLICATE: 25},
+            rollback_until="until somebody writes to the restored file system",
+        ),
+    ),
+    permissions=PERMISSIONS,
+    documentation="https://docs.aws.amazon.com/fsx/latest/APIReference/API_CopyBackup.html",
+    poll_seconds=30,
+    deadline_minutes=1440,
+    refuses=(
+        "ONTAP file systems: SnapMirror is driven by ONTAP's own REST interface inside the VPC, which the hub cannot reach; "
+        "discovery says so, with what to do instead.",
+        "Backups across accounts: CopyBackup copies within one account only.",
+        "Backup copies of OpenZFS on Intelligent-Tiering and of scratch or S3-linked Lustre: FSx has none.",
+        "A planned move while clients write to a Windows or Lustre file system: no FSx call makes them read-only, and their "
+        "network interfaces must not be modified (Windows user guide, Security best practices).",
+        "Deleting the old file system unless its successor serves and is copied back, and never without a final backup.",
+        "Taking over a file system that was restored before the source was fenced: which of the two is current, a person says.",
+    ),
+    limits=(
+        "Five cross-Region backup copies at a time into one Region and account (API reference, CopyBackup).",
+        "Opt-in Regions take no cross-Region copies (FSx user guides, Copying backups).",
+        "A restored file system has another id and DNS name: clients mount it anew, or by an alias or a record of Route 53.",
+        "Restored data is loaded at first access: the first hours are slow (FSx user guides, Restoring backups).",
+        "A tag holds 256 characters: at most so many aliases, or ids of read-only volumes, can be remembered while fenced.",
+        "Nothing repeats the copy made by REPLICATE: the backup plan must know the new file system (select it by its tags).",
+        "A Windows alias also needs its DNS record and its service principal names moved: that is done in Active Directory.",
+    ),
+    unconfirmed=(
+        "Whether DescribeBackups filters by a file system of another Region: all backups of the type are read instead.",
+        "Whether a copy's CreationTime is that of the copy or of its source: the age of the data is taken from the source's "
+        "backup where the inventory knows it.",
+        "Whether restored OpenZFS volumes keep ReadOnly: it is looked at, and lifted where it came from the fence.",
+        "Whether a restore can join a self-managed directory with the saved credentials: readiness warns.",
+    ),
+)
+
+FENCED_TAG = "dr:fenced"
+"""On a fenced file system: the time, then its aliases (Windows) or the volumes that were read-only before (OpenZFS)."""
+RESTORE_TAGS = {
+    "subnets": "dr:restore-subnets",
+    "security_groups": "dr:restore-security-groups",
+    "key": "dr:restore-key",
+    "directory": "dr:restore-directory",
+}
+"""On a file system and its backups: where the other side is restored; several ids are separated by spaces."""
+PLATFORM_TAGS = (FENCED_TAG, "dr:execution-id", "dr:drill-id", *RESTORE_TAGS.values())
+TAG_VALUE_LIMIT = 256
+FS_MISSING = ("FileSystemNotFound",)
+KMS_MISSING = ("NotFoundException",)
+DS_MISSING = ("EntityDoesNotExistException",)
+FAILED_FILE_SYSTEM = ("FAILED", "MISCONFIGURED", "MISCONFIGURED_UNAVAILABLE")
+BUSY_FILE_SYSTEM = ("CREATING", "UPDATING", "DELETING")
+FAILED_BACKUP = ("FAILED", "DELETED")
+BUSY_BACKUP = ("PENDING", "CREATING", "TRANSFERRING", "COPYING")
+FAILED_ALIAS = ("CREATE_FAILED", "DELETE_FAILED")
+FAILED_ACTION = ("FAILED", "CANCELLED", "PAUSED")
+BUSY_ACTION = ("PENDING", "IN_PROGRESS")
+WRITES_NAMESPACE, WRITES = "AWS/FSx", "DataWriteBytes"
+QUIET_DATAPOINTS = 3
+QUIET_BOUND_SECONDS = 1800
+"""How long clients may go on writing before a person is asked."""
+COPIES_AT_A_TIME = 5
+PORTS = {"WINDOWS": 445, "OPENZFS": 2049, "LUSTRE": 988}

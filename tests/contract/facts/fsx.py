@@ -1,0 +1,17 @@
+"""FSx in the contract tests."""
+
+from __future__ import annotations
+
+from tests.contract.facts import Facts
+
+WINDOWS = "only Windows file systems need it; their story is in tests/adapters"
+
+FACTS = Facts(
+    estates={"backup-copy": ({"kind": "fsx-backup", "name": "orders"},)},
+    unused={
+        "ds:DescribeDirectories": WINDOWS,
+        "ec2:GetSecurityGroupsForVpc": "AWS asks for it when a file system is restored; the embedded AWS does not",
+        "fsx:AssociateFileSystemAliases": WINDOWS,
+        "fsx:DisassociateFileSystemAliases": WINDOWS,
+    },
+)
