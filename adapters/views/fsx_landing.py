@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, JsonValue
 
+from adapters.fencing import SecurityGroups
 from adapters.specs.fsx import DS_MISSING, KMS_MISSING, RESTORE_TAGS
 from adapters.views.fsx_models import Backup, Subnets
-from adapters.views.rds_models import Key, SecurityGroups
+from adapters.views.rds_models import Key
 from orchestrator.contract import Member, Reader
 
 
