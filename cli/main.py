@@ -13,6 +13,7 @@ from cli.local import local
 from cli.manifest_commands import manifest
 from cli.options import Exit
 from cli.run_commands import approve, cancel, decide, plan, reject, report, start, status
+from cli.tags_commands import inventory, tags
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, help=__doc__)
@@ -21,7 +22,7 @@ def dr() -> None:
     """Collect the commands."""
 
 
-for command in (plan, start, status, approve, reject, decide, cancel, report, manifest, local):
+for command in (plan, start, status, approve, reject, decide, cancel, report, manifest, tags, inventory, local):
     dr.add_command(command)
 
 
