@@ -16,6 +16,8 @@ from cli.options import Exit, confirm, foreseen, output_option, region_option, r
 from cli.waiting import pause
 from orchestrator.clock import SystemClock
 from orchestrator.errors import DrError, NotFoundError, ValidationError
+from orchestrator.plan import Plan, script_key
+from orchestrator.plan_diff import differences
 from orchestrator.report import build_report, report_keys
 from orchestrator.request import Request, parse
 from orchestrator.words import Choice, RunStatus
@@ -26,9 +28,15 @@ PLAN_LIMIT_SECONDS = 900
 
 @click.command()
 @request_options
+@click.option("--diff", is_flag=True, help="Show what would be done otherwise than by the scope's last plan.")
+@click.option(
+    "--export-script",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the break-glass script there: the plan as AWS CLI commands, for when the platform is gone.",
+)
 @output_option
 @foreseen
-def plan(output: str, **given: Any) -> None:
+def plan(diff: bool, export_script: Path | None, output: str, **given: Any) -> None:
     """Build and show the plan: every call, its effect, the line of no return. Changes nothing."""
     raw = {
         **request_input(**given),
@@ -45,7 +53,13 @@ def plan(output: str, **given: Any) -> None:
     frozen = hub.plan(run_id)
     if frozen is None:
         raise DrError(failure or "the run ended without a plan.", f"dr status {run_id} --region {hub.region}")
-    if output == "json":
+    if export_script is not None:
+        export_script.write_bytes(hub.blobs.get(script_key(run_id)))
+        export_script.chmod(0o755)
+        say(f"break-glass script written to {export_script}")
+    if diff:
+        _show_diff(hub, frozen, run_id)
+    elif output == "json":
         click.echo(frozen.model_dump_json(indent=1))
     else:
         show.console().print(show.plan(frozen))
@@ -54,6 +68,19 @@ def plan(output: str, **given: Any) -> None:
     if failure:
         say(f"not ready: {failure}")
         sys.exit(Exit.FAILED)
+
+
+def _show_diff(hub: HubRegion, frozen: Plan, run_id: str) -> None:
+    """Compare with the scope's last plan of the same mode and direction."""
+    for earlier in hub.ledger.runs_of(frozen.scope):
+        same = (earlier.mode, earlier.target_region) == (frozen.mode, frozen.target_region)
+        before = hub.plan(earlier.run_id) if same and earlier.plan_hash and earlier.run_id != run_id else None
+        if before is not None:
+            lines = differences(before, frozen)
+            say(f"compared with the plan of {earlier.run_id}, {earlier.created_at:%Y-%m-%d %H:%M} UTC")
+            click.echo("\n".join(lines) if lines else "no difference")
+            return
+    click.echo(f"there is no earlier plan of {frozen.scope} to compare with")
 
 
 @click.command()

@@ -108,7 +108,8 @@ def plan(frozen: Plan) -> RenderableType:
                 )
                 for step in action.steps:
                     leaf.add(_step(step))
-    parts: list[RenderableType] = [tree]
+    parts: list[RenderableType] = [tree, critical_path(frozen)]
+    parts += [Text(each, style="yellow") for each in frozen.remarks]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))
     parts += [Text(f"left out: {resource}: {why}", style="bright_black") for resource, why in frozen.excluded.items()]
@@ -117,6 +118,12 @@ def plan(frozen: Plan) -> RenderableType:
             seen = "unknown" if loss.seconds is None else f"{loss.seconds:.1f} s"
             parts.append(Text(f"if forced now, {loss.resource_id} would lose: {seen} ({loss.detail})", style="yellow"))
     return Group(*parts)
+
+
+def critical_path(frozen: Plan) -> Text:
+    """Return what makes the plan as long as it is."""
+    way = " → ".join(f"{action.action_id} {action.expected_minutes:.0f} min" for action in frozen.critical_path)
+    return Text(f"critical path, about {frozen.expected_minutes:.0f} min: {way or 'nothing takes time'}")
 
 
 def _step(step: PlannedStep) -> Text:

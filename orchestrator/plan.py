@@ -118,6 +118,14 @@ class Plan(_Frozen):
         """Return the expected machine time of the whole plan."""
         return sum(stage.expected_minutes for stage in self.stages)
 
+    @property
+    def critical_path(self) -> tuple[PlannedAction, ...]:
+        """Return the actions that make the plan as long as it is: of each group the one expected to take longest."""
+        by_id = {action.action_id: action for action in self.actions}
+        groups = [[by_id[each] for each in group] for stage in self.stages for group in stage.groups]
+        slowest = [max(group, key=lambda action: action.expected_minutes) for group in groups if group]
+        return tuple(action for action in slowest if action.expected_minutes)
+
     def resource_count(self) -> int:
         """Return how many resources the plan moves."""
         return sum(len(target.members) for target in self.targets)
@@ -186,6 +194,11 @@ def altered_since_frozen(blobs: Blobs, run_id: str, plan_hash: str | None, targe
 def plan_key(run_id: str) -> str:
     """Return where a run's plan is kept."""
     return f"runs/{run_id}/plan.json"
+
+
+def script_key(run_id: str) -> str:
+    """Return where a run's break-glass script is kept."""
+    return f"runs/{run_id}/break-glass.sh"
 
 
 def save_plan(blobs: Blobs, run_id: str, plan: Plan) -> str:

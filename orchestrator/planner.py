@@ -33,8 +33,11 @@ FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
 FindAdapter = Callable[[str], Adapter[Any]]
 
 
-def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
-    """Return the plan without previews; raise `ValidationError` with every problem of the scope's resources."""
+def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapping[str, float] | None = None) -> Plan:
+    """Return the plan without previews; raise `ValidationError` with every problem of the scope's resources.
+
+    `past` maps action ids to the minutes they took before; without it the adapter's typical figure is expected.
+    """
     items, excluded, problems = _select(request, snapshot.resources, adapter)
     dependencies, more = dependencies_of(items, snapshot.resources, excluded)
     problems += more
@@ -55,7 +58,9 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter) -> Plan:
     targets, places = _batches(items, levels, request, adapter)
     order, reason = _order(request, items)
     phases = _phases(request)
-    stages, actions = _stages(order, phases, targets, places, _needs(targets, places, dependencies), adapter)
+    stages, actions = _stages(
+        order, phases, targets, places, _needs(targets, places, dependencies), adapter, past or {}
+    )
     return Plan(
         scope=snapshot.scope,
         operation=request.Operation,
@@ -221,6 +226,7 @@ def _stages(
     places: Mapping[str, _Place],
     needs: Mapping[str, tuple[str, ...]],
     adapter: FindAdapter,
+    past: Mapping[str, float],
 ) -> tuple[tuple[PlannedStage, ...], tuple[PlannedAction, ...]]:
     waves = sorted({place.wave for place in places.values()})
     pairs = (
@@ -236,7 +242,7 @@ def _stages(
         minutes = 0.0
         for _, group in groupby(mine, key=lambda t: places[t.target_id].level):
             planned = [
-                _action(target, places[target.target_id], phase, stage_id, needs[target.target_id], adapter)
+                _action(target, places[target.target_id], phase, stage_id, needs[target.target_id], adapter, past)
                 for target in group
             ]
             actions += planned
@@ -251,11 +257,18 @@ def _stages(
 
 
 def _action(
-    target: PlannedTarget, place: _Place, phase: Phase, stage_id: str, needs: tuple[str, ...], adapter: FindAdapter
+    target: PlannedTarget,
+    place: _Place,
+    phase: Phase,
+    stage_id: str,
+    needs: tuple[str, ...],
+    adapter: FindAdapter,
+    past: Mapping[str, float],
 ) -> PlannedAction:
     strategy = adapter(place.adapter).spec.strategy(target.strategy)
+    action_id = action_id_of(phase, target.target_id)
     return PlannedAction(
-        action_id=action_id_of(phase, target.target_id),
+        action_id=action_id,
         stage_id=stage_id,
         target_id=target.target_id,
         adapter=place.adapter,
@@ -264,6 +277,6 @@ def _action(
         wave=place.wave,
         priority=list(Priority)[place.level[0]],
         resource_ids=tuple(member.resource_id for member in target.members),
-        expected_minutes=strategy.typical_minutes.get(phase, 0.0),
+        expected_minutes=past.get(action_id, strategy.typical_minutes.get(phase, 0.0)),
         needs=tuple(action_id_of(phase, needed) for needed in needs) if phase in FORWARD else (),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from orchestrator import planner
+from orchestrator.break_glass import script
 from orchestrator.errors import NotFoundError, RefusedError
+from orchestrator.history import past_minutes
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
 from orchestrator.notify import Notice, message
-from orchestrator.plan import load_plan, save_plan
+from orchestrator.plan import load_plan, save_plan, script_key
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Request, check_hub_region, parse
@@ -131,11 +133,13 @@ def build_plan(platform: Platform, run_id: str) -> Run:
     if run.plan_hash is not None:
         return run
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
-    draft = planner.build(request_of(run), snapshot, platform.adapter)
+    draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
     plan, findings = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
     for planned in plan.targets:
         save_target(platform.blobs, run_id, planned)
     key = save_plan(platform.blobs, run_id, plan)
+    made = f"{platform.clock.now():%Y-%m-%d %H:%M} UTC"
+    platform.blobs.put(script_key(run_id), script(plan, made).encode(), "text/x-shellscript")
     platform.ledger.add_stages(*plan.ledger_records(run_id))
     platform.note(
         run_id, "plan", f"plan {plan.hash[:12]} frozen: {len(plan.stages)} stages, {plan.resource_count()} resources"

@@ -123,7 +123,7 @@ def planned(phase: Phase, stage_id: str, *steps: PlannedStep) -> PlannedAction:
         wave=1,
         priority=Priority.HIGH,
         resource_ids=("rds/pay",),
-        expected_minutes=5,
+        expected_minutes=1 if phase is Phase.INSTANTIATE else 5,
         steps=steps,
     )
 
@@ -140,9 +140,22 @@ def plan() -> Plan:
         source_region="us-east-1",
         target_region="us-west-2",
         stages=(
-            PlannedStage(stage_id=first, index=1, phase=Phase.INSTANTIATE, wave=1, groups=(), expected_minutes=1),
             PlannedStage(
-                stage_id=second, index=2, phase=Phase.ACTIVATE, wave=1, groups=(), expected_minutes=5, irreversible=True
+                stage_id=first,
+                index=1,
+                phase=Phase.INSTANTIATE,
+                wave=1,
+                groups=(("INSTANTIATE.rds-pay",),),
+                expected_minutes=1,
+            ),
+            PlannedStage(
+                stage_id=second,
+                index=2,
+                phase=Phase.ACTIVATE,
+                wave=1,
+                groups=(("ACTIVATE.rds-pay",),),
+                expected_minutes=5,
+                irreversible=True,
             ),
         ),
         actions=(
@@ -177,6 +190,7 @@ def test_plan_shows_every_call_its_effect_the_line_of_no_return_and_the_losses()
         "└── 02-ACTIVATE-w1 about 5 min",
         "    └── ACTIVATE.rds-pay read-replica, high",
         "        └── promote: rds.PromoteReadReplica in 222222222222/us-west-2 [irreversible]",
+        "critical path, about 6 min: INSTANTIATE.rds-pay 1 min → ACTIVATE.rds-pay 5 min",
         "left out: ecs/old: dr:enabled is false",
         "if forced now, rds/pay would lose: 4.2 s (replica lag)",
         "if forced now, drs/app would lose: unknown (cannot be read)",
