@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from orchestrator.contract import Call, Finding, Step, blocked, busy, done, failed, todo
-from orchestrator.words import Effect, Severity
+from orchestrator.contract import Call, Finding, Member, Step, blocked, busy, done, failed, todo
+from orchestrator.spec import Strategy
+from orchestrator.tags import RTO
+from orchestrator.words import Effect, Phase, Severity
 
 
 def made(name: str, status: str, call: Call, failures: Collection[str], *, ready: str = "available") -> Step:
@@ -46,3 +48,12 @@ def warning(resource_id: str, code: str, message: str, remedy: str = "") -> Find
 def ready(resource_id: str, message: str) -> Finding:
     """Return the finding of a resource with nothing wrong."""
     return Finding(resource_id, "ready", Severity.OK, message)
+
+
+def too_slow(member: Member, strategy: Strategy) -> list[Finding]:
+    """Return a warning when a strategy usually takes longer to activate than the resource's `dr:rto-target` allows."""
+    asked, usual = member.tags.get(RTO, ""), strategy.typical_minutes[Phase.ACTIVATE]
+    if not asked.isdigit() or usual <= int(asked):
+        return []
+    text = f"{strategy.name} usually takes {usual:.0f} minutes to activate, {RTO} is {asked}."
+    return [warning(member.resource_id, "rto", text, "choose a faster strategy, or a target that can be kept.")]

@@ -19,6 +19,7 @@ MODULES = {
     "aurora": "adapters.aurora:AuroraAdapter",
     "drs": "adapters.drs:DrsAdapter",
     "ecs": "adapters.ecs:EcsAdapter",
+    "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
     "fsx": "adapters.fsx:FsxAdapter",
     "rds": "adapters.rds:RdsAdapter",
     "route53": "adapters.route53:Route53Adapter",

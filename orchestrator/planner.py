@@ -103,14 +103,15 @@ def _select(
         if _disabled(resource):
             excluded[resource.resource_id] = DISABLED
             continue
-        strategies = [s.name for s in adapter(resource.adapter).spec.strategies]
+        spec = adapter(resource.adapter).spec
+        strategies = [s.name for s in spec.strategies]
         meaning, wrong = tag_rules.read(resource.tags, strategies)
         wrong += tag_rules.conflicts({region: side.tags for region, side in resource.sides.items()})
         wrong += _foreign(request, resource)
         if meaning is not None and not wrong and request.Waves is not None and meaning.wave not in request.Waves:
             excluded[resource.resource_id] = f"wave {meaning.wave} was not asked for"
             continue
-        strategy = (meaning.strategy if meaning else None) or resource.strategy
+        strategy = (meaning.strategy if meaning else None) or resource.strategy or spec.default_strategy
         if meaning is not None and strategy is None:
             wrong.append(
                 "the strategy cannot be told from the resource; "

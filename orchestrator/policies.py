@@ -25,6 +25,8 @@ DRILL_DENIED = (
     "elasticache:Failover*",
     "elasticache:Disassociate*",
     "elasticfilesystem:DeleteReplicationConfiguration",
+    "events:EnableRule",
+    "events:DisableRule",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 

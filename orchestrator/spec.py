@@ -53,6 +53,8 @@ class Spec:
     documentation: str
     companion_types: tuple[str, ...] = ()
     """Resource Explorer types that may carry the same tags and move along with the resource (ecs:task-definition)."""
+    default_strategy: str | None = None
+    """The strategy of a resource when neither its tag nor what is live tells one; only where no two sides can disagree."""
     batch_size: int = 1
     poll_seconds: int = 15
     deadline_minutes: int = 60

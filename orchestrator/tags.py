@@ -27,6 +27,7 @@ OWN = (
     "dr:drill-id",
     "dr:fenced",
     "dr:saved-capacity",
+    "dr:rule-state",
     "dr:drill-safe",
     "dr:restore-directory",
     "dr:restore-key",

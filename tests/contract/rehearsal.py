@@ -457,7 +457,17 @@ class Rehearsal:
             for r in collect(self.world.local, APPS, region)
             if r.tags.get("dr:drill-id") == run_id and r.service != "ec2"
         }
-        return frozenset(found | self._running_tasks(run_id) | self._in_ec2(run_id))
+        return frozenset(found | self._running_tasks(run_id) | self._in_ec2(run_id) | self._queues(run_id))
+
+    def _queues(self, run_id: str) -> set[str]:
+        """Return the address of every queue: that, not its ARN, is what SQS's calls take."""
+        found = set()
+        for region in (SOURCE, TARGET):
+            sqs = self.world.aws("sqs", region)
+            for address in sqs.list_queues().get("QueueUrls", []):
+                if sqs.list_queue_tags(QueueUrl=address).get("Tags", {}).get("dr:drill-id") == run_id:
+                    found.add(address)
+        return found
 
     def _in_ec2(self, run_id: str) -> set[str]:
         marked = [{"Name": "tag:dr:drill-id", "Values": [run_id]}]

@@ -13,6 +13,9 @@ drills = pytest.mark.parametrize("case", cases(Mode.DRILL), ids=str)
 MAKING = ("Create", "Restore", "Run", "Start", "Copy", "Add", "Tag", "Register", "Put")
 """Changes that bring something into being; production appears in them only as what is copied."""
 
+OF_ITS_OWN = {"events.RemoveTargets"}
+"""Sounds like more than it does: a rule that a drill made cannot be deleted before. Another test watches whose rule it is."""
+
 
 @drills
 def test_drill_leaves_production_as_it_was_in_every_attribute_in_every_phase(case: Case) -> None:
@@ -58,7 +61,8 @@ def test_drill_never_promotes_fences_or_touches_names(case: Case) -> None:
         "UpdateHealthCheck",
     )
 
-    assert [each for each in changes if each.partition(".")[2].startswith(forbidden)] == []
+    promoting = [each for each in changes if each.partition(".")[2].startswith(forbidden)]
+    assert [each for each in promoting if each not in OF_ITS_OWN] == []
 
 
 def test_drills_that_make_nothing_are_only_those_listed() -> None:
