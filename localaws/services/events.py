@@ -134,7 +134,21 @@ class EventsService(Endpoints, Replays):
                 parameters={"MessageGroupId": group} if group else {},
                 dead_letter_arn=target.get("DeadLetterConfig", {}).get("Arn"),
             )
-            deliver(self.world, to, render(target, event, rule), f"rule-{rule.name}")  # type: ignore[arg-type]
+            arrived = deliver(self.world, to, render(target, event, rule), f"rule-{rule.name}")  # type: ignore[arg-type]
+            self._count(rule, arrived=arrived, has_queue=to.dead_letter_arn is not None)
+
+    def _count(self, rule: Rule, *, arrived: bool, has_queue: bool) -> None:
+        """Publish what became of an invocation; FailedInvocations counts only what was given up and went nowhere."""
+        names = (
+            ["Invocations"]
+            if arrived
+            else ["Invocations", "InvocationsSentToDlq" if has_queue else "FailedInvocations"]
+        )
+        bus = [] if rule.event_bus_name == "default" else [{"Name": "EventBusName", "Value": rule.event_bus_name}]
+        dimensions = [*bus, {"Name": "RuleName", "Value": rule.name}]
+        data = [{"MetricName": name, "Dimensions": dimensions, "Value": 1.0} for name in names]
+        where = (rule.account_id, rule.region_name)
+        self.world.call("cloudwatch", "PutMetricData", *where, Namespace="AWS/Events", MetricData=data)
 
 
 def matches(pattern: str, event: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Replays that take their time, and rules of AWS services that customers cannot change.
+"""Replays that take their time, rules of AWS services that customers cannot change, and the quotas of rules and targets.
 
 Timings in AWS seconds. A fault of the scenario acts on `events.replay` (resource: the replay's ARN).
 """
@@ -6,8 +6,10 @@ Timings in AWS seconds. A fault of the scenario acts on `events.replay` (resourc
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +19,8 @@ from localaws.service import AwsError, Call, Reply, Service, operation
 
 START_SECONDS = 15.0
 REPLAY_SECONDS = 120.0
+RULES_PER_BUS = 300
+TARGETS_PER_RULE = 5
 UNFINISHED = frozenset({ReplayState.STARTING, ReplayState.RUNNING})
 
 
@@ -75,7 +79,12 @@ class Replays(Service):
 
     @operation("PutRule")
     def put_rule(self, call: Call) -> Reply:
-        """Create or replace a rule. Raises ManagedRuleException."""
+        """Create or replace a rule; one that is replaced keeps its tags. Raises ManagedRuleException, LimitExceededException."""
+        bus = self._event_bus(call)
+        if self._rule(call, call.params["Name"]) is not None:
+            call = replace(call, params={name: value for name, value in call.params.items() if name != "Tags"})
+        elif bus is not None and len(bus.rules) >= RULES_PER_BUS:
+            raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
         return self._unless_managed(call, call.params["Name"])
 
     @operation("EnableRule")
@@ -90,18 +99,32 @@ class Replays(Service):
 
     @operation("DeleteRule")
     def delete_rule(self, call: Call) -> Reply:
-        """Delete a rule. Raises ManagedRuleException unless forced."""
+        """Delete a rule, or one that is not there. Raises ResourceNotFoundException for a bus that is not there,
+        ManagedRuleException unless forced.
+        """
+        if self._event_bus(call) is None:
+            raise AwsError("ResourceNotFoundException", f"Event bus {call.params['EventBusName']} does not exist.")
         return self._unless_managed(call, call.params["Name"])
 
     @operation("PutTargets")
     def put_targets(self, call: Call) -> Reply:
-        """Add or replace targets. Raises ManagedRuleException, ResourceNotFoundException."""
+        """Add or replace targets. Raises ManagedRuleException, ResourceNotFoundException, LimitExceededException."""
+        rule = self._rule(call, call.params["Rule"])
+        there = {target["Id"] for target in (rule.targets if rule else ())}
+        if len(there | {target["Id"] for target in call.params["Targets"]}) > TARGETS_PER_RULE:
+            raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
         return self._unless_managed(call, call.params["Rule"])
 
     @operation("RemoveTargets")
     def remove_targets(self, call: Call) -> Reply:
         """Remove targets. Raises ManagedRuleException unless forced."""
         return self._unless_managed(call, call.params["Rule"])
+
+    @operation("ListRules")
+    def list_rules(self, call: Call) -> Reply:
+        """List the rules of a bus. Raises ResourceNotFoundException."""
+        prefix = call.params.get("NamePrefix")  # moto takes it for a regular expression
+        return self.world.moto(call.with_params(NamePrefix=re.escape(prefix)) if prefix else call)
 
     @abstractmethod
     def deliver_to(self, account: str, region: str, bus: str, event: dict[str, Any], rules: set[str]) -> None:
@@ -116,9 +139,12 @@ class Replays(Service):
         return self.world.moto(call)
 
     def _rule(self, call: Call, name: str) -> Any | None:
-        bus = str(call.params.get("EventBusName") or "default").rpartition("/")[2]
-        found = self.world.backend("events", call.account, call.region).event_buses.get(bus)
+        found = self._event_bus(call)
         return None if found is None else found.rules.get(name)
+
+    def _event_bus(self, call: Call) -> Any | None:
+        bus = str(call.params.get("EventBusName") or "default").rpartition("/")[2]
+        return self.world.backend("events", call.account, call.region).event_buses.get(bus)
 
     def _replay(self, call: Call, replay: Any, archive: Any) -> None:
         destination = call.params["Destination"]

@@ -170,3 +170,80 @@ def test_search_finds_rules_and_buses_on_both_sides_with_their_tags(bench: Workb
     for region in (SOURCE, TARGET):
         found = {r.type for r in collect(bench.local, ACCOUNT, region) if r.tags.get("Customer") == "CustomerX"}
         assert {"events:rule", "events:event-bus"} <= found
+
+
+def test_replacing_a_rule_replaces_all_it_says_but_not_its_tags(bench: Workbench) -> None:
+    bench.seed("eventbridge-rules")
+    events = bench.client("events", SOURCE)
+    made = {"Name": "new", "EventBusName": NAME, "EventPattern": '{"source": ["shop"]}'}
+    arn = events.put_rule(**made, Description="first", Tags=[{"Key": "owner", "Value": "a"}])["RuleArn"]
+
+    events.put_rule(**made, State="DISABLED", Tags=[{"Key": "owner", "Value": "b"}, {"Key": "more", "Value": "c"}])
+
+    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "owner", "Value": "a"}]
+    replaced = events.describe_rule(Name="new", EventBusName=NAME)
+    assert (replaced["State"], replaced.get("Description")) == ("DISABLED", None)
+
+
+def test_a_rule_takes_five_targets_and_a_prefix_is_taken_literally(bench: Workbench) -> None:
+    bench.seed("eventbridge-rules")
+    events = bench.client("events", SOURCE)
+    queue = f"arn:aws:sqs:{SOURCE}:{ACCOUNT}:{NAME}-events"
+    where = {"Rule": "orders-placed", "EventBusName": NAME}
+    events.put_targets(**where, Targets=[{"Id": f"more-{n}", "Arn": queue} for n in range(4)])
+    with refused("LimitExceededException"):
+        events.put_targets(**where, Targets=[{"Id": "sixth", "Arn": queue}])
+    events.put_targets(**where, Targets=[{"Id": "more-0", "Arn": queue, "Input": "{}"}])
+
+    assert events.list_rules(EventBusName=NAME, NamePrefix="orders.")["Rules"] == []
+    assert [r["Name"] for r in events.list_rules(EventBusName=NAME, NamePrefix="orders-")["Rules"]] == ["orders-placed"]
+
+
+def test_a_bus_has_room_for_three_hundred_rules(bench: Workbench) -> None:
+    bench.seed("eventbridge-rules")
+    events = bench.client("events", TARGET)
+    bus = bench.local.backend("events", ACCOUNT, TARGET).event_buses[NAME]
+    bus.rules.update({f"filler-{n}": bus.rules["orders-placed"] for n in range(300 - len(bus.rules))})
+    with refused("LimitExceededException"):
+        events.put_rule(Name="one-more", EventBusName=NAME, EventPattern='{"source": ["shop"]}')
+
+
+def test_deleting_a_rule_twice_is_fine_but_its_bus_must_be_there(bench: Workbench) -> None:
+    bench.seed("eventbridge-rules")
+    events = bench.client("events", SOURCE)
+    events.delete_rule(Name="never-was", EventBusName=NAME)
+    with refused("ResourceNotFoundException"):
+        events.delete_rule(Name="never-was", EventBusName="no-such-bus")
+
+
+def failed_invocations(bench: Workbench, *dimensions: tuple[str, str]) -> list[float]:
+    metric = {
+        "Namespace": "AWS/Events",
+        "MetricName": "FailedInvocations",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions],
+    }
+    found = bench.client("cloudwatch", SOURCE).get_metric_data(
+        MetricDataQueries=[{"Id": "failed", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}],
+        StartTime=bench.clock.now() - timedelta(minutes=5),
+        EndTime=bench.clock.now() + timedelta(minutes=1),
+    )
+    values: list[float] = found["MetricDataResults"][0]["Values"]
+    return values
+
+
+def test_an_invocation_that_fails_for_good_is_counted_with_its_bus_unless_a_queue_takes_it(bench: Workbench) -> None:
+    bench.seed("eventbridge-rules")
+    events = bench.client("events", SOURCE)
+    gone = f"arn:aws:sqs:{SOURCE}:{ACCOUNT}:no-such-queue"
+    for name, extra in (
+        ("lost", {}),
+        ("kept", {"DeadLetterConfig": {"Arn": f"arn:aws:sqs:{SOURCE}:{ACCOUNT}:{NAME}-events-dlq"}}),
+    ):
+        events.put_rule(Name=name, EventBusName=NAME, EventPattern='{"source": ["shop"]}')
+        events.put_targets(Rule=name, EventBusName=NAME, Targets=[{"Id": "1", "Arn": gone, **extra}])
+
+    events.put_events(Entries=[ENTRY])
+
+    assert failed_invocations(bench, ("EventBusName", NAME), ("RuleName", "lost")) == [1.0]
+    assert failed_invocations(bench, ("EventBusName", NAME), ("RuleName", "kept")) == []
+    assert failed_invocations(bench, ("RuleName", "lost")) == []
