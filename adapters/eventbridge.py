@@ -94,8 +94,7 @@ class EventBridgeAdapter(Adapter[EventBridgeView]):
             return drill.make(view, run)
         if view.source is None:
             return skip("the source side is not read in an emergency")
-        steps = make_missing(view, view.target, view.source, Side.TARGET, run)
-        return steps or skip(f"all {len(view.names)} rule(s) are there with their targets")
+        return make_missing(view, view.target, view.source, Side.TARGET, run)
 
     def activate(self, view: EventBridgeView, run: RunContext) -> list[Step]:
         """Silence the source side where both would act, enable the target side, turn the endpoint."""

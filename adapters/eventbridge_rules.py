@@ -87,30 +87,21 @@ def make_missing(view: EventBridgeView, standby: RuleSide, model: RuleSide, wher
     steps: list[Step] = []
     puts, targets = view.steps_of("make"), view.steps_of("target")
     for name in view.names:
-        like = model.rules.get(name)
-        if like is None:
-            continue
-        rule = standby.rules.get(name)
-        made = _made(view, standby, model, like, rule, puts[name], where, run)
-        steps += [made] if made else []
-        if made is None or made.state is not StepState.BLOCKED:
-            steps += _targeted(standby, model, name, targets[name], where, run)
+        made = _made(view, standby, model, name, puts[name], where, run)
+        steps.append(made)
+        if made.state is not StepState.BLOCKED:
+            steps.append(_targeted(standby, model, name, targets[name], where, run))
     return steps
 
 
 def _made(
-    view: EventBridgeView,
-    standby: RuleSide,
-    model: RuleSide,
-    like: Rule,
-    rule: Rule | None,
-    step: str,
-    where: Side,
-    run: RunContext,
-) -> Step | None:
-    name = like.Name
+    view: EventBridgeView, standby: RuleSide, model: RuleSide, name: str, step: str, where: Side, run: RunContext
+) -> Step:
+    rule, like = standby.rules.get(name), model.rules.get(name)
+    if like is None:
+        return done(step, f"rule {name} is not there in {model.place.region}: nothing to be like")
     if rule is not None and (not synchronised(view) or rule.enabled or not differs(rule, like, model, standby)):
-        return None
+        return done(step, f"rule {name} is there in {standby.place.region}, {rule.State}", effect=Effect.REVERSIBLE)
     held = held_back(like, model.targets.get(name, ()))
     if held:
         remedy = f"make rule {name} in {standby.place.region} by hand, DISABLED, with the same dr:* tags, then retry."
@@ -132,10 +123,10 @@ def _made(
     return todo(step, call, Effect.COMPENSABLE, f"differs from the serving side; it was {before}")
 
 
-def _targeted(standby: RuleSide, model: RuleSide, name: str, step: str, where: Side, run: RunContext) -> list[Step]:
-    wanted = model.targets.get(name, ())
-    if standby.targets.get(name) or not wanted:
-        return []
+def _targeted(standby: RuleSide, model: RuleSide, name: str, step: str, where: Side, run: RunContext) -> Step:
+    there, wanted = standby.targets.get(name, ()), model.targets.get(name, ())
+    if there or not wanted:
+        return done(step, f"rule {name} has {len(there)} target(s)", effect=Effect.REVERSIBLE)
     params: dict[str, JsonValue] = {
         "Rule": name,
         "EventBusName": standby.bus,
@@ -143,7 +134,7 @@ def _targeted(standby: RuleSide, model: RuleSide, name: str, step: str, where: S
     }
     keep = {"failed": "FailedEntryCount", "why": "FailedEntries[0].ErrorMessage"}
     call = Call("events", "PutTargets", params, where, keep=keep)
-    return [judged_targets(name, step, call, run)]
+    return judged_targets(name, step, call, run)
 
 
 def judged_targets(rule: str, step: str, call: Call, run: RunContext) -> Step:

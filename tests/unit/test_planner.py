@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -194,6 +195,12 @@ class TestRefusals:
         message = refusal(a_thing("a").model_copy(update={"sides": sides}), Waves=[1]).message
         assert f"{tag} is " in message
         assert "both sides must agree" in message
+
+    def test_strategy_that_nothing_tells_is_the_adapters_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake = FAKES["database"]
+        monkeypatch.setattr(fake, "spec", replace(fake.spec, default_strategy="switch"))
+        unclear = a_thing("a").model_copy(update={"strategy": None})
+        assert plan_of(unclear).targets[0].strategy == "switch"
 
     def test_strategy_that_cannot_be_told_must_be_named(self) -> None:
         unclear = a_thing("a").model_copy(update={"strategy": None})
