@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from orchestrator import planning
-from orchestrator.inventory import Snapshot
 from tests.support.driver import APPS, SOURCE, TARGET, World, open_world
 
 BUS = "orders"
@@ -60,13 +58,11 @@ def heard(world: World) -> tuple[int, int]:
     return received(world, SOURCE), received(world, TARGET)
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, **settings: JsonValue) -> None:
-    """Let every inventory carry a manifest's settings."""
-    refresh = planning.refresh
-
-    def configured(*args: Any, **kwargs: Any) -> Snapshot:
-        snapshot = refresh(*args, **kwargs)
-        resources = tuple(each.model_copy(update={"settings": settings}) for each in snapshot.resources)
-        return snapshot.model_copy(update={"resources": resources})
-
-    monkeypatch.setattr(planning, "refresh", configured)
+def written(world: World, **config: JsonValue) -> dict[str, str]:
+    """Put a manifest for the bus, with settings for the adapter, into the hub's bucket; return what a run must be told."""
+    resource = {"resourceId": f"{BUS}-bus", "action": "EventBridgeRules", "config": config}
+    scope = {"customer": "CustomerX", "environment": "production"}
+    layers = [{"layerId": "events", "priority": 1, "resources": [resource]}]
+    key = "manifests/stories.json"
+    world.blobs.put(key, json.dumps({"manifestVersion": "1.0", **scope, "layers": layers}).encode())
+    return {"Manifest": key}

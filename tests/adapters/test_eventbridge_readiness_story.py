@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import stages
 from orchestrator.words import ActionStatus, Operation, Outcome, Phase
-from tests.adapters.eventbridge_scene import BUS, PATTERN, RULE, TAGS, configure, queue_of, rules_world, states
+from tests.adapters.eventbridge_scene import BUS, PATTERN, RULE, TAGS, queue_of, rules_world, states, written
 from tests.support.driver import APPS, SOURCE, TARGET, World
 
 Deed = Callable[[World], Any]
@@ -161,9 +161,8 @@ def test_a_standby_that_differs_is_reported_and_left_as_it_is(monkeypatch: pytes
 def test_a_standby_that_differs_is_overwritten_when_the_manifest_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     world = rules_world(monkeypatch)
     put(world, TARGET, State="DISABLED", EventPattern=OTHER, Description="by hand")
-    configure(monkeypatch, definitions="sync")
 
-    run = world.start()
+    run = world.start(**written(world, definitions="sync"))
     assert run.ready
     assert "differs" not in run.findings
     (step,) = (each for each in run.preview(Phase.INSTANTIATE) if each.call)
