@@ -16,6 +16,7 @@ from orchestrator.contract import Adapter
 from orchestrator.errors import ValidationError
 
 MODULES = {
+    "asg": "adapters.asg:AsgAdapter",
     "aurora": "adapters.aurora:AuroraAdapter",
     "drs": "adapters.drs:DrsAdapter",
     "ecs": "adapters.ecs:EcsAdapter",

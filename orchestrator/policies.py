@@ -13,6 +13,7 @@ SESSION_POLICY_LIMIT = 2048
 """Characters AWS accepts for the Policy parameter of sts:AssumeRole."""
 
 DRILL_DENIED = (
+    "autoscaling:Update*",
     "rds:Promote*",
     "rds:Switchover*",
     "rds:Failover*",

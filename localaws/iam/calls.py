@@ -165,9 +165,26 @@ def _companions(service: str, operation: str, params: Params, where: Where) -> l
     found: list[Need] = []
     if service == "rds" and operation in _CROSS_REGION and _names_other_region(params, where.region):
         found.append(Need("rds:CrossRegionCommunication", (EVERYTHING,)))
+    if service == "autoscaling" and operation in {"CreateAutoScalingGroup", "UpdateAutoScalingGroup"}:
+        found += _could_launch(params, where)
+    if (service, operation) == ("ec2", "CopyImage"):
+        found += _uses_key("ec2", params, where)
     if service in _ENCRYPTING and operation.startswith(("Create", "Copy", "Restore", "Start")):
         found += _uses_key(service, params, where)
     return found
+
+
+def _could_launch(params: Params, where: Where) -> list[Need]:
+    """Auto Scaling lets EC2 say whether the caller could launch from a template that the request names."""
+    named = values(params, ("LaunchTemplate.LaunchTemplateId",))
+    mixed = params.get("MixedInstancesPolicy") or {}
+    named += values(mixed, ("LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateId",))
+    base = f"arn:aws:ec2:{where.region}:{where.account}:"
+    made = tuple(Target(f"{base}{kind}/*") for kind in ("instance", "network-interface", "volume"))
+    return [
+        Need("ec2:RunInstances", (*made, Target(f"{base}launch-template/{template}", tagged=True)))
+        for template in named
+    ]
 
 
 def _names_other_region(params: Params, region: str) -> bool:
@@ -268,20 +285,30 @@ def _event_source_mapping(params: Params, where: Where) -> list[Need]:
 
 def _run_instances(params: Params, where: Where) -> list[Need]:
     found = _main("ec2", "RunInstances", params, where)
-    tags = [
+    return found + _tagged_on_creation("RunInstances", params, f"arn:aws:ec2:{where.region}:{where.account}:")
+
+
+def _copy_image(params: Params, where: Where) -> list[Need]:
+    """The ARNs of images and snapshots name no account."""
+    found = _main("ec2", "CopyImage", params, where)
+    return found + _tagged_on_creation("CopyImage", params, f"arn:aws:ec2:{where.region}::")
+
+
+def _tagged_on_creation(operation: str, params: Params, base: str) -> list[Need]:
+    return [
         Need(
             "ec2:CreateTags",
-            (Target(f"arn:aws:ec2:{where.region}:{where.account}:{spec.get('ResourceType', 'instance')}/*"),),
-            {"ec2:CreateAction": "RunInstances"},
+            (Target(f"{base}{spec.get('ResourceType', 'instance')}/*"),),
+            {"ec2:CreateAction": operation},
         )
         for spec in params.get("TagSpecifications") or []
     ]
-    return found + tags
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Params, Where], list[Need]]] = {
     ("dynamodb", "TransactGetItems"): _transaction,
     ("dynamodb", "TransactWriteItems"): _transaction,
+    ("ec2", "CopyImage"): _copy_image,
     ("ec2", "CreateTags"): _ec2_tags("ec2:CreateTags"),
     ("ec2", "DeleteTags"): _ec2_tags("ec2:DeleteTags"),
     ("ec2", "RunInstances"): _run_instances,

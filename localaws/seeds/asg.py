@@ -3,7 +3,9 @@
 Settings: `desired` (2), `min` (1), `max` (4), `target_desired` (0), `target_min` (0), `target_max` (default `max`),
 `instance_type` (t3.medium), `target_group` (true), `port` (80), `protected` (false: instances protected from scale-in),
 `warm_pool` (0: stopped instances on the target side), `target_image` (true: the image exists there; without it, the
-target's template names the default image), `deletion_protection` (none), `launch_configuration` (false).
+target's template names the default image), `deletion_protection` (none), `launch_configuration` (false), `key_pair` (false:
+the template names one), `load_balancer` (true: one before the target group), `encrypted_image` (false), `template_version`
+($Default: how the groups follow their template).
 
 Each side has the launch template `<name>` whose version 1 is its default, made from an image `<name>-1.0`, and the
 target group `<name>`. Groups use two zones, propagate no tag but `Name`, and have the target side's AlarmNotification
@@ -41,6 +43,8 @@ def _image(world: World, account: str, region: str, entry: Entry) -> str:
     reply = world.call(
         "ec2", "RegisterImage", account, region, Name=name, Description=f"Server of {entry.name}", RootDeviceName="/dev/xvda"
     )  # fmt: skip
+    if entry.setting("encrypted_image", False):
+        world.backend("ec2", account, region).amis[reply["ImageId"]].localaws_encrypted = True
     return str(reply["ImageId"])
 
 
@@ -91,12 +95,17 @@ def _launch(world: World, account: str, region: str, entry: Entry, image: str) -
         settings = {"ImageId": image, "InstanceType": kind, "SecurityGroups": groups}
         world.call("autoscaling", "CreateLaunchConfiguration", account, region, **name, **settings)
         return name
-    data = {"ImageId": image, "InstanceType": kind, "SecurityGroupIds": [network.security_group_id]}
+    data: dict[str, Any] = {"ImageId": image, "InstanceType": kind, "SecurityGroupIds": [network.security_group_id]}
+    if entry.setting("key_pair", False):
+        world.call("ec2", "CreateKeyPair", account, region, KeyName=entry.name)
+        data["KeyName"] = entry.name
     reply = world.call(
         "ec2", "CreateLaunchTemplate", account, region, LaunchTemplateName=entry.name, LaunchTemplateData=data
     )
     template = reply["LaunchTemplate"]["LaunchTemplateId"]
-    return {"LaunchTemplate": {"LaunchTemplateId": template, "Version": "$Default"}}
+    return {
+        "LaunchTemplate": {"LaunchTemplateId": template, "Version": str(entry.setting("template_version", "$Default"))}
+    }
 
 
 def _target_group(world: World, account: str, region: str, entry: Entry) -> str:
@@ -113,4 +122,17 @@ def _target_group(world: World, account: str, region: str, entry: Entry) -> str:
         TargetType="instance",
         HealthCheckPath="/health",
     )
-    return str(reply["TargetGroups"][0]["TargetGroupArn"])
+    arn = str(reply["TargetGroups"][0]["TargetGroupArn"])
+    if entry.setting("load_balancer", True):
+        _load_balancer(world, account, region, entry, arn)
+    return arn
+
+
+def _load_balancer(world: World, account: str, region: str, entry: Entry, target_group: str) -> None:
+    network = default_network(world, account, region)
+    name, where = entry.name[:32].strip("-"), list(network.subnet_ids[:2])
+    made = world.call("elbv2", "CreateLoadBalancer", account, region, Name=name, Subnets=where, Scheme="internal")
+    forward = [{"Type": "forward", "TargetGroupArn": target_group}]
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+    listens: dict[str, Any] = {"Protocol": "HTTP", "Port": int(entry.setting("port", 80)), "DefaultActions": forward}
+    world.call("elbv2", "CreateListener", account, region, LoadBalancerArn=arn, **listens)

@@ -1,6 +1,7 @@
 """Machine images that travel between Regions, and launch template versions made from others, each once per token.
 
-An image is `pending` for minutes. A fault of the scenario acts on `ec2.copy-image` (resource: the new image's id).
+An image is `pending` for minutes, and a copy tells what it was copied from. A fault of the scenario acts on
+`ec2.copy-image` (resource: the new image's id).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 COPY_IMAGE_SECONDS = 600.0
+LINEAGE = {"source-image-id": "SourceImageId", "source-image-region": "SourceImageRegion"}
 
 
 class ImagesAndTemplates(Service):
@@ -35,6 +37,27 @@ class ImagesAndTemplates(Service):
             parameters), Unavailable (the source Region is down).
         """
         return self._once(call, lambda: self._copy(call))
+
+    @operation("DescribeImages")
+    def describe_images(self, call: Call) -> Reply:
+        """List images, copies with what they were copied from; moto knows neither that nor filters for it."""
+        filters = list(call.params.get("Filters") or [])
+        ours = [each for each in filters if each["Name"] in LINEAGE]
+        rest = [each for each in filters if each["Name"] not in LINEAGE]
+        reply = self.world.moto(call.with_params(Filters=rest or None) if ours else call)
+        known = self.world.backend("ec2", call.account, call.region).amis
+        shown = [{**each, **self._told(known.get(each["ImageId"]), each)} for each in reply["Images"]]
+        kept = [each for each in shown if all(each.get(LINEAGE[f["Name"]]) in f["Values"] for f in ours)]
+        return {**reply, "Images": kept}
+
+    def _told(self, image: Any, shown: Mapping[str, Any]) -> dict[str, Any]:
+        told = dict(getattr(image, "localaws_lineage", {}))
+        if getattr(image, "localaws_encrypted", False):
+            disks = shown.get("BlockDeviceMappings") or []
+            told["BlockDeviceMappings"] = [
+                {**each, "Ebs": {**each["Ebs"], "Encrypted": True}} if each.get("Ebs") else each for each in disks
+            ]
+        return told
 
     @operation("CreateLaunchTemplateVersion")
     def create_launch_template_version(self, call: Call) -> Reply:
@@ -68,6 +91,9 @@ class ImagesAndTemplates(Service):
             if given.get("ResourceType") == "image":
                 tags |= {tag["Key"]: tag["Value"] for tag in given.get("Tags", [])}
         image.add_tags(tags)
+        image.creation_date = self.world.clock.now()
+        image.localaws_lineage = {"SourceImageId": source.id, "SourceImageRegion": call.params["SourceRegion"]}
+        image.localaws_encrypted = bool(call.params.get("Encrypted")) or getattr(source, "localaws_encrypted", False)
 
         def end(state: str) -> None:
             if image.state == "pending":
@@ -79,6 +105,8 @@ class ImagesAndTemplates(Service):
 
     def _source(self, call: Call) -> Any:
         region, wanted = call.params["SourceRegion"], call.params["SourceImageId"]
+        if call.params.get("KmsKeyId") and not call.params.get("Encrypted"):
+            raise AwsError("InvalidParameterCombination", "KmsKeyId needs the encrypted state to be true.")
         if self.world.faults.region_is_down(region):
             raise AwsError("Unavailable", f"{region} does not answer.", 503)
         image = self.world.backend("ec2", call.account, region).amis.get(wanted)

@@ -25,10 +25,12 @@ RANDOM = re.compile(
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s\")]*")
 DURATION = re.compile(r"^P(\d+D)?T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$")
-JOURNALS = frozenset({"DescribeJobs", "DescribeJobLogItems", "GetChange"})
+JOURNALS = frozenset(
+    {"DescribeInstanceRefreshes", "DescribeJobLogItems", "DescribeJobs", "DescribeScalingActivities", "GetChange"}
+)
 """Reads that tell what was done, not what there is."""
-BOOKKEEPING = frozenset({"lastLaunch", "lastLaunchResult", "recoveryInstanceId"})
-"""What DRS itself notes on a source server about the drills that were made of it."""
+BOOKKEEPING = frozenset({"AvailableIpAddressCount", "lastLaunch", "lastLaunchResult", "recoveryInstanceId"})
+"""What DRS itself notes on a source server about the drills that were made of it; how many addresses a subnet has left."""
 
 Seen = tuple[str, ...]
 

@@ -17,7 +17,7 @@ from tests.contract.matrix import Case, cases, facts, pairs, record
 each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
 everything = pytest.mark.parametrize("case", cases(), ids=str)
 KEBAB = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
-EXPLORER_TYPE = re.compile(r"^[a-z0-9-]+:[a-z0-9-]+(/[a-z0-9-]+)?$")
+EXPLORER_TYPE = re.compile(r"^[a-z0-9-]+:[A-Za-z0-9-]+(/[a-z0-9-]+)?$")
 
 
 @each_adapter

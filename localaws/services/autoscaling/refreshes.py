@@ -1,4 +1,4 @@
-"""Instance refreshes: the instances of a group are replaced a few at a time.
+"""Instance refreshes: the instances of a group are replaced a few at a time, those of its warm pool at once.
 
 A fault of the scenario acts on `autoscaling.instance-refresh` (resource: the group's ARN); failing launches let a
 refresh fail after an hour without progress.
@@ -17,6 +17,7 @@ from localaws.services.autoscaling.scheduler import template_version
 
 if TYPE_CHECKING:
     from localaws.services.autoscaling.scheduler import Scheduler
+    from localaws.services.autoscaling.warm_pools import WarmPools
     from localaws.world import World
 
 START_SECONDS = 15.0
@@ -28,9 +29,10 @@ DEFAULT_MIN_HEALTHY_PERCENT = 90
 class Refreshes:
     """Starts and advances instance refreshes."""
 
-    def __init__(self, world: World, scheduler: Scheduler) -> None:
+    def __init__(self, world: World, scheduler: Scheduler, warm_pools: WarmPools) -> None:
         self.world = world
         self._scheduler = scheduler
+        self._warm_pools = warm_pools
 
     def start(self, group: Any, call: Call) -> Refresh:
         """Begin a refresh. Raises InstanceRefreshInProgress."""
@@ -47,13 +49,14 @@ class Refreshes:
         if preferences.get("SkipMatching"):
             old = [each for each in old if getattr(each, "template_version", None) != version]
         ids = {each.instance_id for each in old}
+        stale = [w for w in state.warm if not (preferences.get("SkipMatching") and w.template_version == version)]
         refresh = Refresh(str(uuid.uuid4()), now, preferences, desired, ids, len(ids), progressed_at=now)
         state.refreshes.insert(0, refresh)
         self.world.transition(
             "autoscaling.instance-refresh",
             group.arn,
             START_SECONDS,
-            lambda: self._begin(group, refresh),
+            lambda: self._begin(group, refresh, stale),
             lambda: self._fail(refresh, "The instance refresh failed for an internal reason."),
         )
         return refresh
@@ -71,9 +74,10 @@ class Refreshes:
         change: dict[str, Any] = {"AutoScalingGroupName": group.name, "LaunchTemplate": dict(template)}
         self.world.call("autoscaling", "UpdateAutoScalingGroup", group.account_id, group.region, **change)
 
-    def _begin(self, group: Any, refresh: Refresh) -> None:
+    def _begin(self, group: Any, refresh: Refresh, stale: list[Any]) -> None:
         if refresh.status is RefreshStatus.PENDING:
             refresh.status = RefreshStatus.IN_PROGRESS
+            self._warm_pools.replace(group, stale)
             self._advance(group, refresh)
 
     def _advance(self, group: Any, refresh: Refresh) -> None:

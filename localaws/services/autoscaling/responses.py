@@ -32,7 +32,7 @@ class AutoScalingService(Service):
         super().__init__(world)
         self.scheduler = Scheduler(world)
         self.warm_pools = WarmPools(world, self.scheduler)
-        self.refreshes = Refreshes(world, self.scheduler)
+        self.refreshes = Refreshes(world, self.scheduler, self.warm_pools)
         self.reset()
 
     def reset(self) -> None:
@@ -235,7 +235,10 @@ class AutoScalingService(Service):
         found = state_of(group).refreshes
         if ids := call.params.get("InstanceRefreshIds"):
             found = [refresh for refresh in found if refresh.id in ids]
-        return {"InstanceRefreshes": [refresh.shape(group) for refresh in found]}
+        start = int(call.params.get("NextToken") or 0)
+        end = start + int(call.params.get("MaxRecords") or 50)
+        reply: dict[str, Any] = {"InstanceRefreshes": [refresh.shape(group) for refresh in found[start:end]]}
+        return {**reply, "NextToken": str(end)} if end < len(found) else reply
 
     @operation("DescribeAccountLimits")
     def describe_account_limits(self, call: Call) -> Reply:

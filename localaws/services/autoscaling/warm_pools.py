@@ -48,6 +48,12 @@ class WarmPools:
                 if not self._warm(group, position):
                     return
 
+    def replace(self, group: Any, stale: list[Any]) -> None:
+        """End these warm instances and warm new ones in their place."""
+        for state in [each for each in stale if each in state_of(group).warm]:
+            self._end(group, state)
+        self.reconcile(group)
+
     def settle(self, group: Any) -> None:
         """Make the pool ready at once: an estate starts with what is up."""
         self.reconcile(group)

@@ -1,0 +1,178 @@
+"""Replies of EC2 and Elastic Load Balancing, as far as an Auto Scaling group is made of them: templates, images, targets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from adapters.reading import KeyValue
+
+
+class _Interface(BaseModel):
+    Groups: list[str] = []
+
+
+class TemplateData(BaseModel):
+    """What a launch template launches."""
+
+    ImageId: str = ""
+    InstanceType: str = ""
+    KeyName: str | None = None
+    SecurityGroupIds: list[str] = []
+    NetworkInterfaces: list[_Interface] = []
+
+    @property
+    def security_groups(self) -> list[str]:
+        """Return the security groups, wherever the template names them."""
+        return sorted({*self.SecurityGroupIds, *(each for one in self.NetworkInterfaces for each in one.Groups)})
+
+
+class TemplateVersion(BaseModel):
+    """One version of a launch template."""
+
+    LaunchTemplateId: str = ""
+    VersionNumber: int
+    VersionDescription: str = ""
+    DefaultVersion: bool = False
+    LaunchTemplateData: TemplateData = TemplateData()
+
+
+class TemplateVersions(BaseModel):
+    """ec2:DescribeLaunchTemplateVersions."""
+
+    LaunchTemplateVersions: list[TemplateVersion] = []
+
+
+class _Ebs(BaseModel):
+    Encrypted: bool = False
+
+
+class _Mapping(BaseModel):
+    Ebs: _Ebs | None = None
+
+
+class Image(BaseModel):
+    """A machine image. `SourceImageId` is there when AWS copied it from another."""
+
+    ImageId: str
+    Name: str = ""
+    State: str = "available"
+    CreationDate: datetime | None = None
+    SourceImageId: str | None = None
+    BlockDeviceMappings: list[_Mapping] = []
+    Tags: list[KeyValue] = []
+
+    @property
+    def encrypted(self) -> bool:
+        """Say whether any of its snapshots is encrypted."""
+        return any(each.Ebs is not None and each.Ebs.Encrypted for each in self.BlockDeviceMappings)
+
+
+class Images(BaseModel):
+    """ec2:DescribeImages."""
+
+    Images: list[Image] = []
+
+
+class _Offering(BaseModel):
+    Location: str
+
+
+class Offerings(BaseModel):
+    """ec2:DescribeInstanceTypeOfferings."""
+
+    InstanceTypeOfferings: list[_Offering] = []
+
+
+class _Cpu(BaseModel):
+    DefaultVCpus: int = 0
+
+
+class _Type(BaseModel):
+    VCpuInfo: _Cpu = _Cpu()
+
+
+class InstanceTypes(BaseModel):
+    """ec2:DescribeInstanceTypes."""
+
+    InstanceTypes: list[_Type] = []
+
+
+class _Subnet(BaseModel):
+    AvailableIpAddressCount: int = 0
+
+
+class Subnets(BaseModel):
+    """ec2:DescribeSubnets."""
+
+    Subnets: list[_Subnet] = []
+
+
+class Anything(BaseModel):
+    """A reply of which only matters that it came."""
+
+
+class _Quota(BaseModel):
+    Value: float = 0
+
+
+class ServiceQuota(BaseModel):
+    """service-quotas:GetServiceQuota."""
+
+    Quota: _Quota = _Quota()
+
+
+class _KeyMetadata(BaseModel):
+    KeyState: str = ""
+
+
+class Key(BaseModel):
+    """kms:DescribeKey."""
+
+    KeyMetadata: _KeyMetadata = _KeyMetadata()
+
+
+class _HealthState(BaseModel):
+    State: str = ""
+
+
+class _TargetHealth(BaseModel):
+    TargetHealth: _HealthState = _HealthState()
+
+
+class TargetHealth(BaseModel):
+    """elbv2:DescribeTargetHealth."""
+
+    TargetHealthDescriptions: list[_TargetHealth] = []
+
+
+class _TargetGroup(BaseModel):
+    LoadBalancerArns: list[str] = []
+
+
+class TargetGroups(BaseModel):
+    """elbv2:DescribeTargetGroups."""
+
+    TargetGroups: list[_TargetGroup] = []
+
+
+class _LoadBalancer(BaseModel):
+    LoadBalancerArn: str
+    DNSName: str = ""
+
+
+class LoadBalancers(BaseModel):
+    """elbv2:DescribeLoadBalancers."""
+
+    LoadBalancers: list[_LoadBalancer] = []
+
+
+class _Listener(BaseModel):
+    Port: int = 0
+
+
+class Listeners(BaseModel):
+    """elbv2:DescribeListeners."""
+
+    Listeners: list[_Listener] = []
