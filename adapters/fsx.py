@@ -1,6 +1,7 @@
 """Amazon FSx: each strategy is a module of its own, with its own view; this one only tells them apart.
 
-backup-copy  Windows, OpenZFS, Lustre without S3: `adapters.fsx_backup`
+backup-copy          Windows, OpenZFS, Lustre without S3: `adapters.fsx_backup`
+openzfs-replication  OpenZFS volumes that follow each other by snapshots: `adapters.fsx_openzfs`
 
 ONTAP is left to people: SnapMirror's commands go to the file system's management endpoint inside its VPC, which the hub
 cannot reach. `adapters.fsx_discovery` says so when it meets one.
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 
 from adapters.fsx_backup import BackupCopy
 from adapters.fsx_discovery import discover
-from adapters.specs.fsx import BACKUP_COPY, SPEC
+from adapters.fsx_openzfs import OpenZfs
+from adapters.specs.fsx import BACKUP_COPY, OPENZFS, SPEC
 from orchestrator.contract import (
     Adapter,
     Check,
@@ -38,7 +40,7 @@ class View(Protocol):
         """Return the strategy's name."""
 
 
-WAYS: dict[str, Adapter[Any]] = {BACKUP_COPY: BackupCopy()}
+WAYS: dict[str, Adapter[Any]] = {BACKUP_COPY: BackupCopy(), OPENZFS: OpenZfs()}
 
 
 class FsxAdapter(Adapter[View]):

@@ -18,7 +18,9 @@ from orchestrator.words import Effect, Side
 TOKEN = "ClientRequestToken"  # noqa: S105  a parameter's name
 
 
-def standing_tags(member: Member, run: RunContext, restore: Mapping[str, JsonValue]) -> list[JsonValue]:
+def standing_tags(
+    member: Member, run: RunContext, restore: Mapping[str, JsonValue], strategy: str = BACKUP_COPY
+) -> list[JsonValue]:
     """Return the tags of what stands for the resource from now on; `restore` tells where its other side goes."""
     own = {k: v for k, v in member.tags.items() if k not in PLATFORM_TAGS and not k.startswith("aws:")}
     landing = {
@@ -26,7 +28,7 @@ def standing_tags(member: Member, run: RunContext, restore: Mapping[str, JsonVal
         for key, value in restore.items()
         if key in RESTORE_TAGS and value
     }
-    return tag_list({STRATEGY: BACKUP_COPY, **own, "Name": member.name, **landing, **run.tags})
+    return tag_list({STRATEGY: strategy, **own, "Name": member.name, **landing, **run.tags})
 
 
 def mine(backups: Sequence[Backup], run: RunContext) -> list[Backup]:

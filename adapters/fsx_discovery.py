@@ -11,13 +11,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG
+from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG, OPENZFS
 from adapters.views.fsx_landing import restore_of
-from adapters.views.fsx_models import Backup, Backups, FileSystem, FileSystems, NetworkInterfaces, Volume, Volumes
+from adapters.views.fsx_models import (
+    Backup,
+    Backups,
+    FileSystem,
+    FileSystems,
+    NetworkInterfaces,
+    Snapshot,
+    Snapshots,
+    Volume,
+    Volumes,
+)
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.errors import ValidationError
 
 BACKUPS_REMEMBERED = 10
+SNAPSHOTS_REMEMBERED = 20
 
 
 def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
@@ -28,8 +39,10 @@ def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
     for each in standing:
         _refuse_ontap(each.ResourceARN, each.FileSystemType)
     backups = [each for page in aws.pages("fsx", "DescribeBackups", Backups) for each in page.Backups]
-    volumes = _volumes(aws) if any(each.FileSystemType == "OPENZFS" for each in standing) else []
-    found = [_file_system(aws, each, backups, volumes) for each in standing]
+    zfs = any(each.FileSystemType == "OPENZFS" for each in standing)
+    volumes = _volumes(aws) if zfs else []
+    snapshots = _snapshots(aws) if zfs else []
+    found = [_file_system(aws, each, backups, volumes, snapshots) for each in standing]
     taken = {each.pair_key for each in found}
     newest: dict[str, Backup] = {}
     for copy in sorted((each for each in backups if each.ResourceARN in arns), key=_by_use):
@@ -62,15 +75,28 @@ def _pair(aws: Reader, tags: Mapping[str, str], otherwise: str) -> str:
     return f"{aws.account}/{tags.get('Name') or otherwise}"
 
 
-def _file_system(aws: Reader, each: FileSystem, backups: Iterable[Backup], volumes: Iterable[Volume]) -> Found:
+def _file_system(
+    aws: Reader,
+    each: FileSystem,
+    backups: Iterable[Backup],
+    volumes: Iterable[Volume],
+    snapshots: Iterable[Snapshot],
+) -> Found:
     name = each.tags.get("Name") or each.FileSystemId
     mine = [volume for volume in volumes if volume.FileSystemId == each.FileSystemId]
-    place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, _facts(aws, each, backups, mine))
-    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, _strategy(each))
+    ids = {volume.VolumeId for volume in mine}
+    newest = sorted((s for s in snapshots if s.VolumeId in ids), key=lambda s: s.CreationTime, reverse=True)
+    facts = _facts(aws, each, backups, mine)
+    facts["snapshots"] = {s.ResourceARN: s.CreationTime.isoformat() for s in newest[:SNAPSHOTS_REMEMBERED]}
+    place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, facts)
+    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, _strategy(each, mine))
 
 
-def _strategy(each: FileSystem) -> str | None:
-    return None if each.FileSystemType == "OPENZFS" else BACKUP_COPY
+def _strategy(each: FileSystem, volumes: Iterable[Volume]) -> str | None:
+    """Return what the file system shows; an OpenZFS one that follows nobody may be the source of either way."""
+    if each.FileSystemType == "OPENZFS":
+        return OPENZFS if any(volume.follows for volume in volumes) else None
+    return BACKUP_COPY
 
 
 def _backup(aws: Reader, key: str, copy: Backup) -> Found:
@@ -123,3 +149,7 @@ def _groups(aws: Reader, each: FileSystem) -> list[JsonValue]:
 
 def _volumes(aws: Reader) -> list[Volume]:
     return [each for page in aws.pages("fsx", "DescribeVolumes", Volumes) for each in page.Volumes]
+
+
+def _snapshots(aws: Reader) -> list[Snapshot]:
+    return [each for page in aws.pages("fsx", "DescribeSnapshots", Snapshots) for each in page.Snapshots]

@@ -91,7 +91,9 @@ def opened(view: BackupView, run: RunContext) -> list[Step]:
     normal = meant_read_only(view)
     if view.target is not None:
         return [
-            source_side.make_read_only(each, run, side=Side.TARGET, wanted=False, prefix="open")
+            source_side.make_read_only(
+                each, run, side=Side.TARGET, wanted=False, prefix="open", effect=Effect.COMPENSABLE
+            )
             for each in view.target_volumes
             if each.path not in normal
         ]

@@ -8,6 +8,7 @@ the last backup and until it is copied. What must be put back is remembered in t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from adapters.reading import tag_list
 from adapters.specs.fsx import (
@@ -37,7 +38,7 @@ def slug(volume: Volume | str) -> str:
 def fence(view: BackupView, source: FileSystem, run: RunContext) -> list[Step]:
     """Return the steps after which clients can no longer write (OpenZFS) or no longer find the source (Windows)."""
     return [
-        _remember(view, source, run),
+        remember(source, _words(view, source), run),
         *(make_read_only(each, run, side=Side.SOURCE) for each in view.source_volumes if _ours(view, each)),
         *([aliases_off("aliases-off", source, Side.SOURCE)] if view.kind == "WINDOWS" else []),
     ]
@@ -50,11 +51,17 @@ def _ours(view: BackupView, volume: Volume) -> bool:
     return volume.VolumeId not in view.remembered
 
 
-def _remember(view: BackupView, source: FileSystem, run: RunContext) -> Step:
-    name = "remember-fence"
-    if view.fenced_at is not None:
-        return done(name, f"{FENCED_TAG} says since {view.fenced_at:%H:%M:%S} UTC", effect=Effect.REVERSIBLE)
-    words = source.aliases if view.kind == "WINDOWS" else [v.VolumeId for v in view.source_volumes if v.read_only]
+def _words(view: BackupView, source: FileSystem) -> list[str]:
+    if view.kind == "WINDOWS":
+        return list(source.aliases)
+    return [each.VolumeId for each in view.source_volumes if each.read_only]
+
+
+def remember(source: FileSystem, words: Sequence[str], run: RunContext) -> Step:
+    """Return the step that notes on the source when it was fenced, and what the fence must not be mistaken for."""
+    name, noted = "remember-fence", source.tags.get(FENCED_TAG)
+    if noted:
+        return done(name, f"{FENCED_TAG} says {noted}", effect=Effect.REVERSIBLE)
     value = " ".join([run.now.isoformat(timespec="seconds"), *words])
     call = Call(
         "fsx", "TagResource", {"ResourceARN": source.ResourceARN, "Tags": tag_list({FENCED_TAG: value})}, Side.SOURCE
@@ -65,13 +72,28 @@ def _remember(view: BackupView, source: FileSystem, run: RunContext) -> Step:
     return todo(name, call, Effect.REVERSIBLE, f"{source.FileSystemId} is open")
 
 
-def make_read_only(volume: Volume, run: RunContext, *, side: Side, wanted: bool = True, prefix: str = "fence") -> Step:
+def forget(name: str, owner: FileSystem, side: Side) -> Step:
+    """Return the step that takes the note of the fence away."""
+    call = Call("fsx", "UntagResource", {"ResourceARN": owner.ResourceARN, "TagKeys": [FENCED_TAG]}, side)
+    if FENCED_TAG not in owner.tags:
+        return done(name, f"{owner.FileSystemId} bears no {FENCED_TAG}", effect=Effect.REVERSIBLE)
+    return todo(name, call, Effect.REVERSIBLE, f"{FENCED_TAG} is still on {owner.FileSystemId}")
+
+
+def make_read_only(
+    volume: Volume,
+    run: RunContext,
+    *,
+    side: Side,
+    wanted: bool = True,
+    prefix: str = "fence",
+    effect: Effect = Effect.REVERSIBLE,
+) -> Step:
     """Return the step that makes a volume read-only, or writable again."""
     name = f"{prefix}-{slug(volume)}"
     params: dict[str, Param] = {"VolumeId": volume.VolumeId, "OpenZFSConfiguration": {"ReadOnly": wanted}}
     call = Call("fsx", "UpdateVolume", params, side, token="ClientRequestToken")
     shown = f"{volume.VolumeId} ({volume.path}) is {'read-only' if volume.read_only else 'writable'}"
-    effect = Effect.REVERSIBLE if wanted or side is Side.SOURCE else Effect.COMPENSABLE
     action = volume.newest(UPDATE)
     if action is not None and action.Status in BUSY_ACTION:
         return busy(name, f"{shown}, a change is {action.Status}", effect=effect, call=call)
@@ -171,6 +193,4 @@ def reopen(view: BackupView, source: FileSystem, run: RunContext) -> list[Step]:
         params: dict[str, Param] = {"FileSystemId": source.FileSystemId, "Aliases": list(view.remembered)}
         call = Call("fsx", "AssociateFileSystemAliases", params, Side.SOURCE, token="ClientRequestToken")
         steps.append(aliases_on("aliases-back", source, view.remembered, Side.SOURCE, call))
-    forget = {"ResourceARN": source.ResourceARN, "TagKeys": [FENCED_TAG]}
-    call = Call("fsx", "UntagResource", forget, Side.SOURCE)
-    return [*steps, todo("forget-fence", call, Effect.REVERSIBLE, f"{FENCED_TAG} is still there")]
+    return [*steps, forget("forget-fence", source, Side.SOURCE)]

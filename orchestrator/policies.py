@@ -28,6 +28,9 @@ DRILL_DENIED = (
     "elasticfilesystem:DeleteReplicationConfiguration",
     "events:EnableRule",
     "events:DisableRule",
+    "fsx:*Aliases",
+    "fsx:CopySnapshot*",
+    "fsx:UpdateVolume",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 

@@ -23,6 +23,14 @@ SPEC = Spec(
             typical_minutes={Phase.INSTANTIATE: 25, Phase.ACTIVATE: 75, Phase.CLEANUP: 2, Phase.REPLICATE: 25},
             rollback_until="until somebody writes to the restored file system",
         ),
+        Strategy(
+            name=OPENZFS,
+            title="Read-only volumes in the target Region follow by snapshots: fence, copy the last one, open",
+            planned_loss="none",
+            emergency_loss="everything written since the last copied snapshot",
+            typical_minutes={Phase.INSTANTIATE: 10, Phase.ACTIVATE: 12, Phase.CLEANUP: 1, Phase.REPLICATE: 10},
+            rollback_until="until a volume of the target side is opened",
+        ),
     ),
     permissions=PERMISSIONS,
     documentation="https://docs.aws.amazon.com/fsx/latest/APIReference/API_CopyBackup.html",
@@ -36,6 +44,8 @@ SPEC = Spec(
         "A planned move while clients write to a Windows or Lustre file system: no FSx call makes them read-only, and their "
         "network interfaces must not be modified (Windows user guide, Security best practices).",
         "Deleting the old file system unless its successor serves and is copied back, and never without a final backup.",
+        "Replication of OpenZFS between accounts: it would need volumes shared through RAM; the sides are paired by account.",
+        "Copying into an OpenZFS volume that clients write to; on the way back only after a backup of what is overwritten.",
         "Taking over a file system that was restored before the source was fenced: which of the two is current, a person says.",
     ),
     limits=(
@@ -45,6 +55,9 @@ SPEC = Spec(
         "Restored data is loaded at first access: the first hours are slow (FSx user guides, Restoring backups).",
         "A tag holds 256 characters: at most so many aliases, or ids of read-only volumes, can be remembered while fenced.",
         "Nothing repeats the copy made by REPLICATE: the backup plan must know the new file system (select it by its tags).",
+        "OpenZFS: one snapshot copy at a time into a file system, 20 in an account and Region; at least 160 MBps, 256 for "
+        "Single-AZ 1 (FSx for OpenZFS user guide, On-demand data replication).",
+        "OpenZFS snapshots named dr-... stay on both sides after a run; delete old ones when space is short.",
         "A Windows alias also needs its DNS record and its service principal names moved: that is done in Active Directory.",
     ),
     unconfirmed=(
@@ -52,6 +65,7 @@ SPEC = Spec(
         "Whether a copy's CreationTime is that of the copy or of its source: the age of the data is taken from the source's "
         "backup where the inventory knows it.",
         "Whether restored OpenZFS volumes keep ReadOnly: it is looked at, and lifted where it came from the fence.",
+        "Whether an OpenZFS snapshot's copy shows the time of its data: the age is taken from the source's snapshot where known.",
         "Whether a restore can join a self-managed directory with the saved credentials: readiness warns.",
     ),
 )

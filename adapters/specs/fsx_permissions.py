@@ -10,6 +10,8 @@ _NAMED = f"{_FSX}:file-system/{{name}}"
 _FILE_SYSTEM = f"{_FSX}:file-system/*"
 _BACKUP = f"{_FSX}:backup/*"
 _VOLUME = f"{_FSX}:volume/*"
+_OF_NAMED = f"{_FSX}:volume/{{name}}/*"
+_SNAPSHOT = f"{_FSX}:snapshot/*"
 _KEY = "arn:{partition}:kms:{region}:{account}:key/*"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _MADE_ENABLED = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
@@ -27,6 +29,7 @@ PERMISSIONS = (
             "ec2:DescribeNetworkInterfaces",
             "fsx:DescribeBackups",
             "fsx:DescribeFileSystems",
+            "fsx:DescribeSnapshots",
             "fsx:DescribeVolumes",
         ),
         uses=frozenset({Use.DISCOVER}),
@@ -39,6 +42,7 @@ PERMISSIONS = (
             "ec2:DescribeSubnets",
             "fsx:DescribeBackups",
             "fsx:DescribeFileSystems",
+            "fsx:DescribeSnapshots",
             "fsx:DescribeVolumes",
         ),
         uses=frozenset({Use.OBSERVE}),
@@ -137,6 +141,40 @@ PERMISSIONS = (
         actions=("fsx:DeleteFileSystem",),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
         resources=(_FILE_SYSTEM,),
+        conditions=_OF_DRILL,
+        modes=_DRILL,
+    ),
+    Permission(
+        actions=("fsx:CopySnapshotAndUpdateVolume",),
+        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
+        resources=(_OF_NAMED, _SNAPSHOT),
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("fsx:CreateSnapshot", "fsx:TagResource"),
+        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
+        resources=(_OF_NAMED, _SNAPSHOT),
+        conditions={"Null": {"aws:RequestTag/dr:execution-id": "false"}},
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("fsx:UntagResource",),
+        uses=frozenset({Use.ACTIVATE}),
+        resources=(_NAMED,),
+        conditions=_ENABLED,
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("fsx:CreateVolume", "fsx:TagResource"),
+        uses=frozenset({Use.INSTANTIATE}),
+        resources=(_VOLUME, _SNAPSHOT),
+        conditions=_MADE_BY_DRILL,
+        modes=_DRILL,
+    ),
+    Permission(
+        actions=("fsx:DeleteVolume",),
+        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
+        resources=(_VOLUME,),
         conditions=_OF_DRILL,
         modes=_DRILL,
     ),

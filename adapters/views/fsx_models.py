@@ -15,6 +15,20 @@ class Failure(BaseModel):
     Message: str = ""
 
 
+class VolumeConfiguration(BaseModel):
+    """What is peculiar to an OpenZFS volume."""
+
+    VolumePath: str = ""
+    ReadOnly: bool = False
+    SourceSnapshotARN: str | None = None
+
+
+class TargetValues(BaseModel):
+    """What an administrative action makes of a volume."""
+
+    OpenZFSConfiguration: VolumeConfiguration | None = None
+
+
 class AdministrativeAction(BaseModel):
     """A change of a file system or volume that takes time; newest first in its list."""
 
@@ -23,6 +37,13 @@ class AdministrativeAction(BaseModel):
     RequestTime: datetime | None = None
     ProgressPercent: int | None = None
     FailureDetails: Failure | None = None
+    TargetVolumeValues: TargetValues | None = None
+
+    @property
+    def snapshot(self) -> str | None:
+        """Return the ARN of the snapshot that is copied."""
+        values = self.TargetVolumeValues.OpenZFSConfiguration if self.TargetVolumeValues else None
+        return values.SourceSnapshotARN if values else None
 
 
 class Alias(BaseModel):
@@ -129,14 +150,6 @@ class Backups(BaseModel):
     Backups: list[Backup] = []
 
 
-class VolumeConfiguration(BaseModel):
-    """What is peculiar to an OpenZFS volume."""
-
-    VolumePath: str = ""
-    ReadOnly: bool = False
-    SourceSnapshotARN: str | None = None
-
-
 class Volume(BaseModel):
     """A volume of a file system."""
 
@@ -157,6 +170,11 @@ class Volume(BaseModel):
         return self.OpenZFSConfiguration.VolumePath if self.OpenZFSConfiguration else ""
 
     @property
+    def tags(self) -> dict[str, str]:
+        """Return its tags."""
+        return tag_map(self.Tags)
+
+    @property
     def read_only(self) -> bool:
         """Say whether clients can only read."""
         return self.OpenZFSConfiguration is not None and self.OpenZFSConfiguration.ReadOnly
@@ -175,6 +193,24 @@ class Volumes(BaseModel):
     """fsx:DescribeVolumes."""
 
     Volumes: list[Volume] = []
+
+
+class Snapshot(BaseModel):
+    """A snapshot of an OpenZFS volume; a copied one bears the same name on both sides."""
+
+    SnapshotId: str
+    ResourceARN: str = ""
+    Name: str = ""
+    VolumeId: str = ""
+    Lifecycle: str = ""
+    CreationTime: datetime
+    LifecycleTransitionReason: Failure | None = None
+
+
+class Snapshots(BaseModel):
+    """fsx:DescribeSnapshots."""
+
+    Snapshots: list[Snapshot] = []
 
 
 class NetworkInterfaceGroup(BaseModel):

@@ -132,10 +132,11 @@ def _standby(world: World, fsx: FsxService, entry: Entry, source: Thing, target:
     kind = source.shape["FileSystemType"]
     if kind == "OPENZFS":
         base = [_openzfs_volume(world, fsx, home) for home in (source, target)]
-        for volume in base:
-            snapshot = fsx.new_snapshot(volume, "dr-base")
+        shared = [fsx.new_snapshot(volume, "dr-base") for volume in base]
+        for snapshot in shared:
             snapshot.life = Life.AVAILABLE
-        base[1].shape["OpenZFSConfiguration"]["ReadOnly"] = True
+        follows = {"SourceSnapshotARN": shared[0].resource_arn, "DestinationSnapshot": shared[1].id}
+        base[1].shape["OpenZFSConfiguration"] |= {"ReadOnly": True, **follows}
     elif kind == "ONTAP":
         for home, volume_type in ((source, "RW"), (target, "DP")):
             _ontap_volume(world, fsx, home, volume_type)

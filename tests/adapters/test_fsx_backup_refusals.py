@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from localaws.services.fsx import FsxService
-from localaws.services.fsx.models import Life, Shelf, Thing
+from localaws.services.fsx.models import Life, Shelf
 from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
-from tests.support.driver import APPS, SOURCE, TARGET, World
-from tests.support.fsx import backups, file_systems, fsx_world, in_scope, source_of, tags_of, write
+from tests.support.driver import SOURCE, TARGET, World
+from tests.support.fsx import backups, file_systems, fsx_world, in_scope, source_of, tags_of, thing, write
 
 NAME = "files.example.com"
 
@@ -19,12 +18,6 @@ NAME = "files.example.com"
 def aliases(world: World, region: str) -> list[str]:
     (found,) = in_scope(world, region) or file_systems(world, region)
     return [alias["Name"] for alias in found["WindowsConfiguration"]["Aliases"]]
-
-
-def thing(world: World, region: str, kind: Shelf, thing_id: str) -> Thing:
-    fsx = world.local.service("fsx")
-    assert isinstance(fsx, FsxService)
-    return fsx.shelf(APPS, region, kind)[thing_id]
 
 
 def test_a_windows_file_system_moves_with_its_alias_and_says_what_people_must_do(

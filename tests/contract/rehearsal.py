@@ -457,7 +457,8 @@ class Rehearsal:
             for r in collect(self.world.local, APPS, region)
             if r.tags.get("dr:drill-id") == run_id and r.service != "ec2"
         }
-        return frozenset(found | self._running_tasks(run_id) | self._in_ec2(run_id) | self._queues(run_id))
+        found |= self._running_tasks(run_id) | self._in_ec2(run_id) | self._queues(run_id) | self._in_fsx(run_id)
+        return frozenset(found)
 
     def _queues(self, run_id: str) -> set[str]:
         """Return the address of every queue: that, not its ARN, is what SQS's calls take."""
@@ -481,6 +482,16 @@ class Rehearsal:
             ]
             found |= {each["InstanceId"] for each in machines if each["State"]["Name"] != "terminated"}
         return found
+
+    def _in_fsx(self, run_id: str) -> set[str]:
+        """Return the volumes, which Resource Explorer does not list."""
+        tag = {"Key": "dr:drill-id", "Value": run_id}
+        return {
+            volume["ResourceARN"]
+            for region in (SOURCE, TARGET)
+            for volume in self.world.aws("fsx", region).describe_volumes()["Volumes"]
+            if tag in volume.get("Tags", [])
+        }
 
     def _running_tasks(self, run_id: str) -> set[str]:
         found = set()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localaws.services.fsx import FsxService
-from localaws.services.fsx.models import Shelf
+from localaws.services.fsx.models import Shelf, Thing
 from orchestrator.words import Phase
 from tests.support.driver import APPS, SOURCE, Journey, World, open_world
 
@@ -59,3 +59,10 @@ def approve(run: Journey, phase: Phase) -> None:
     run.platform.ledger.change_stage(
         run.run_id, run.stage(phase).stage_id, lambda stage: stage.but(approved_by="operator@example.com")
     )
+
+
+def thing(world: World, region: str, kind: Shelf, thing_id: str) -> Thing:
+    """Return what the embedded AWS keeps of a thing, to bring it into a state by hand."""
+    fsx = world.local.service("fsx")
+    assert isinstance(fsx, FsxService)
+    return fsx.shelf(APPS, region, kind)[thing_id]

@@ -7,7 +7,10 @@ from tests.contract.facts import Facts
 WINDOWS = "only Windows file systems need it; their story is in tests/adapters"
 
 FACTS = Facts(
-    estates={"backup-copy": ({"kind": "fsx-backup", "name": "orders"},)},
+    estates={
+        "backup-copy": ({"kind": "fsx-backup", "name": "orders"},),
+        "openzfs-replication": ({"kind": "fsx-backup", "name": "orders", "standby": True},),
+    },
     unused={
         "ds:DescribeDirectories": WINDOWS,
         "ec2:GetSecurityGroupsForVpc": "AWS asks for it when a file system is restored; the embedded AWS does not",
