@@ -22,6 +22,7 @@ MODULES = {
     "ecs": "adapters.ecs:EcsAdapter",
     "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
     "fsx": "adapters.fsx:FsxAdapter",
+    "memorydb": "adapters.memorydb:MemoryDbAdapter",
     "rds": "adapters.rds:RdsAdapter",
     "route53": "adapters.route53:Route53Adapter",
 }

@@ -53,6 +53,7 @@ CONFLICT_HINTS = (
     "InvalidDB",
     "InvalidGlobalCluster",
     "InvalidState",
+    "StateFault",
     "InUse",
     "InProgress",
     "Contention",

@@ -31,6 +31,7 @@ DRILL_DENIED = (
     "fsx:*Aliases",
     "fsx:CopySnapshot*",
     "fsx:UpdateVolume",
+    "memorydb:Update*",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 

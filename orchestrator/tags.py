@@ -33,6 +33,11 @@ OWN = (
     "dr:restore-key",
     "dr:restore-security-groups",
     "dr:restore-subnets",
+    "dr:export-bucket",
+    "dr:fenced-at",
+    "dr:kms-key",
+    "dr:security-groups",
+    "dr:standby-for",
 )
 """Tags the platform itself writes or that a single adapter reads."""
 

@@ -145,9 +145,20 @@ def _tagging(service: str, operation: str, params: Params, own: list[Need], wher
     # RDS names the instance or cluster before the snapshot that is made of it.
     snapshots = [target for target in own[0].targets if "snapshot:" in target.arn]
     created = snapshots if service == "rds" and operation in _SNAPSHOTTING and snapshots else own[0].targets
+    if service == "memorydb" and (made := _made_in_memorydb(operation, params)):
+        arn = f"arn:aws:memorydb:{where.region}:{where.account}:{made}"
+        return [Need(action, (Target(arn, tagged=True),), keys, own[0].known)]
     if (service, operation) in _STARTING_TASKS:  # the call names the definition; the tags go on the task
         created = (Target(f"arn:aws:ecs:{where.region}:{where.account}:task/*"),)
     return [Need(action, tuple(created[:1]), keys, own[0].known)]
+
+
+def _made_in_memorydb(operation: str, params: Params) -> str:
+    """MemoryDB judges a creation on what it is made of; the tags go on what is made."""
+    if operation == "CreateCluster":
+        return f"cluster/{params.get('ClusterName')}"
+    name = params.get("TargetSnapshotName") or params.get("SnapshotName")
+    return f"snapshot/{name}" if operation in {"CreateSnapshot", "CopySnapshot"} else ""
 
 
 _CROSS_REGION = {
@@ -171,6 +182,8 @@ def _companions(service: str, operation: str, params: Params, where: Where) -> l
         found += _uses_key("ec2", params, where)
     if service in _ENCRYPTING and operation.startswith(("Create", "Copy", "Restore", "Start")):
         found += _uses_key(service, params, where)
+    if service == "memorydb":
+        found += _memorydb_companions(operation, params, where)
     return found
 
 
@@ -185,6 +198,23 @@ def _could_launch(params: Params, where: Where) -> list[Need]:
         Need("ec2:RunInstances", (*made, Target(f"{base}launch-template/{template}", tagged=True)))
         for template in named
     ]
+
+
+def _memorydb_companions(operation: str, params: Params, where: Where) -> list[Need]:
+    """MemoryDB checks that its caller may read and write the objects it imports and exports, and take final snapshots."""
+    if operation == "DeleteCluster" and params.get("FinalSnapshotName"):
+        arn = f"arn:aws:memorydb:{where.region}:{where.account}:cluster/{params.get('ClusterName')}"
+        return [Need("memorydb:CreateSnapshot", (Target(arn, tagged=True),))]
+    if operation == "CopySnapshot" and (bucket := params.get("TargetBucket")):
+        arn = f"arn:aws:s3:::{bucket}"
+        target = Target(f"{arn}/{params.get('TargetSnapshotName')}-0001.rdb")
+        return [
+            Need("s3:GetBucketLocation", (Target(arn),)),
+            Need("s3:ListAllMyBuckets", (EVERYTHING,)),
+            Need("s3:PutObject", (target,)),
+            Need("s3:DeleteObject", (target,)),
+        ]
+    return [Need("s3:GetObject", (Target(arn),)) for arn in params.get("SnapshotArns") or ()]
 
 
 def _names_other_region(params: Params, region: str) -> bool:

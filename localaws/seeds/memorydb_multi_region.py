@@ -3,7 +3,9 @@
 Settings: `engine_version` (7.3), `node_type` (db.r7g.xlarge), `shards` (1), `replicas` (1 per shard on both sides),
 `target_replicas`, `acl` (open-access), `lag_milliseconds` (350), `encrypted` (default true, key `alias/<name>` on each
 side), `target_cluster` (default: the same name as on the source side), `multi_region` (true; false makes one
-stand-alone cluster on the source side), `snapshot_days` (0).
+stand-alone cluster on the source side), `snapshot_days` (0), `exports` (false; true, for a stand-alone cluster: a bucket
+`<name>-exports-<region>` on each side, replicated both ways, a nightly export in them, and on the target side a tagged subnet
+group that stands in for the cluster to be restored).
 
 The multi-Region cluster's suffix is the entry's name. Both clusters carry the tags; so does the multi-Region cluster.
 """
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 PORT = 6379
+BUCKET_TAG = "dr:export-bucket"
 
 
 def seed(world: World, estate: Estate, entry: Entry) -> None:
@@ -38,7 +41,13 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
                 "EngineVersion": entry.setting("engine_version", "7.3"),
                 "NumShards": int(entry.setting("shards", 1)),
             }
-            _cluster(world, account, source_region, entry.name, entry, {**plan, "NumReplicasPerShard": replicas}, tags)
+            exports = bool(entry.setting("exports", False))
+            bucket = [{"Key": BUCKET_TAG, "Value": f"{entry.name}-exports-{source_region}"}] if exports else []
+            settings = {**plan, "NumReplicasPerShard": replicas}
+            _cluster(world, account, source_region, entry.name, entry, settings, [*tags, *bucket])
+            if exports:
+                _exports(world, account, (source_region, target_region), entry, int(entry.setting("shards", 1)))
+                _standby(world, account, target_region, entry, tags)
             return
         one = world.call(
             "memorydb",
@@ -87,3 +96,41 @@ def _cluster(
     )
     cluster = world.backend("memorydb", account, region).clusters[name]
     cluster.lag_milliseconds = float(entry.setting("lag_milliseconds", 350.0))
+
+
+def _exports(world: World, account: str, regions: tuple[str, str], entry: Entry, shards: int) -> None:
+    """Make the buckets, let S3 carry each one's objects to the other, and put a nightly export into them."""
+    names = {region: f"{entry.name}-exports-{region}" for region in regions}
+    for region, name in names.items():
+        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        world.call("s3", "CreateBucket", account, region, Bucket=name, **place)
+        on = {"Status": "Enabled"}
+        world.call("s3", "PutBucketVersioning", account, region, Bucket=name, VersioningConfiguration=on)
+    for region, other in (regions, regions[::-1]):
+        rule = {
+            "ID": "exports",
+            "Status": "Enabled",
+            "Priority": 1,
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Disabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{names[other]}"},
+        }
+        rules = {"Role": f"arn:aws:iam::{account}:role/replication", "Rules": [rule]}
+        world.call("s3", "PutBucketReplication", account, region, Bucket=names[region], ReplicationConfiguration=rules)
+    for number in range(1, shards + 1):
+        key = f"{entry.name}.nightly-{number:04}.rdb"
+        world.call("s3", "PutObject", account, regions[0], Bucket=names[regions[0]], Key=key, Body=b"data")
+
+
+def _standby(world: World, account: str, region: str, entry: Entry, tags: list[Any]) -> None:
+    """Make what a restored cluster needs on the target side, told by the tags of its subnet group."""
+    encrypted = bool(entry.setting("encrypted", True))
+    around = store_surroundings(world, "memorydb", account, region, entry.name, PORT, encrypted=encrypted)
+    told = {
+        "dr:standby-for": entry.name,
+        "dr:security-groups": around.security_group_id,
+        BUCKET_TAG: f"{entry.name}-exports-{region}",
+        **({"dr:kms-key": around.kms_key_arn} if around.kms_key_arn else {}),
+    }
+    arn = f"arn:aws:memorydb:{region}:{account}:subnetgroup/{around.subnet_group}"
+    world.call("memorydb", "TagResource", account, region, ResourceArn=arn, Tags=[*tags, *tag_list(told)])

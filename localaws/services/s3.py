@@ -45,6 +45,7 @@ class S3Service(Service):
         """Copy a new object to every destination."""
         source = self._bucket(call.account, call.params["Bucket"])
         key = call.params["Key"]
+        source.keys[key].last_modified = self.world.clock.now().replace(tzinfo=None)
         for rule in _rules(source, key):
             target = self._bucket(call.account, _name(rule["Destination"]["Bucket"]))
             if target is None:
@@ -78,6 +79,7 @@ class S3Service(Service):
         )
         if target.is_versioned and source.is_versioned:
             replica._version_id = original.version_id
+        replica.last_modified = original.last_modified  # replicas keep the time of the original
         replica.set_metadata(original.metadata)
         backend.tagger.copy_tags(original.arn, replica.arn)
 

@@ -20,6 +20,8 @@ ADDED_TYPES = frozenset(
         "events:rule",
         "lambda:function",
         "memorydb:cluster",
+        "memorydb:snapshot",
+        "memorydb:subnetgroup",
         "route53:healthcheck",
         "route53:hostedzone",
     }

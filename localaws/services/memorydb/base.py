@@ -146,7 +146,7 @@ class MemoryDbBase(TimedService):
         one = self.multi_region_of(cluster)
         if one is not None:
             shown["MultiRegionClusterName"] = one.name
-        if cluster.status not in (Status.CREATING, Status.CREATE_FAILED):
+        if cluster.status not in (Status.CREATING, Status.CREATE_FAILED, Status.RESTORE_FAILED):
             shown["ClusterEndpoint"] = {"Address": f"clustercfg.{_domain(cluster)}", "Port": cluster.port}
         if with_shards:
             shown["Shards"] = [self._show_shard(cluster, shard) for shard in cluster.shards]

@@ -12,6 +12,7 @@ from localaws.services.memorydb.base import PAGES
 from localaws.services.memorydb.multi_region import MemoryDbMultiRegion
 from localaws.services.memorydb.state import (
     DEFAULT_VERSIONS,
+    NAME_LIMIT,
     OPEN_ACCESS,
     Acl,
     Blueprint,
@@ -31,9 +32,14 @@ class MemoryDbClusters(MemoryDbMultiRegion):
 
     @operation("CreateCluster")
     def create_cluster(self, call: Call) -> Reply:
-        """Create a cluster: `creating`, then `available`, or `create-failed`."""
+        """Create a cluster: `creating`, then `available`, or `create-failed`, `restore-failed` when it restores.
+
+        A snapshot is `restoring` meanwhile.
+        """
         params = call.params
         name = params["ClusterName"].lower()
+        if len(name) > NAME_LIMIT:
+            raise errors.value(f"Cluster name {name} has more than {NAME_LIMIT} characters.")
         backend = self.backend_of(call)
         if name in backend.clusters:
             raise errors.cluster_exists(name)
@@ -46,15 +52,23 @@ class MemoryDbClusters(MemoryDbMultiRegion):
         if one is not None:
             one.members.append(cluster)
 
+        def used() -> None:
+            if snapshot is not None and snapshot.status == Status.RESTORING:
+                snapshot.status = Status.AVAILABLE
+
         def failed() -> None:
+            used()
             if one is not None and cluster in one.members:
                 one.members.remove(cluster)
 
+        if snapshot is not None:
+            snapshot.status = Status.RESTORING
         restores = snapshot is not None or params.get("SnapshotArns")
         seconds = Seconds.RESTORE_CLUSTER if restores else Seconds.CREATE_CLUSTER
-        kind = "memorydb.create-cluster"
-        change = Change(kind, cluster.arn, seconds, Status.CREATING, Status.AVAILABLE, Status.CREATE_FAILED)
-        self.lead(cluster, change, on_failure=failed)
+        ends_badly = Status.RESTORE_FAILED if restores else Status.CREATE_FAILED
+        kind = "memorydb.restore-cluster" if restores else "memorydb.create-cluster"
+        change = Change(kind, cluster.arn, seconds, Status.CREATING, Status.AVAILABLE, ends_badly)
+        self.lead(cluster, change, used, on_failure=failed)
         return {"Cluster": self.show_cluster(cluster, with_shards=True)}
 
     def _new_cluster(self, call: Call, name: str, one: MultiRegionCluster | None, snapshot: Snapshot | None) -> Cluster:
@@ -108,6 +122,11 @@ class MemoryDbClusters(MemoryDbMultiRegion):
         if "ACLName" in params:
             self.acl(call, params["ACLName"])
         replicas = _checked_replicas(params.get("ReplicaConfiguration", {}).get("ReplicaCount", cluster.replicas))
+        groups = params.get("SecurityGroupIds")
+        if set(params) <= {"ClusterName", "SecurityGroupIds", "ReplicaConfiguration"} and (
+            replicas == cluster.replicas and tuple(groups or cluster.security_group_ids) == cluster.security_group_ids
+        ):
+            raise AwsError("NoOperationFault", f"Cluster {cluster.cluster_name} has these settings already.")
 
         def updated() -> None:
             cluster.replicas = replicas
@@ -146,7 +165,7 @@ class MemoryDbClusters(MemoryDbMultiRegion):
         if params.get("MultiRegionClusterName") != (one.name if one is not None else None):
             expected = one.name if one is not None else "no MultiRegionClusterName"
             raise errors.combination(f"Cluster {cluster.cluster_name} is to be deleted with {expected}.")
-        if cluster.status != Status.CREATE_FAILED:
+        if cluster.status not in (Status.CREATE_FAILED, Status.RESTORE_FAILED):
             self.require_available(cluster)
         if name := params.get("FinalSnapshotName"):
             self.require_free_snapshot(call, name)

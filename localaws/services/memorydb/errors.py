@@ -45,6 +45,13 @@ def snapshot_state(message: str) -> AwsError:
     return AwsError("InvalidSnapshotStateFault", message)
 
 
+def snapshot_quota(name: str) -> AwsError:
+    """Return the answer for more manual snapshots of a cluster than a day allows."""
+    return AwsError(
+        "SnapshotQuotaExceededFault", f"Cluster {name} has as many manual snapshots of 24 hours as allowed."
+    )
+
+
 def combination(message: str) -> AwsError:
     """Return the answer for parameters that exclude each other."""
     return AwsError("InvalidParameterCombinationException", message)

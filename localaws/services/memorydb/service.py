@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from localaws.service import Call, Reply, operation
 from localaws.services.cloudwatch import CloudWatchService
+from localaws.services.memorydb import errors
 from localaws.services.memorydb.clusters import MemoryDbClusters
 from localaws.services.memorydb.state import Cluster, MultiRegionCluster, Status
 from localaws.services.timed import tag_list, tag_map
@@ -67,12 +68,31 @@ class MemoryDbService(MemoryDbClusters):
     def list_tags(self, call: Call) -> Reply:
         """List the tags of a resource."""
         one = self._tagged_multi_region(call)
+        self._require_listable(call)
         return self.world.moto(call) if one is None else {"TagList": tag_list(one.tags)}
+
+    def tags_of(self, arn: str) -> Mapping[str, str] | None:
+        """Return a resource's tags whatever its status, for IAM conditions; None when they lie elsewhere."""
+        _, _, _, region, account, tail = arn.split(":", 5)
+        if tail.startswith("multiregioncluster/"):
+            one = self.multi_regions.get(account, {}).get(tail.partition("/")[2])
+            return one.tags if one is not None else None
+        return tag_map(self.backend(account, region).tagger.list_tags_for_resource(arn)["Tags"])
+
+    def _require_listable(self, call: Call, *, changing: bool = False) -> None:
+        """Refuse the tags of a cluster that comes or goes, and their change unless it is available."""
+        arn = str(call.params["ResourceArn"])
+        cluster = self.backend_of(call).clusters.get(arn.rpartition("/")[2]) if ":cluster/" in arn else None
+        if cluster is None or cluster.status == Status.AVAILABLE:
+            return
+        if changing or cluster.status in (Status.CREATING, Status.DELETING):
+            raise errors.cluster_state(f"Cluster {cluster.cluster_name} is in state {cluster.status}.")
 
     @operation("TagResource")
     def tag_resource(self, call: Call) -> Reply:
         """Set tags of a resource."""
         one = self._tagged_multi_region(call)
+        self._require_listable(call, changing=True)
         if one is None:
             return self.world.moto(call)
         one.tags.update(tag_map(call.params["Tags"]))
@@ -82,6 +102,7 @@ class MemoryDbService(MemoryDbClusters):
     def untag_resource(self, call: Call) -> Reply:
         """Remove tags of a resource."""
         one = self._tagged_multi_region(call)
+        self._require_listable(call, changing=True)
         if one is None:
             return self.world.moto(call)
         for key in call.params["TagKeys"]:

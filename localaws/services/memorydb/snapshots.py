@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from localaws.service import Call, Reply, operation
 from localaws.services.memorydb import errors
 from localaws.services.memorydb.base import PAGES, MemoryDbBase
-from localaws.services.memorydb.state import Cluster, Seconds, Snapshot, Status
+from localaws.services.memorydb.state import SNAPSHOTS_A_DAY, Cluster, Seconds, Snapshot, Status
 from localaws.services.timed import Change
 
 
@@ -23,6 +24,7 @@ class MemoryDbSnapshots(MemoryDbBase):
         cluster = self.cluster(call, params["ClusterName"])
         self.require_free_snapshot(call, params["SnapshotName"])
         self.require_available(cluster)
+        self._require_quota(cluster)
         snapshot = self.take_snapshot(cluster, params["SnapshotName"], params.get("KmsKeyId"))
         change = Change(
             "memorydb.snapshot-cluster",
@@ -68,8 +70,8 @@ class MemoryDbSnapshots(MemoryDbBase):
             raise errors.snapshot_state(f"Snapshot {source.snapshot_name} is {source.status}, expected available.")
         target = params["TargetSnapshotName"]
         if bucket := params.get("TargetBucket"):
-            self._require_bucket(call, bucket)
-            return self._export(call, source, target, bucket)
+            taken = self._require_bucket(call, bucket).keys
+            return self._export(call, source, target, bucket, taken)
         self.require_free_snapshot(call, target)
         copy = replace(source, snapshot_name=target, status=Status.COPYING, created=self.world.clock.now())
         copy.kms_key_id = params.get("KmsKeyId") or source.kms_key_id
@@ -78,9 +80,11 @@ class MemoryDbSnapshots(MemoryDbBase):
         self._tag(call, copy)
         return {"Snapshot": self.show_snapshot(copy, with_shards=True)}
 
-    def _export(self, call: Call, source: Snapshot, target: str, bucket: str) -> Reply:
+    def _export(self, call: Call, source: Snapshot, target: str, bucket: str, taken: Any) -> Reply:
         content = json.dumps({"engine": source.blueprint.engine, "cluster": source.cluster_name}).encode()
         keys = [f"{target}-{number:04}.rdb" for number in range(1, source.blueprint.shard_count + 1)]
+        if present := [key for key in keys if key in taken]:
+            raise errors.value(f"The S3 bucket {bucket} already contains an object with key {present[0]}.")
 
         def exported() -> None:
             for key in keys:
@@ -117,7 +121,9 @@ class MemoryDbSnapshots(MemoryDbBase):
         snapshot = self.snapshot(call, call.params["SnapshotName"])
         if snapshot.status not in (Status.AVAILABLE, Status.FAILED):
             raise errors.snapshot_state(f"Snapshot {snapshot.snapshot_name} is {snapshot.status}, expected available.")
-        del self.backend_of(call).snapshots[snapshot.snapshot_name]
+        backend = self.backend_of(call)
+        del backend.snapshots[snapshot.snapshot_name]
+        backend.tagger.delete_all_tags_for_resource(snapshot.arn)
         return {"Snapshot": {**self.show_snapshot(snapshot), "Status": str(Status.DELETING)}}
 
     # --- restoring
@@ -137,6 +143,14 @@ class MemoryDbSnapshots(MemoryDbBase):
         if snapshot.status != Status.AVAILABLE:
             raise errors.value(f"Snapshot {snapshot.snapshot_name} is {snapshot.status}, expected available.")
         return snapshot
+
+    def _require_quota(self, cluster: Cluster) -> None:
+        """Refuse more than 20 manual snapshots of a cluster in 24 hours with `SnapshotQuotaExceededFault`."""
+        since = self.world.clock.now() - timedelta(hours=24)
+        stored = self.backend(cluster.account, cluster.region).snapshots.values()
+        recent = [s for s in stored if s.cluster is cluster and s.source == "manual" and s.created > since]
+        if len(recent) >= SNAPSHOTS_A_DAY:
+            raise errors.snapshot_quota(cluster.cluster_name)
 
     def require_free_snapshot(self, call: Call, name: str) -> None:
         """Refuse a snapshot name that is taken with `SnapshotAlreadyExistsFault`."""

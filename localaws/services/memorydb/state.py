@@ -22,6 +22,8 @@ class Status(StrEnum):
     CREATING = "creating"
     DELETING = "deleting"
     FAILED = "failed"
+    RESTORE_FAILED = "restore-failed"
+    RESTORING = "restoring"
     SNAPSHOTTING = "snapshotting"
     UPDATING = "updating"
 
@@ -45,6 +47,8 @@ SLOTS = 16384
 REGIONS_LIMIT = 5
 DEFAULT_VERSIONS = {"valkey": "7.3", "redis": "7.1"}
 OPEN_ACCESS = "open-access"
+NAME_LIMIT = 40
+SNAPSHOTS_A_DAY = 20
 # Multi-Region clusters need R7g.xlarge or larger.
 TOO_SMALL = ("db.t", "db.r6", "db.r7g.large")
 

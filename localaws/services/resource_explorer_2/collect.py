@@ -144,6 +144,10 @@ def _autoscaling(backend: Any) -> Found:
 def _memorydb(backend: Any) -> Found:
     for cluster in backend.clusters.values():
         yield cluster.arn, "memorydb:cluster", _pairs(backend.tagger.list_tags_for_resource(cluster.arn)["Tags"])
+    for group in backend.subnet_groups.values():
+        yield group.arn, "memorydb:subnetgroup", _pairs(backend.tagger.list_tags_for_resource(group.arn)["Tags"])
+    for snapshot in backend.snapshots.values():
+        yield snapshot.arn, "memorydb:snapshot", _pairs(backend.tagger.list_tags_for_resource(snapshot.arn)["Tags"])
 
 
 def _rules(backend: Any) -> Found:
