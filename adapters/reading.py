@@ -1,7 +1,8 @@
-"""Reads that several adapters share: CloudWatch lag, tags in their several spellings, names of drill copies."""
+"""Reads that several adapters share: CloudWatch lag, tags in their several spellings, images, names of drill copies."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from pydantic import BaseModel, JsonValue
 from orchestrator.contract import Member, Reader, RunContext
 
 LAG_WINDOW_MINUTES = 5
+_IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
+_ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[^/]+/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]+))?$")
 
 
 class KeyValue(BaseModel):
@@ -96,3 +99,24 @@ def is_of_this_drill(tags: Mapping[str, str], run: RunContext) -> bool:
 def remaining(members: Sequence[Member], run: RunContext) -> list[Member]:
     """Return the members of a batch that may still be touched."""
     return [member for member in members if member.resource_id not in run.excluded]
+
+
+class _Images(BaseModel):
+    """ecr:DescribeImages; that it answers is all that matters."""
+
+
+def wrong_image(reader: Reader, image: str) -> str:
+    """Return what is wrong with a container image, as a sentence; empty for other registries, which cannot be asked."""
+    match = _ECR.match(image)
+    if match is None:
+        return ""
+    account, region, repository, tag, digest = match.groups()
+    if region != reader.region:
+        return f"image {image} lies in {region}, expected {reader.region}"
+    if account != reader.account:
+        return ""  # another account's registry: the spoke role may not look there
+    wanted: dict[str, JsonValue] = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    there = reader.find(
+        "ecr", "DescribeImages", _Images, missing=_IMAGE_MISSING, repositoryName=repository, imageIds=[wanted]
+    )
+    return "" if there else f"image {image} does not exist in {region}"

@@ -23,6 +23,7 @@ MODULES = {
     "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
     "fsx": "adapters.fsx:FsxAdapter",
     "memorydb": "adapters.memorydb:MemoryDbAdapter",
+    "lambda": "adapters.lambda_:LambdaAdapter",
     "rds": "adapters.rds:RdsAdapter",
     "route53": "adapters.route53:Route53Adapter",
 }

@@ -137,7 +137,7 @@ def statements(permissions: Iterable[Permission]) -> list[Json]:
     grouped: dict[tuple[tuple[str, ...], str], set[str]] = {}
     for permission in permissions:
         resources = tuple(sorted({_filled(pattern) for pattern in permission.resources}))
-        conditions = json.dumps(permission.conditions, sort_keys=True, default=_plain)
+        conditions = _wide(json.dumps(permission.conditions, sort_keys=True, default=_plain))
         grouped.setdefault((resources, conditions), set()).update(permission.actions)
     return [
         _statement(sorted(actions), resources, json.loads(conditions))
@@ -227,6 +227,13 @@ def _filled(pattern: str) -> str:
     ):
         pattern = pattern.replace(placeholder, value)
     return pattern
+
+
+def _wide(conditions: str) -> str:
+    """Fill the placeholders of ARN patterns among a condition's values."""
+    for placeholder in ("{partition}", "{account}", "{region}", "{name}"):
+        conditions = conditions.replace(placeholder, "*")
+    return conditions
 
 
 def _statement(actions: list[str], resources: Sequence[str], conditions: Json) -> Json:

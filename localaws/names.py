@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from localaws.lambda_runtime import moto_bridge
 from localaws.service import AwsError
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class MotoNames:
             return ()  # the call itself will say what is wrong with the name
         found = reply["taskDefinition"]
         return tuple(found[key] for key in ("taskRoleArn", "executionRoleArn") if found.get(key))
+
+    def mapped_function(self, mapping_id: str) -> str | None:
+        """Return the ARN of the function, alias or version that a Lambda event source mapping calls."""
+        found = moto_bridge.backend(self.account, self.region).get_event_source_mapping(mapping_id)
+        return str(found.function_arn) if found else None
 
 
 def _arn_by_name(*collections: str) -> Callable[[Any, str], str | None]:

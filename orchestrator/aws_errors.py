@@ -60,6 +60,7 @@ CONFLICT_HINTS = (
     "Mismatch",
     "AlreadyExists",
     "Duplicate",
+    "PreconditionFailed",
 )
 MISSING_HINTS = ("NotFound", "NoSuch", "DoesNotExist")
 

@@ -32,6 +32,7 @@ DRILL_DENIED = (
     "fsx:CopySnapshot*",
     "fsx:UpdateVolume",
     "memorydb:Update*",
+    "lambda:Update*",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 
@@ -65,7 +66,8 @@ def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode)
     grouped: dict[tuple[tuple[str, ...], str], set[str]] = {}
     for permission in permissions:
         resources = _resources(permission, names)
-        key = (resources, json.dumps(permission.conditions, sort_keys=True, default=list))
+        conditions = _conditions(permission, names)
+        key = (resources, json.dumps(conditions, sort_keys=True, default=list))
         grouped.setdefault(key, set()).update(permission.session_actions or permission.actions)
     statements = [
         _statement("Allow", sorted(actions), list(resources), json.loads(conditions))
@@ -92,8 +94,25 @@ def _verb(name: str) -> str:
     return name[:tail].rstrip("*")
 
 
+def _conditions(permission: Permission, names: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return the conditions; ARN patterns among their values are narrowed as resources are."""
+    return {
+        operator: {key: _condition(values, names) for key, values in keys.items()}
+        for operator, keys in permission.conditions.items()
+    }
+
+
+def _condition(values: str | Sequence[str], names: Sequence[str]) -> object:
+    listed = [values] if isinstance(values, str) else list(values)
+    return list(_patterns(listed, names)) if any("{name}" in each for each in listed) else values
+
+
 def _resources(permission: Permission, names: Sequence[str]) -> tuple[str, ...]:
-    filled = [pattern.format(partition="*", region="*", account="*", name="{name}") for pattern in permission.resources]
+    return _patterns(permission.resources, names)
+
+
+def _patterns(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    filled = [pattern.format(partition="*", region="*", account="*", name="{name}") for pattern in patterns]
     narrowed: list[str] = []
     for pattern in filled:
         if "{name}" in pattern and names:

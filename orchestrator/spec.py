@@ -15,7 +15,8 @@ class Permission:
     """IAM actions a spoke role needs, and for what.
 
     `resources` are ARN patterns with the placeholders {partition} {region} {account} {name}; {name} becomes `*` in the
-    role and the resource's own identifier in the session policy of a run. `conditions` is an IAM Condition block.
+    role and the resource's own identifier in the session policy of a run. `conditions` is an IAM Condition block; ARN
+    patterns in it may hold the same placeholders.
     `session_actions`, when given, stands for `actions` in the session policy (2,048 characters at most), for instance
     `ec2:*` where the role already holds the exact list.
     """

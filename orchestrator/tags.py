@@ -38,6 +38,7 @@ OWN = (
     "dr:kms-key",
     "dr:security-groups",
     "dr:standby-for",
+    "dr:artifact",
 )
 """Tags the platform itself writes or that a single adapter reads."""
 

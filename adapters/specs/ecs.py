@@ -100,4 +100,3 @@ STALL_SECONDS = 600
 """Without progress for this long, a scaling service counts as failed."""
 SETTLED_SECONDS = 120
 """After this long a count between the bounds is autoscaling's doing, not a change that does not show yet."""
-IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")

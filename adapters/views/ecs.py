@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.specs.ecs import IMAGE_MISSING, SCALABLE
+from adapters.reading import wrong_image
+from adapters.specs.ecs import SCALABLE
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
-
-_ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[^/]+/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]+))?$")
 
 
 class Tag(BaseModel):
@@ -144,10 +142,6 @@ class TaskDefinition(BaseModel):
     taskDefinition: _TaskDefinition = _TaskDefinition()
 
 
-class Images(BaseModel):
-    """ecr:DescribeImages; that it answers is all that matters."""
-
-
 class _HealthState(BaseModel):
     State: str = ""
 
@@ -260,24 +254,8 @@ def _tasks(reader: Reader, cluster: str, **which: JsonValue) -> tuple[Task, ...]
 def missing_images(reader: Reader, service: Service) -> tuple[str, ...]:
     """Return what is wrong with a service's ECR images, as sentences; images of other registries cannot be asked for."""
     found = reader.read("ecs", "DescribeTaskDefinition", TaskDefinition, taskDefinition=service.taskDefinition)
-    wrong = [_wrong_image(reader, each.image) for each in found.taskDefinition.containerDefinitions]
+    wrong = [wrong_image(reader, each.image) for each in found.taskDefinition.containerDefinitions]
     return tuple(each for each in wrong if each)
-
-
-def _wrong_image(reader: Reader, image: str) -> str:
-    match = _ECR.match(image)
-    if match is None:
-        return ""
-    account, region, repository, tag, digest = match.groups()
-    if region != reader.region:
-        return f"image {image} lies in {region}, expected {reader.region}"
-    if account != reader.account:
-        return ""  # another account's registry: the spoke role may not look there
-    wanted: dict[str, JsonValue] = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
-    there = reader.find(
-        "ecr", "DescribeImages", Images, missing=IMAGE_MISSING, repositoryName=repository, imageIds=[wanted]
-    )
-    return "" if there else f"image {image} does not exist in {region}"
 
 
 def _target_health(reader: Reader, side: EcsSide) -> dict[str, list[str]]:

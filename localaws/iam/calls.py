@@ -180,6 +180,8 @@ def _companions(service: str, operation: str, params: Params, where: Where) -> l
         found += _could_launch(params, where)
     if (service, operation) == ("ec2", "CopyImage"):
         found += _uses_key("ec2", params, where)
+    if service == "lambda" and operation in {"CreateFunction", "UpdateFunctionCode"}:
+        found += _reads_code(params.get("Code") or params)
     if service in _ENCRYPTING and operation.startswith(("Create", "Copy", "Restore", "Start")):
         found += _uses_key(service, params, where)
     if service == "memorydb":
@@ -215,6 +217,13 @@ def _memorydb_companions(operation: str, params: Params, where: Where) -> list[N
             Need("s3:DeleteObject", (target,)),
         ]
     return [Need("s3:GetObject", (Target(arn),)) for arn in params.get("SnapshotArns") or ()]
+
+
+def _reads_code(code: Params) -> list[Need]:
+    if not code.get("S3Bucket"):
+        return []
+    action = "s3:GetObjectVersion" if code.get("S3ObjectVersion") else "s3:GetObject"
+    return [Need(action, (Target(f"arn:aws:s3:::{code['S3Bucket']}/{code.get('S3Key')}"),))]
 
 
 def _names_other_region(params: Params, region: str) -> bool:
@@ -313,6 +322,17 @@ def _event_source_mapping(params: Params, where: Where) -> list[Need]:
     return [Need("lambda:CreateEventSourceMapping", (EVERYTHING,), {"lambda:FunctionArn": name})]
 
 
+def _of_a_mapping(operation: str) -> Callable[[Params, Where], list[Need]]:
+    """An existing mapping is judged by the function it calls; the mapping itself does not carry that one's tags."""
+
+    def build(params: Params, where: Where) -> list[Need]:
+        function = where.names.mapped_function(str(params.get("UUID")))
+        keys: Keys = {"lambda:FunctionArn": function} if function else {}
+        return [Need(need.action, need.targets, keys, need.known) for need in _main("lambda", operation, params, where)]
+
+    return build
+
+
 def _run_instances(params: Params, where: Where) -> list[Need]:
     found = _main("ec2", "RunInstances", params, where)
     return found + _tagged_on_creation("RunInstances", params, f"arn:aws:ec2:{where.region}:{where.account}:")
@@ -344,6 +364,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Params, Where], list[Need]]] = {
     ("ec2", "RunInstances"): _run_instances,
     ("kms", "ReEncrypt"): _re_encrypt,
     ("lambda", "CreateEventSourceMapping"): _event_source_mapping,
+    **{
+        ("lambda", operation): _of_a_mapping(operation)
+        for operation in ("DeleteEventSourceMapping", "GetEventSourceMapping", "UpdateEventSourceMapping")
+    },
     ("s3", "CopyObject"): _copy_object,
     ("s3", "UploadPartCopy"): _copy_object,
 }

@@ -25,6 +25,9 @@ class Names(Protocol):
     def task_roles(self, definition: str) -> tuple[str, ...]:
         """Return the ARNs of the roles that an ECS task definition (name or ARN) hands to its tasks."""
 
+    def mapped_function(self, mapping_id: str) -> str | None:
+        """Return the ARN of the function, alias or version that a Lambda event source mapping calls."""
+
 
 @dataclass(frozen=True)
 class Where:

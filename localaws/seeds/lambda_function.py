@@ -3,7 +3,8 @@
 Settings: `reserved` (source side's reserved concurrency, none by default), `gate` (true: 0 reserved on the target side),
 `provisioned` (0, on `live` of the source side), `queue` (true: queue `<name>` with a mapping, enabled on the source
 side and disabled on the target side), `alias` (live), `vpc` (false), `on_target` (true: the function exists there),
-`outdated` (false: the target side has older code), `environment` (mapping).
+`outdated` (false: the target side has older code), `environment` (mapping), `releases` (0: how many older versions both
+sides have), `artifact` (false: the tag `dr:artifact` tells where the code lies in either Region).
 
 The code is in the buckets `<name>-code-<account>-<Region>` of both sides as `<name>.zip`. It answers any event with
 `{"healthy": true, "region": ...}`. The function's role is `<name>-function`.
@@ -61,6 +62,9 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     """Make both sides; the source side serves."""
     account = estate.account_id(entry.account)
     tags = {"Name": entry.name, **estate.tags(entry)}
+    if entry.setting("artifact", False):
+        places = [f"{region}=s3://{_bucket(entry.name, account, region)}/{entry.name}.zip" for region in estate.regions]
+        tags["dr:artifact"] = " ".join(places)
     for region in estate.regions:
         side = _Side(world, entry, tags, account, region, region == estate.primary_region)
         _role(side)
@@ -86,8 +90,12 @@ def _role(side: _Side) -> None:
             raise
 
 
+def _bucket(name: str, account: str, region: str) -> str:
+    return f"{name}-code-{account}-{region}".lower()
+
+
 def _artifact(side: _Side) -> dict[str, str]:
-    bucket, key = f"{side.name}-code-{side.account}-{side.region}".lower(), f"{side.name}.zip"
+    bucket, key = _bucket(side.name, side.account, side.region), f"{side.name}.zip"
     place = {} if side.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": side.region}}
     side.call("s3", "CreateBucket", Bucket=bucket, **place)
     side.call("s3", "PutObject", Bucket=bucket, Key=key, Body=archive("2"))
@@ -96,6 +104,8 @@ def _artifact(side: _Side) -> dict[str, str]:
 
 def _function(side: _Side, code: dict[str, str]) -> None:
     outdated = not side.is_source and side.entry.setting("outdated", False)
+    older = [f"0.{number}" for number in range(int(side.entry.setting("releases", 0)))]
+    current = {"ZipFile": archive("1")} if outdated else code
     network = default_network(side.world, side.account, side.region)
     vpc = {"SubnetIds": list(network.subnet_ids[:2]), "SecurityGroupIds": [network.security_group_id]}
     side.call(
@@ -105,13 +115,16 @@ def _function(side: _Side, code: dict[str, str]) -> None:
         Runtime="python3.11",
         Role=f"arn:aws:iam::{side.account}:role/{side.name}-function",
         Handler="app.handler",
-        Code={"ZipFile": archive("1")} if outdated else code,
+        Code={"ZipFile": archive(older[0])} if older else current,
         Timeout=30,
         MemorySize=256,
         Environment={"Variables": {"STAGE": "prod", **side.entry.setting("environment", {})}},
         Tags=side.tags,
         **({"VpcConfig": vpc} if side.entry.setting("vpc", False) else {}),
     )
+    for following in [*({"ZipFile": archive(each)} for each in older[1:]), *([current] if older else [])]:
+        side.call("lambda", "PublishVersion", FunctionName=side.name)
+        side.call("lambda", "UpdateFunctionCode", FunctionName=side.name, **following)
     version = str(side.call("lambda", "PublishVersion", FunctionName=side.name)["Version"])
     side.call("lambda", "CreateAlias", FunctionName=side.name, Name=side.alias, FunctionVersion=version)
     reserved = side.entry.setting("reserved") if side.is_source else (0 if side.entry.setting("gate", True) else None)

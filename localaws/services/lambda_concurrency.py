@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.lambda_runtime import moto_bridge
 from localaws.service import AwsError, Call, Reply, Service, operation
-from localaws.services.lambda_functions import find, named
+from localaws.services.lambda_functions import acts_for_itself, find, named
 
 ALLOCATE_SECONDS = 120.0
 LEAST_UNRESERVED = 100
@@ -115,6 +115,9 @@ class Concurrency(Service):
         def failed() -> None:
             made.status, made.reason = "FAILED", "FUNCTION_ERROR_INIT_FAILURE"
 
+        if acts_for_itself(call):
+            ready()
+            return made.shape()
         self.world.transition("lambda.provisioned-concurrency", arn, ALLOCATE_SECONDS, ready, failed)
         return made.shape()
 

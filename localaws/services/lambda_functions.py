@@ -10,6 +10,7 @@ Timings in AWS seconds. A fault of the scenario acts on `lambda.create-function`
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import Any
 
@@ -71,10 +72,19 @@ class FunctionControl(Service):
         if wanted and wanted != function.code_sha_256:
             message = f"CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({function.code_sha_256})"
             raise AwsError("InvalidParameterValueException", message, 400, Type="User")
-        reply = self.world.moto(call)
-        # moto forgets to note that the first version holds all changes.
-        function.code_or_config_updated = False
-        return reply
+        stored = moto_bridge.backend(call.account, call.region)._lambdas
+        versions = stored._functions[function.function_name]["versions"]
+        if versions and not function.code_or_config_updated:
+            return _configuration(versions[-1])
+        # moto counts what is left: after a deletion it would give a number a second time, which AWS never does.
+        function.published = max([getattr(function, "published", 0), *(int(each.version) for each in versions)]) + 1
+        version = copy.copy(function)
+        version.set_version(function.published)
+        version.description = call.params.get("Description") or version.description
+        version.code_or_config_updated = function.code_or_config_updated = False
+        versions.append(version)
+        stored._arns[version.function_arn] = version
+        return _configuration(version)
 
     @operation("GetFunction")
     def get_function(self, call: Call) -> Reply:
@@ -100,7 +110,12 @@ class FunctionControl(Service):
             if users:
                 message = f"Unable to delete version because the following aliases reference it: {users}"
                 raise AwsError("ResourceConflictException", message, 409, Type="User")
-        return self.world.moto(call)
+        reply = self.world.moto(call)
+        if qualifier is None:  # what was provisioned for its aliases and versions goes with it
+            provisioned = moto_bridge.backend(call.account, call.region).__dict__.get("provisioned_concurrency", {})
+            for arn in [each for each in provisioned if each.split(":")[6] == name]:
+                del provisioned[arn]
+        return reply
 
     @operation("UpdateAlias")
     def update_alias(self, call: Call) -> Reply:
@@ -182,6 +197,10 @@ def _check_revision(call: Call, current: str | None) -> None:
             "retrieve the latest RevisionId"
         )
         raise AwsError("PreconditionFailedException", message, 412, Type="User")
+
+
+def _configuration(function: Any) -> Reply:
+    return {key: value for key, value in function.get_configuration().items() if value is not None}
 
 
 def _versions(alias: Any) -> set[str]:

@@ -31,6 +31,8 @@ JOURNALS = frozenset(
 """Reads that tell what was done, not what there is."""
 BOOKKEEPING = frozenset({"AvailableIpAddressCount", "lastLaunch", "lastLaunchResult", "recoveryInstanceId"})
 """What DRS itself notes on a source server about the drills that were made of it; how many addresses a subnet has left."""
+ACCOUNT_WIDE = frozenset({"GetAccountSettings"})
+"""Reads that sum up an account and Region, whosever resources they are."""
 
 Seen = tuple[str, ...]
 
@@ -43,7 +45,7 @@ class Eye:
 
     def __call__(self, call: Call, reply: Reply) -> Reply:
         """Be a hook of the embedded AWS (`LocalAws.after`)."""
-        told = call.service not in MEASUREMENTS and call.operation not in JOURNALS
+        told = call.service not in MEASUREMENTS and call.operation not in JOURNALS | ACCOUNT_WIDE
         if self._seen is not None and told and ":assumed-role/dr-spoke-" in call.principal.arn:
             self._seen.append((call, reply))
         return reply

@@ -1,0 +1,24 @@
+"""Lambda in the contract tests."""
+
+from __future__ import annotations
+
+from tests.contract.facts import Facts
+
+ORDERS = {"kind": "lambda-function", "name": "orders", "artifact": True, "releases": 4, "reserved": 50}
+
+FACTS = Facts(
+    estates={
+        "alias-shift": ({**ORDERS, "provisioned": 5, "outdated": True},),
+        "deploy-from-source": ({**ORDERS, "on_target": False, "queue": False},),
+    },
+    unused={
+        "ec2:DescribeSecurityGroups": "Lambda asks for it when a function in a VPC is made; the embedded AWS does not",
+        "ec2:DescribeSubnets": "Lambda asks for it when a function in a VPC is made; the embedded AWS does not",
+        "ec2:DescribeVpcs": "Lambda asks for it when a function in a VPC is made; the embedded AWS does not",
+        "lambda:GetLayerVersion": "Lambda asks for it when a function with layers is made; the embedded AWS does not",
+        "ecr:DescribeImages": "asked for functions of images only; a story of the adapter does",
+        "lambda:InvokeFunction": "a drill calls its copy only with dr:drill-safe; a story of the adapter does",
+        "lambda:UpdateFunctionConfiguration": "called where settings differ; a story of the adapter does",
+        "lambda:DeleteFunctionConcurrency": "called where nothing is reserved in production; a story of the adapter does",
+    },
+)
