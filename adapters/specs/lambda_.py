@@ -204,7 +204,8 @@ SPEC = Spec(
     deadline_minutes=30,
     refuses=(
         "It deletes no function, alias, mapping or $LATEST; decommissioning deletes old versions only.",
-        "It does not close a side that consumed beside the other one (active-active): such a pair has no standby.",
+        "It moves no active-active pair, in which both sides consume: nothing stands by there, and closing a side would "
+        "stop live traffic. After an emergency both sides consume too: CLEANUP alone then stops the returned one.",
         "It enables no event source mapping on the target side before those of the source side are Disabled (planned).",
         "It moves no alias that splits its calls between versions: a canary ends before the move.",
         "It makes no event source mappings: their starting position is their owner's decision.",
