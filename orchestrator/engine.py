@@ -32,9 +32,10 @@ from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, judge,
 from orchestrator.ledger.records import Action, Event, Run, Stage
 from orchestrator.ledger.store import Ledger
 from orchestrator.reducer import GOOD
+from orchestrator.scope_check import ConfirmScope
 from orchestrator.targets import load_target
 from orchestrator.trail import facts_of, step_record
-from orchestrator.words import ActionStatus, Outcome, Phase, StepState
+from orchestrator.words import ActionStatus, Mode, Outcome, Phase, StepState
 
 SETTLE_SECONDS = 60
 """How long AWS may take to show the effect of a call before the same call may be made again."""
@@ -71,6 +72,7 @@ class Engine:
     clock: Clock
     adapter: Callable[[str], Adapter[Any]]
     open_session: OpenSession
+    confirm_scope: ConfirmScope
 
     def advance(self, run_id: str, stage_id: str, action_id: str) -> Tick:
         """Take one action one step further. Raise `FencedError` when this run may no longer act."""
@@ -171,9 +173,20 @@ class Engine:
         if context.now > (action.deadline_at or context.now):
             return self._late(action, verdict.step)
         if verdict.step.state is StepState.TODO:
-            return self._do(run, stage, action, verdict.step, session, adapter)
+            stopped = self._not_ours(run, action, adapter, target)
+            return stopped or self._do(run, stage, action, verdict.step, session, adapter)
         self.ledger.save_action(action)
         return Tick(done=False, wait_seconds=self._pace(action, adapter))
+
+    def _not_ours(self, run: Run, action: Action, adapter: Adapter[Any], target: Target) -> Tick | None:
+        """Look whose the resources are before the action's first call; in an emergency only the inventory can tell."""
+        if action.calls or run.mode is Mode.EMERGENCY:
+            return None
+        try:
+            self.confirm_scope(run, adapter, target)
+        except DrError as err:
+            return self._look_failed(action, err)
+        return None
 
     def _do(self, run: Run, stage: Stage, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
         if run.cancelled_by:

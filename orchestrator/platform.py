@@ -16,6 +16,7 @@ from orchestrator.ledger.records import Event, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.notify import Message, Notifier
 from orchestrator.probes import Connect
+from orchestrator.scope_check import confirm_scope
 from orchestrator.sessions import AwsReader, Caller, Hub, RunClients, caller_of
 
 DISCOVERY = "discovery"
@@ -44,7 +45,8 @@ class Platform:
     @property
     def engine(self) -> Engine:
         """Return the engine on this platform."""
-        return Engine(self.ledger, self.blobs, self.clock, self.adapter, self.open_session)
+        confirm = confirm_scope(self.open_reader, DISCOVERY)
+        return Engine(self.ledger, self.blobs, self.clock, self.adapter, self.open_session, confirm)
 
     def note(
         self, run_id: str, kind: str, message: str, *, actor: str = "platform", stage_id: str | None = None
