@@ -24,6 +24,7 @@ MODULES = {
     "fsx": "adapters.fsx:FsxAdapter",
     "memorydb": "adapters.memorydb:MemoryDbAdapter",
     "lambda": "adapters.lambda_:LambdaAdapter",
+    "opensearch": "adapters.opensearch:OpenSearchAdapter",
     "rds": "adapters.rds:RdsAdapter",
     "route53": "adapters.route53:Route53Adapter",
 }

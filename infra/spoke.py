@@ -30,7 +30,7 @@ MANAGED_PER_ROLE = 10
 SESSION_SECONDS = 3600
 """The least an IAM role can be set to; the hub asks for 900 s."""
 
-READ_VERBS = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Select", "Test")
+READ_VERBS = ("BatchGet", "Describe", "ESHttpGet", "Get", "Head", "List", "Lookup", "Search", "Select", "Test")
 
 DISCOVERY = (
     Permission(

@@ -269,7 +269,8 @@ class LocalAws:
             with self.lock:
                 self.clock.run_due()
                 answer = plane.answer(call)
-            self.faults.after(call, {})
+            for after in self.after:
+                after(replace(call, service=f"{call.service}-http"), plane.reply(answer))
         except AwsError as error:
             problem = error
             return plane.refuse(error)

@@ -75,6 +75,11 @@ def _table(arn: Arn) -> Mapping[str, Any]:
     return {"ResourceArn": arn.text.partition("/index/")[0].partition("/stream/")[0]}
 
 
+def _domain(arn: Arn) -> Mapping[str, Any]:
+    """Requests to a domain's own interface name a path below the domain, and carry the domain's tags."""
+    return {"ARN": "/".join(arn.text.split("/")[:2])}
+
+
 _READERS: dict[str, _Reader] = {
     "autoscaling": _Reader("autoscaling", "DescribeTags", _group, "Tags"),
     "backup": _Reader("backup", "ListTags", _by("ResourceArn"), "Tags"),
@@ -87,7 +92,7 @@ _READERS: dict[str, _Reader] = {
     "elasticache": _Reader("elasticache", "ListTagsForResource", _by("ResourceName"), "TagList"),
     "elasticfilesystem": _Reader("efs", "ListTagsForResource", lambda arn: {"ResourceId": arn.last}, "Tags"),
     "elasticloadbalancing": _Reader("elbv2", "DescribeTags", lambda arn: {"ResourceArns": [arn.text]}, "Tags"),
-    "es": _Reader("opensearch", "ListTags", _by("ARN"), "TagList"),
+    "es": _Reader("opensearch", "ListTags", _domain, "TagList"),
     "events": _Reader("events", "ListTagsForResource", _by("ResourceARN"), "Tags"),
     "fsx": _Reader("fsx", "ListTagsForResource", _by("ResourceARN"), "Tags"),
     "iam": _Reader("iam", "ListRoleTags", lambda arn: {"RoleName": arn.last}, "Tags"),

@@ -100,6 +100,9 @@ class DataPlane(Protocol):
     def refuse(self, error: AwsError) -> HttpReply:
         """Build the error answer."""
 
+    def reply(self, answer: HttpReply) -> Reply:
+        """Return an answer as hooks see it."""
+
 
 class Service:
     """Base of a service module: finds its handlers and observers, holds the world."""

@@ -38,6 +38,7 @@ DENIED = {
     "ExpiredTokenException",
     "NotAuthorized",
     "AuthFailure",
+    "SecurityException",
 }
 UNAVAILABLE = {
     "ServiceUnavailable",

@@ -119,5 +119,6 @@ def token_of(action: Action, step: Step) -> str:
 
 
 def describe(call: Call) -> str:
-    """Return a call as people read it: rds.SwitchoverGlobalCluster on the source side."""
-    return f"{call.service}.{call.operation} on the {call.side} side"
+    """Return a call as people read it: rds.SwitchoverGlobalCluster on the source side; of a request over HTTP also the path."""
+    path = f" {call.params['Path']}" if "Path" in call.params else ""
+    return f"{call.service}.{call.operation}{path} on the {call.side} side"

@@ -33,6 +33,9 @@ DRILL_DENIED = (
     "fsx:UpdateVolume",
     "memorydb:Update*",
     "lambda:Update*",
+    "es:Switchover*",
+    "es:Failover*",
+    "es:RemoveReplicationPeer",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 

@@ -32,6 +32,8 @@ from orchestrator.contract import Call, Later, M, Reader, RunContext, Target
 from orchestrator.errors import RefusedError, UpstreamError
 from orchestrator.ledger.records import Run
 from orchestrator.policies import session_policy
+from orchestrator.signed_http import SERVICE as SIGNED_HTTP
+from orchestrator.signed_http import SignedHttpClient
 from orchestrator.spec import Spec
 from orchestrator.tags import CUSTOMER, ENVIRONMENT
 from orchestrator.words import Mode, Phase, Side
@@ -125,11 +127,14 @@ class AwsReader:
         key = (service, changes)
         with self._making:  # clients are safe to share between threads, making them is not
             if key not in self._clients:
-                region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
-                self._clients[key] = self._session.client(
-                    service, region_name=region, config=_CHANGES if changes else _READS
-                )
+                self._clients[key] = self._made(service, _CHANGES if changes else _READS)
             return self._clients[key]
+
+    def _made(self, service: str, config: Config) -> Any:
+        if service == SIGNED_HTTP:
+            return SignedHttpClient(self._session._session, self.region, config)
+        region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
+        return self._session.client(service, region_name=region, config=config)
 
     def read(self, service: str, operation: str, model: type[M], /, **params: JsonValue | datetime) -> M:
         """See `contract.Reader.read`."""

@@ -2,18 +2,24 @@
 
 Settings: `engine_version` (OpenSearch_2.17), `instance_type` (r6g.large.search), `instances` (3), `target_instances`,
 `indices` (mapping of index name to operations it holds, default {orders: 120000, customers: 8000}),
-`writes_per_second` (20 per index), `lag_seconds` (2), `replication` (`ccr`, `managed` or `none`), `autofollow`
-(pattern, default none; rule `<name>-autofollow`), `alias` (source-side; the connection's alias), `encrypted` (default
-true, key `alias/<name>` on each side), `vpc` (false; true puts both domains behind security group `<name>-db`),
-`target_domain` (default: the same name as on the source side).
+`writes_per_second` (20 per index), `lag_seconds` (2), `replication` (`ccr`, `managed`, `snapshot` or `none`),
+`autofollow` (pattern, default none; rule `<name>-autofollow`), `alias` (source-side; the connection's alias),
+`encrypted` (default true, key `alias/<name>` on each side), `vpc` (false; true puts both domains behind security group
+`<name>-db`), `target_domain` (default: the same name as on the source side).
 
 The domains are called like the entry, have access control and node-to-node encryption, and access policies that let
-the other side read across clusters. Both carry the tags. With `ccr` the target side is connected and follows every index.
+the other side read across clusters. Both carry the tags. Their indices are a day old. With `ccr` the target side is
+connected and follows every index.
+
+With `snapshot` each side has the versioned bucket `<name>-snapshots-<Region>`; what is written under `<Region>/` in one
+is copied to the other. Each domain has one repository per Region that writes, `dr-<Region>`: its own, and the other
+side's in its own copy, readonly. The source side has just taken the snapshot `nightly`.
 """
 
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.databases import client_group, encryption_key
@@ -57,6 +63,11 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
             world.call("opensearch", "AddReplicationPeer", account, source.region, **peer)
         elif kind == "ccr":
             _follow(world, opensearch, source, target, entry)
+        elif kind == "snapshot":
+            _share_snapshots(world, opensearch, source, target)
+        for place in (source, target):
+            for index in opensearch.state(place).indices.values():
+                index.made_at -= timedelta(days=1)
 
 
 def _follow(world: World, opensearch: OpenSearchService, source: Place, target: Place, entry: Entry) -> None:
@@ -79,6 +90,48 @@ def _follow(world: World, opensearch: OpenSearchService, source: Place, target: 
     if pattern := entry.setting("autofollow"):
         rule = {"leader_alias": alias, "name": f"{entry.name}-autofollow", "pattern": pattern, "use_roles": ROLES}
         opensearch.add_rule(target, rule)
+
+
+def _share_snapshots(world: World, opensearch: OpenSearchService, source: Place, target: Place) -> None:
+    where = {place: f"{place.domain}-snapshots-{place.region}" for place in (source, target)}
+    for place, bucket in where.items():
+        there = {} if place.region == "us-east-1" else {"LocationConstraint": place.region}
+        settings: dict[str, Any] = {"CreateBucketConfiguration": there} if there else {}
+        world.call("s3", "CreateBucket", place.account, place.region, Bucket=bucket, **settings)
+        enabled = {"Status": "Enabled"}
+        world.call(
+            "s3", "PutBucketVersioning", place.account, place.region, Bucket=bucket, VersioningConfiguration=enabled
+        )
+    root = world.accounts.root(source.account)
+    for place, other in ((source, target), (target, source)):
+        rule = {
+            "Status": "Enabled",
+            "Priority": 1,
+            "Filter": {"Prefix": f"{place.region}/"},
+            "DeleteMarkerReplication": {"Status": "Disabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{where[other]}"},
+        }
+        role = f"arn:aws:iam::{place.account}:role/{place.domain}-replication"
+        rules = {"Role": role, "Rules": [rule]}
+        world.call(
+            "s3",
+            "PutBucketReplication",
+            place.account,
+            place.region,
+            Bucket=where[place],
+            ReplicationConfiguration=rules,
+        )
+        for writer in (source, target):
+            readonly = {} if writer is place else {"readonly": "true"}
+            repository: dict[str, Any] = {
+                "bucket": where[place],
+                "region": place.region,
+                "base_path": writer.region,
+                "role_arn": f"arn:aws:iam::{place.account}:role/{place.domain}-snapshots",
+                **readonly,
+            }
+            opensearch.add_repository(place, f"dr-{writer.region}", {"type": "s3", "settings": repository}, root)
+    opensearch.create_snapshot(source, f"dr-{source.region}", "nightly", {})
 
 
 def _domain(world: World, place: Place, entry: Entry, instances: int, tags: list[Any]) -> None:

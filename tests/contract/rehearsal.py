@@ -7,6 +7,7 @@ will do, because nothing can be seen before.
 
 from __future__ import annotations
 
+import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -458,7 +459,7 @@ class Rehearsal:
             if r.tags.get("dr:drill-id") == run_id and r.service != "ec2"
         }
         found |= self._running_tasks(run_id) | self._in_ec2(run_id) | self._queues(run_id) | self._in_fsx(run_id)
-        return frozenset(found)
+        return frozenset(found | self._indices(run_id))
 
     def _queues(self, run_id: str) -> set[str]:
         """Return the address of every queue: that, not its ARN, is what SQS's calls take."""
@@ -469,6 +470,18 @@ class Rehearsal:
                 if sqs.list_queue_tags(QueueUrl=address).get("Tags", {}).get("dr:drill-id") == run_id:
                     found.add(address)
         return found
+
+    def _indices(self, run_id: str) -> set[str]:
+        """Return the indices of search domains that are named after the drill: they carry no tags."""
+        search: Any = self.world.local.service("opensearch")
+        beginning = f"drill-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}-"
+        places = [place for region in (SOURCE, TARGET) for place in search.places(APPS, region)]
+        return {
+            f"{place.arn}:/{name}"
+            for place in places
+            for name in search.state(place).indices
+            if name.startswith(beginning)
+        }
 
     def _in_ec2(self, run_id: str) -> set[str]:
         marked = [{"Name": "tag:dr:drill-id", "Values": [run_id]}]

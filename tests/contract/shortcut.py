@@ -1,7 +1,8 @@
 """Calls without the wire: botocore's clients ask the embedded AWS directly, through the same hooks, IAM and faults.
 
-Only copies (see `forks`) go this way; the run they come from has shown that signing, writing and reading work. Time
-jumps so far there that sessions keep expiring, and making clients anew would cost more than all calls.
+Only copies (see `forks`) go this way, all calls but signed HTTP, which no service model describes; the run they come from has
+shown that signing, writing and reading work. Time jumps so far there that sessions keep expiring, and making clients anew would
+cost more than all calls.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.client import BaseClient
+from botocore.credentials import Credentials
 from botocore.exceptions import ConnectionClosedError
 
 from localaws import acting
@@ -24,9 +26,12 @@ class Shortcut:
     def __init__(self, local: LocalAws) -> None:
         self._local = local
         self._patterns: dict[tuple[str, str], Any] = {}
+        self._core = local.session(next(iter(local.accounts.names)), "us-east-1")._session
 
     def prepare(self, service: str, region: str) -> None:
         """Make the client that those of a service and Region are copied from, unless it is there."""
+        if service.endswith("-http"):
+            return  # signed HTTP has no clients that are costly to make
         if (service, region) not in self._patterns:
             account = next(iter(self._local.accounts.names))
             self._patterns[service, region] = self._local.session(account, region).client(service)
@@ -63,4 +68,12 @@ class Shortcut:
         def client(service: str, region_name: str, config: Any) -> Any:
             return self.client(aws_access_key_id, service, region_name)
 
-        return SimpleNamespace(client=client)
+        return SimpleNamespace(client=client, _session=self._signing_with(aws_access_key_id))
+
+    def _signing_with(self, key: str) -> Any:
+        """Return what signed HTTP needs of a botocore session; its requests go the same way, signature and all."""
+        return SimpleNamespace(
+            get_credentials=lambda: Credentials(key, "secret"),
+            get_component=self._core.get_component,
+            get_config_variable=self._core.get_config_variable,
+        )

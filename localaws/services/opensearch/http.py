@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from localaws import authorization
-from localaws.service import AwsError, Call, Principal
+from localaws.service import AwsError, Call, ConnectionLost, Principal, Reply
 from localaws.services.opensearch.errors import Refusal, illegal
 from localaws.services.opensearch.replication import ACKNOWLEDGED
 from localaws.services.opensearch.snapshots import OpenSearchSnapshots
@@ -64,6 +64,8 @@ class OpenSearchHttp(OpenSearchSnapshots):
             call.principal, "opensearch", f"es:{call.operation}", f"{place.arn}{path}", place.region
         )
         try:
+            if self.domain(place).vpc_options:
+                raise ConnectionLost(f"{place.arn} answers inside its VPC only")
             if self.state(place).status == Processing.CREATING:
                 raise Refusal(503, "service_unavailable", "the domain is being created")
             self.settle_peers(place)
@@ -75,6 +77,11 @@ class OpenSearchHttp(OpenSearchSnapshots):
     def refuse(self, error: AwsError) -> HttpReply:
         """Build the answer of the service in front of the domain."""
         return HttpReply(error.status, JSON, json.dumps({"Message": error.message}).encode())
+
+    def reply(self, answer: HttpReply) -> Reply:
+        """Return a domain's JSON answer; a list under `items`."""
+        content = json.loads(answer.body)
+        return content if isinstance(content, dict) else {"items": content}
 
     def _dispatch(self, request: Request) -> Answer:
         for method, pattern, handler in ROUTES:
@@ -161,17 +168,27 @@ class OpenSearchHttp(OpenSearchSnapshots):
         self.drop_index(request.place, name)
         return ACKNOWLEDGED
 
-    def put_settings(self, request: Request, name: str) -> Answer:
-        """PUT /{index}/_settings: `index.blocks.write` stops writes."""
-        index = self.index(request.place, name)
-        self.require_writable(request.place, index)
-        for key, value in _flat(request.body).items():
-            short = key.removeprefix("index.")
-            index.settings[short] = value
-            if short == "blocks.write":
-                index.write_blocked = str(value).lower() == "true"
-        self.settle(request.place, index)
+    def put_settings(self, request: Request, names: str) -> Answer:
+        """PUT /{index}/_settings, for one index or several with commas between: `index.blocks.write` stops writes."""
+        found = [self.index(request.place, name) for name in names.split(",")]
+        for index in found:
+            self.require_writable(request.place, index)
+        for index in found:
+            for key, value in _flat(request.body).items():
+                short = key.removeprefix("index.")
+                index.settings[short] = value
+                if short == "blocks.write":
+                    index.write_blocked = str(value).lower() == "true"
+            self.settle(request.place, index)
         return ACKNOWLEDGED
+
+    def get_write_blocks(self, request: Request) -> Answer:
+        """GET /_all/_settings/index.blocks.write?flat_settings=true; an index without the setting is left out."""
+        return {
+            index.name: {"settings": {"index.blocks.write": str(index.settings["blocks.write"]).lower()}}
+            for index in self.indices(request.place)
+            if index.settings.get("blocks.write") is not None
+        }
 
     def get_settings(self, request: Request, name: str) -> Answer:
         """GET /{index}/_settings."""
@@ -243,6 +260,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
     _route("GET", "/_cat/recovery/{name}", _Http.cat_recovery),
     _route("POST", "/_plugins/_replication/_autofollow", lambda s, r: s.add_rule(r.place, r.body)),
     _route("DELETE", "/_plugins/_replication/_autofollow", lambda s, r: s.remove_rule(r.place, r.body)),
+    _route("GET", "/_all/_settings/index.blocks.write", _Http.get_write_blocks),
     _route("GET", "/_plugins/_replication/autofollow_stats", lambda s, r: s.rules(r.place)),
     _route("PUT", "/_plugins/_replication/{index}/_start", lambda s, r, i: s.start_replication(r.place, i, r.body)),
     _route("POST", "/_plugins/_replication/{index}/_stop", lambda s, r, i: s.stop_replication(r.place, i)),

@@ -1,10 +1,16 @@
-"""Snapshot repositories of a domain: `/_snapshot/...`. Snapshots lie in the bucket, so they travel with it."""
+"""Snapshot repositories of a domain: `/_snapshot/...`. Snapshots lie in the bucket, so they travel with it.
+
+Besides the registered repositories each domain has the one that the service itself fills every hour: `cs-automated-enc`,
+or `cs-automated` where the domain is not encrypted at rest. Nobody may write to it or remove anything from it. Its
+snapshots are kept for 14 days in AWS; here the last ones are, made when somebody looks.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,6 +22,8 @@ from localaws.services.opensearch.replication import ACKNOWLEDGED
 from localaws.services.opensearch.state import Index, Place, Repository, Seconds, Taking
 
 SUCCESS = "SUCCESS"
+AUTOMATED = "cs-automated"
+HOURS_KEPT = 3
 
 
 class OpenSearchSnapshots(OpenSearchPeers):
@@ -46,12 +54,14 @@ class OpenSearchSnapshots(OpenSearchPeers):
 
     def repositories(self, place: Place, name: str | None = None) -> Mapping[str, Any]:
         """Describe one repository or all."""
-        found = self.state(place).repositories if name is None else {name: self._repository(place, name)}
+        automated = self._automated(place)
+        known = {automated.name: automated, **self.state(place).repositories}
+        found = known if name is None else {name: self._repository(place, name)}
         return {key: {"type": "s3", "settings": one.settings} for key, one in found.items()}
 
     def create_snapshot(self, place: Place, repository: str, name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start a snapshot of the chosen indices (default: all)."""
-        one = self._repository(place, repository)
+        one = self._writable(place, repository)
         if self._stored(place, one, name) or any(taking.name == name for taking in self.state(place).taking):
             reason = f"[{repository}:{name}] Invalid snapshot name [{name}], snapshot with the same name already exists"
             raise Refusal(400, "invalid_snapshot_name_exception", reason)
@@ -62,7 +72,7 @@ class OpenSearchSnapshots(OpenSearchPeers):
 
         def taken() -> None:
             self.state(place).taking.remove(taking)
-            self._write(place, one, taking)
+            self._write(place, one, taking, self.world.clock.now())
 
         def failed() -> None:
             taking.failed = True
@@ -75,12 +85,19 @@ class OpenSearchSnapshots(OpenSearchPeers):
         one = self._repository(place, repository)
         found = [
             _shown(
-                taking.name, "FAILED" if taking.failed else "IN_PROGRESS", taking.indices, taking.started.isoformat()
+                taking.name,
+                "FAILED" if taking.failed else "IN_PROGRESS",
+                taking.indices,
+                taking.started.isoformat(),
+                "",
             )
             for taking in self.state(place).taking
             if taking.repository == repository
         ]
-        found += [_shown(each["name"], SUCCESS, each["indices"], each["started"]) for each in self._all(place, one)]
+        found += [
+            _shown(each["name"], SUCCESS, each["indices"], each["started"], each["ended"])
+            for each in self._all(place, one)
+        ]
         if name not in ("_all", "*"):
             found = [each for each in found if each["snapshot"] == name]
             if not found:
@@ -89,7 +106,7 @@ class OpenSearchSnapshots(OpenSearchPeers):
 
     def delete_snapshot(self, place: Place, repository: str, name: str) -> Mapping[str, Any]:
         """Delete a snapshot; its object disappears from the bucket."""
-        one = self._repository(place, repository)
+        one = self._writable(place, repository)
         if not self._stored(place, one, name):
             raise _missing(repository, name)
         where = (place.account, place.region)
@@ -129,19 +146,50 @@ class OpenSearchSnapshots(OpenSearchPeers):
 
     # --- the bucket
 
+    def _automated(self, place: Place) -> Repository:
+        encrypted = (self.domain(place).encryption_at_rest_options or {}).get("Enabled")
+        return Repository(f"{AUTOMATED}-enc" if encrypted else AUTOMATED, "", "", {"readonly": "true"})
+
+    def _hourly(self, place: Place) -> list[dict[str, Any]]:
+        """Return what the service itself snapshots: at every full hour all indices, as they were then."""
+        now, speed = self.world.clock.now(), self.world.clock.speed
+        hour, taken_in = timedelta(hours=1) / speed, timedelta(seconds=Seconds.SNAPSHOT) / speed
+        last = now - (now - datetime.fromtimestamp(0, UTC)) % hour
+        hours = [last - hour * back for back in reversed(range(HOURS_KEPT))]
+        return [
+            {
+                "name": f"{at:%Y-%m-%dt%H-%M-%S}.automated",
+                "indices": {index.name: index.at(at, speed) for index in self.indices(place) if index.made_at <= at},
+                "started": at.isoformat(),
+                "ended": (at + taken_in).isoformat(),
+            }
+            for at in hours
+            if at + taken_in <= now
+        ]
+
+    def _writable(self, place: Place, name: str) -> Repository:
+        one = self._repository(place, name)
+        if str(one.settings.get("readonly", "")).lower() == "true":
+            raise Refusal(500, "repository_exception", f"[{name}] cannot change a readonly repository")
+        return one
+
     def _repository(self, place: Place, name: str) -> Repository:
-        found = self.state(place).repositories.get(name)
+        automated = self._automated(place)
+        found = automated if name == automated.name else self.state(place).repositories.get(name)
         if found is None:
             raise Refusal(404, "repository_missing_exception", f"[{name}] missing")
         return found
 
-    def _write(self, place: Place, one: Repository, taking: Taking) -> None:
-        content = {"name": taking.name, "indices": taking.indices, "started": taking.started.isoformat()}
+    def _write(self, place: Place, one: Repository, taking: Taking, ended: datetime) -> None:
+        times = {"started": taking.started.isoformat(), "ended": ended.isoformat()}
+        content = {"name": taking.name, "indices": taking.indices, **times}
         where = (place.account, place.region)
         body = json.dumps(content).encode()
         self.world.call("s3", "PutObject", *where, Bucket=one.bucket, Key=_key(one, taking.name), Body=body)
 
     def _all(self, place: Place, one: Repository) -> list[dict[str, Any]]:
+        if not one.bucket:
+            return self._hourly(place)
         bucket = self.bucket(place.account, one.bucket)
         prefix = _key(one, "").removesuffix(".dat")
         keys = [] if bucket is None else [key for key in list(bucket.keys) if key.startswith(prefix)]
@@ -160,13 +208,14 @@ def _missing(repository: str, name: str) -> Refusal:
     return Refusal(404, "snapshot_missing_exception", f"[{repository}:{name}] is missing")
 
 
-def _shown(name: str, state: str, indices: Mapping[str, Any], started: str) -> dict[str, Any]:
+def _shown(name: str, state: str, indices: Mapping[str, Any], started: str, ended: str) -> dict[str, Any]:
     return {
         "snapshot": name,
         "uuid": name,
         "state": state,
         "indices": sorted(indices),
         "start_time": started,
+        "end_time": ended or "1970-01-01T00:00:00+00:00",
         "failures": [],
         "shards": {"total": len(indices), "failed": 0, "successful": len(indices) if state == SUCCESS else 0},
     }

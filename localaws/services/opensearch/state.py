@@ -117,6 +117,19 @@ class Index:
     recovering_from: str | None = None
     shards: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
+    made_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember when it was made."""
+        self.made_at = self.counted_at
+
+    def at(self, moment: datetime, speed: float) -> float:
+        """Return how many operations it held then, when it had been written as it is now."""
+        quiet = self.quiet_since
+        if self.follow is None and (quiet is None or quiet > moment):
+            written = self.writes_per_second * ((quiet or self.counted_at) - moment).total_seconds() * speed
+            return max(0.0, self.checkpoint - max(0.0, written))
+        return self.checkpoint
 
 
 @dataclass(frozen=True)

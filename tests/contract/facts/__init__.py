@@ -23,7 +23,12 @@ class Facts:
     """Strategy -> why it promises nothing while a control plane elsewhere is lost; it must say so, not try."""
     drill_makes_nothing: str = ""
     """Why a drill of it only looks: there is nothing of its own to be found afterwards."""
+    looks_only: Mapping[str, str] = field(default_factory=dict)
+    """Strategy -> why its drill makes nothing, where drills of the other strategies do."""
     left_out: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(IAM action, resource type) -> why the role does not reach a type that the policy linter misses."""
+    too_recent: Mapping[str, str] = field(default_factory=dict)
+    """IAM action that the service authorization data lacks -> the operation it is taken to be named after, and where AWS
+    documents that; whatever is listed here belongs to `Spec.unconfirmed`, and to the list no longer once the data has it."""
     images: bool = False
     """Whether machine images must be there, which cost seconds."""
