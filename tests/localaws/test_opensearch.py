@@ -7,10 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import SSLError
 from botocore.httpsession import URLLib3Session
 
 from localaws.server import Server
+from orchestrator.signed_http import SignedHttpClient
 from tests.localaws.datastores import ACCOUNT, SOURCE, TARGET, open_stores, refused
 from tests.localaws.search_domains import Answer, Search, ask, signed
 
@@ -169,6 +171,31 @@ def test_a_domain_is_reached_over_tls_on_the_servers_own_port(shop: Search, monk
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(SSLError):
             ask(boto3.Session(), TARGET, url, "GET")
+    shop.local.endpoint_url = None
+
+
+def test_the_platforms_client_verifies_the_domains_certificate(shop: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a domain behind TLS, with a certificate of an authority that only AWS_CA_BUNDLE names
+    once = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+    with Server(shop.local) as server:
+        for name, value in server.environment(ACCOUNT, TARGET).items():
+            monkeypatch.setenv(name, value)
+        outside = boto3.Session()
+        endpoint = outside.client("opensearch").describe_domain(DomainName="search")["DomainStatus"]["Endpoint"]
+
+        # Then it is answered with that bundle
+        client = SignedHttpClient(outside._session, TARGET, once)
+        assert client.get(Endpoint=endpoint, Path="/_cluster/health")["status"] == "green"
+        assert client.put(Endpoint=endpoint, Path="/fresh", Body={}) == {
+            "acknowledged": True,
+            "shards_acknowledged": True,
+            "index": "fresh",
+        }
+
+        # And speaks to nobody without it
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        with pytest.raises(SSLError):
+            SignedHttpClient(boto3.Session()._session, TARGET, once).get(Endpoint=endpoint, Path="/_cluster/health")
     shop.local.endpoint_url = None
 
 
@@ -372,3 +399,83 @@ def test_registering_a_repository_needs_the_right_to_pass_its_role(shop: Search)
     clerk = role(shop, "es:ESHttpPut")
     answer = shop.ask(TARGET, "PUT", "/_snapshot/dr", {"type": "s3", "settings": settings}, session=clerk)
     assert (answer.status, "iam:PassRole" in answer.content["Message"]) == (403, True)
+
+
+# --- what the service snapshots by itself
+
+
+def test_every_hour_a_domain_snapshots_itself_and_keeps_what_is_deleted_later(shop: Search) -> None:
+    shop.wait(minutes=65)
+    listed = shop.done(SOURCE, "GET", "/_snapshot/cs-automated-enc/_all")["snapshots"]
+    newest = listed[-1]
+    assert (newest["state"], newest["indices"]) == ("SUCCESS", ["customers", "orders"])
+    assert newest["start_time"] < newest["end_time"]
+
+    shop.done(SOURCE, "DELETE", "/orders")
+    again = shop.done(SOURCE, "GET", f"/_snapshot/cs-automated-enc/{newest['snapshot']}")["snapshots"]
+    assert again == [newest]
+    shop.done(SOURCE, "POST", f"/_snapshot/cs-automated-enc/{newest['snapshot']}/_restore", {"indices": "orders"})
+    shop.wait(minutes=60)
+    assert shop.count("orders") > 0
+    assert (
+        shop.done(SOURCE, "GET", "/_snapshot/cs-automated-enc/_all")["snapshots"][-1]["snapshot"] > newest["snapshot"]
+    )
+
+
+def test_nobody_writes_to_the_automated_repository_or_to_one_that_is_readonly(empty: Search) -> None:
+    empty.seed("opensearch-ccr", "search", replication="snapshot")
+    for region, repository in ((SOURCE, "cs-automated-enc"), (TARGET, f"dr-{SOURCE}")):
+        answer = empty.ask(region, "PUT", f"/_snapshot/{repository}/mine", {})
+        assert (answer.status, answer.kind) == (500, "repository_exception")
+    assert empty.ask(TARGET, "DELETE", f"/_snapshot/dr-{SOURCE}/nightly").kind == "repository_exception"
+
+
+def test_seeded_repositories_travel_one_way_each(empty: Search) -> None:
+    empty.seed("opensearch-ccr", "search", replication="snapshot")
+    assert [one["snapshot"] for one in _all_in(empty, TARGET, f"dr-{SOURCE}")] == ["nightly"]
+    empty.done(TARGET, "PUT", f"/_snapshot/dr-{TARGET}/back", {})
+    empty.wait(minutes=3)
+    assert [one["snapshot"] for one in _all_in(empty, SOURCE, f"dr-{TARGET}")] == ["back"]
+    assert [one["snapshot"] for one in _all_in(empty, TARGET, f"dr-{SOURCE}")] == ["nightly"]
+
+
+def _all_in(shop: Search, region: str, repository: str) -> list[dict[str, Any]]:
+    return list(shop.done(region, "GET", f"/_snapshot/{repository}/_all")["snapshots"])
+
+
+# --- what a hub outside meets
+
+
+def test_a_domain_in_a_vpc_does_not_answer_outside_of_it(empty: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty.local.reset()
+    monkeypatch.delenv("MOTO_AMIS_PATH", raising=False)
+    empty.seed("opensearch-ccr", "search", vpc=True)
+    assert "Endpoint" not in domain(empty)
+    with pytest.raises(Exception, match="Connection was closed"):
+        empty.ask(TARGET, "GET", "/_cluster/health")
+
+
+def test_several_indices_are_blocked_by_one_request_and_listed_as_blocked(shop: Search) -> None:
+    listing = "/_all/_settings/index.blocks.write?flat_settings=true"
+    assert shop.done(SOURCE, "GET", listing) == {}
+    shop.done(SOURCE, "PUT", "/orders,customers/_settings", {"index.blocks.write": True})
+    blocked = {"settings": {"index.blocks.write": "true"}}
+    assert shop.done(SOURCE, "GET", listing) == {"customers": blocked, "orders": blocked}
+    shop.done(SOURCE, "PUT", "/orders/_settings", {"index.blocks.write": False})
+    assert shop.done(SOURCE, "GET", listing)["orders"]["settings"] == {"index.blocks.write": "false"}
+    assert shop.ask(SOURCE, "PUT", "/orders,nothing/_settings", {"index.blocks.write": True}).status == 404
+
+
+def test_tags_of_a_domain_decide_about_requests_to_it(shop: Search) -> None:
+    iam = shop.client("iam", SOURCE)
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    made = iam.create_role(RoleName="tagged", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    for customer, expected in (("CustomerY", 403), ("CustomerX", 200)):
+        only = {"StringEquals": {"aws:ResourceTag/Customer": customer}}
+        may = {"Effect": "Allow", "Action": "es:ESHttpGet", "Resource": "*", "Condition": only}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+        iam.put_role_policy(RoleName="tagged", PolicyName="own", PolicyDocument=policy)
+        given = shop.client("sts", TARGET).assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="probe")["Credentials"]
+        session = shop.local.session(ACCOUNT, TARGET)
+        session._session.set_credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        assert shop.ask(TARGET, "GET", "/orders/_count", session=session).status == expected

@@ -9,6 +9,7 @@ DescribeDomain shows it, and needs nothing else here:
 - With a server Endpoint is `localhost:<port>/_opensearch/search-<domain>-<hash>.<region>`: no name has to be resolved,
   and the path chooses the domain. The port speaks TLS as well as plain HTTP; its certificate is in the bundle that
   `Server.environment` names in the SDKs' standard variable AWS_CA_BUNDLE. So `https://` holds here, too.
+- A domain in a VPC answers nobody: whoever asks here is outside of it.
 - Both forms are served in both cases. A product that sends such requests to AWS_ENDPOINT_URL with the domain's Host
   header is served as well.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from localaws.service import Call, Reply, operation
 from localaws.services.opensearch.base import OpenSearchBase, exists, not_found
-from localaws.services.opensearch.state import ConfigChange, Place, Processing, Progress, Seconds
+from localaws.services.opensearch.state import ConfigChange, DomainState, Place, Processing, Progress, Seconds
 from localaws.services.timed import Change
 
 # Sections whose change makes AWS build a second cluster; the others are applied in place.
@@ -149,15 +149,7 @@ class OpenSearchDomains(OpenSearchBase):
         if state.status != Processing.CREATING:
             in_vpc = bool(self.domain(place).vpc_options)
             shown |= {"Endpoints": {"vpc": self.endpoint(place)}} if in_vpc else {"Endpoint": self.endpoint(place)}
-        if state.change is not None:
-            shown["ChangeProgressDetails"] = {
-                "ChangeId": state.change.id,
-                "ConfigChangeStatus": str(state.change.progress),
-                "InitiatedBy": "CUSTOMER",
-                "StartTime": state.change.started,
-                "LastUpdatedTime": state.change.updated,
-            }
-        return shown
+        return shown | _change_details(state)
 
     def _show_config(self, place: Place) -> dict[str, Any]:
         domain, state = self.domain(place), self.state(place)
@@ -177,7 +169,7 @@ class OpenSearchDomains(OpenSearchBase):
                 "PendingDeletion": False,
             }
             shown[name] = {"Options": options, "Status": status}
-        return shown
+        return shown | _change_details(state)
 
     @operation("DescribeDomainChangeProgress")
     def describe_domain_change_progress(self, call: Call) -> Reply:
@@ -235,6 +227,21 @@ class OpenSearchDomains(OpenSearchBase):
         """Return `green`, or `yellow` while an index is being restored."""
         indices = self.state(place).indices.values()
         return "yellow" if any(index.recovering_from for index in indices) else "green"
+
+
+def _change_details(state: DomainState) -> dict[str, Any]:
+    """Return what both a domain and its configuration show of the latest change."""
+    if state.change is None:
+        return {}
+    return {
+        "ChangeProgressDetails": {
+            "ChangeId": state.change.id,
+            "ConfigChangeStatus": str(state.change.progress),
+            "InitiatedBy": "CUSTOMER",
+            "StartTime": state.change.started,
+            "LastUpdatedTime": state.change.updated,
+        }
+    }
 
 
 def _merged(old: Any, new: Any) -> Any:

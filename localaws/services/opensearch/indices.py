@@ -41,7 +41,8 @@ class OpenSearchIndices(OpenSearchConnections):
     def drop_index(self, place: Place, name: str) -> None:
         """Delete an index."""
         self.index(place, name)
-        del self.state(place).indices[name]
+        state = self.state(place)
+        state.dropped.append((state.indices.pop(name), self.world.clock.now()))
 
     def settle(self, place: Place, index: Index) -> None:
         """Bring an index up to date."""

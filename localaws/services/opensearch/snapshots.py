@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -159,13 +159,18 @@ class OpenSearchSnapshots(OpenSearchPeers):
         return [
             {
                 "name": f"{at:%Y-%m-%dt%H-%M-%S}.automated",
-                "indices": {index.name: index.at(at, speed) for index in self.indices(place) if index.made_at <= at},
+                "indices": {index.name: index.at(at, speed) for index in self._held_at(place, at)},
                 "started": at.isoformat(),
                 "ended": (at + taken_in).isoformat(),
             }
             for at in hours
             if at + taken_in <= now
         ]
+
+    def _held_at(self, place: Place, moment: datetime) -> Iterator[Index]:
+        """Return the indices that were there at a moment, those that were deleted since included."""
+        yield from (index for index, until in self.state(place).dropped if index.made_at <= moment < until)
+        yield from (index for index in self.indices(place) if index.made_at <= moment)
 
     def _writable(self, place: Place, name: str) -> Repository:
         one = self._repository(place, name)

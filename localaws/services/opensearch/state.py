@@ -175,7 +175,7 @@ class ConfigChange:
 
 @dataclass(kw_only=True, eq=False)
 class DomainState(Changing):
-    """State beside moto's domain. `lag_seconds` is the usual lag of its follower indices."""
+    """State beside moto's domain. `lag_seconds` is the usual lag of its follower indices; `dropped` holds deleted ones."""
 
     lag_seconds: float = 2.0
     change: ConfigChange | None = None
@@ -183,6 +183,7 @@ class DomainState(Changing):
     rules: dict[str, Rule] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     taking: list[Taking] = field(default_factory=list)
+    dropped: list[tuple[Index, datetime]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
