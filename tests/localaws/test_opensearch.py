@@ -475,7 +475,9 @@ def test_tags_of_a_domain_decide_about_requests_to_it(shop: Search) -> None:
         may = {"Effect": "Allow", "Action": "es:ESHttpGet", "Resource": "*", "Condition": only}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
         iam.put_role_policy(RoleName="tagged", PolicyName="own", PolicyDocument=policy)
-        given = shop.client("sts", TARGET).assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="probe")["Credentials"]
+        given = shop.client("sts", TARGET).assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="probe")[
+            "Credentials"
+        ]
         session = shop.local.session(ACCOUNT, TARGET)
         session._session.set_credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
         assert shop.ask(TARGET, "GET", "/orders/_count", session=session).status == expected
