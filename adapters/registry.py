@@ -20,6 +20,7 @@ MODULES = {
     "aurora": "adapters.aurora:AuroraAdapter",
     "drs": "adapters.drs:DrsAdapter",
     "ecs": "adapters.ecs:EcsAdapter",
+    "elasticache": "adapters.elasticache:ElastiCacheAdapter",
     "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
     "fsx": "adapters.fsx:FsxAdapter",
     "memorydb": "adapters.memorydb:MemoryDbAdapter",

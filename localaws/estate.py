@@ -28,6 +28,7 @@ SEEDERS: dict[str, str] = {
     "rds-replica": "localaws.seeds.rds_replica:seed",
     "aurora-global": "localaws.seeds.aurora_global:seed",
     "elasticache-global": "localaws.seeds.elasticache_global:seed",
+    "elasticache-standalone": "localaws.seeds.elasticache_standalone:seed",
     "memorydb-multi-region": "localaws.seeds.memorydb_multi_region:seed",
     "opensearch-ccr": "localaws.seeds.opensearch_ccr:seed",
     "ecs-service": "localaws.seeds.ecs_service:seed",

@@ -186,6 +186,18 @@ def _companions(service: str, operation: str, params: Params, where: Where) -> l
         found += _uses_key(service, params, where)
     if service == "memorydb":
         found += _memorydb_companions(operation, params, where)
+    if service == "elasticache":
+        found += _reaches_bucket(params)
+    return found
+
+
+def _reaches_bucket(params: Params) -> list[Need]:
+    """ElastiCache writes exports, and reads what it seeds from, with the caller's rights as well as its own."""
+    found = [Need("s3:GetObject", (Target(arn, tagged=True),)) for arn in values(params, ("SnapshotArns[]",))]
+    if bucket := params.get("TargetBucket"):
+        arn = f"arn:aws:s3:::{bucket}"
+        found.append(Need("s3:GetBucketAcl", (Target(arn, tagged=True),)))
+        found += [Need(f"s3:{name}", (Target(f"{arn}/*", tagged=True),)) for name in ("DeleteObject", "PutObject")]
     return found
 
 

@@ -436,6 +436,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "ecs-service": "ecs",
         "efs-replication": "efs",
         "elasticache-global": "elasticache",
+        "elasticache-standalone": "elasticache",
         "eventbridge-rules": "eventbridge",
         "fsx-backup": "fsx",
         "lambda-function": "lambda",

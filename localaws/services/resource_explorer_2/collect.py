@@ -34,6 +34,8 @@ TYPES: Mapping[str, str] = {
     "ecs:task-definition": "ecs:task-definition",
     "lambda:function": "lambda:function",
     "elasticache:cache_clusters": "elasticache:cluster",
+    "elasticache:cache_subnet_groups": "elasticache:subnetgroup",
+    "elasticache:snapshots": "elasticache:snapshot",
     "elasticache:replication-group": "elasticache:replicationgroup",
     "events:event-bus": "events:event-bus",
     "elasticfilesystem:file-system": "elasticfilesystem:file-system",
