@@ -5,7 +5,8 @@ instantiate  planned: lambda.CreateFunction (deploy-from-source, closed by lambd
              lambda.CreateAlias; drill: lambda.CreateFunction of a copy
 activate     planned: lambda.UpdateEventSourceMapping (off) on the source side; then lambda.PutFunctionConcurrency or
              lambda.DeleteFunctionConcurrency, lambda.UpdateAlias, lambda.PutProvisionedConcurrencyConfig,
-             lambda.UpdateEventSourceMapping (on); emergency: what is missing is made first, from the inventory's definition
+             lambda.UpdateEventSourceMapping (on); emergency: what is missing is made first, from the inventory's definition;
+             drill: lambda.Invoke of the copy, only with dr:drill-safe
 cleanup      lambda.UpdateEventSourceMapping (off), lambda.DeleteProvisionedConcurrencyConfig, lambda.PutFunctionConcurrency(0)
              on the source side; drill: lambda.DeleteFunction of the copy
 replicate    the source side gets the target side's code (UpdateFunctionCode, PublishVersion) where it differs; it stays closed

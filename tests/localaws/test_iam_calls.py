@@ -28,6 +28,9 @@ class KnownNames:
     def task_roles(self, definition: str) -> tuple[str, ...]:
         return (ROLE,) if definition == "web:1" else ()
 
+    def mapped_function(self, mapping_id: str) -> str | None:
+        return arn("lambda", "function:orders:live") if mapping_id == "m-1" else None
+
 
 def judged_by(service: str, operation: str, params: dict[str, Any]) -> dict[str, list[str]]:
     """Return action -> resources, the account and Region left out of the ARNs."""
@@ -43,6 +46,29 @@ def arn(service: str, tail: str, region: str = REGION, account: str = ACCOUNT) -
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/x"
 CASES: list[tuple[str, str, dict[str, Any], dict[str, list[str]]]] = [
+    (
+        "lambda",
+        "UpdateFunctionCode",
+        {"FunctionName": "orders", "S3Bucket": "code", "S3Key": "orders.zip"},
+        {
+            "lambda:UpdateFunctionCode": [arn("lambda", "function:orders")],
+            "s3:GetObject": ["arn:aws:s3:::code/orders.zip"],
+        },
+    ),
+    (
+        "lambda",
+        "CreateFunction",
+        {
+            "FunctionName": "orders",
+            "Role": ROLE,
+            "Code": {"S3Bucket": "code", "S3Key": "orders.zip", "S3ObjectVersion": "7"},
+        },
+        {
+            "lambda:CreateFunction": [arn("lambda", "function:orders")],
+            "s3:GetObjectVersion": ["arn:aws:s3:::code/orders.zip"],
+            "iam:PassRole": [ROLE],
+        },
+    ),
     ("rds", "PromoteReadReplica", {"DBInstanceIdentifier": "o"}, {"rds:PromoteReadReplica": [arn("rds", "db:o")]}),
     ("rds", "DescribeDBInstances", {}, {"rds:DescribeDBInstances": [arn("rds", "db:*")]}),
     ("rds", "DescribeEvents", {}, {"rds:DescribeEvents": ["*"]}),
@@ -420,3 +446,13 @@ def _is_nameable(service: str, operation: str) -> bool:
         return False
     prefix = prefix_of(service)
     return not types or any((prefix, kind.name) in BUILDERS or kind.name in ARN_RULES.get(prefix, {}) for kind in types)
+
+
+@pytest.mark.parametrize("operation", ["DeleteEventSourceMapping", "GetEventSourceMapping", "UpdateEventSourceMapping"])
+def test_an_event_source_mapping_is_judged_by_the_function_it_calls(operation: str) -> None:
+    def keys(mapping_id: str) -> dict[str, Any]:
+        (need,) = needs("lambda", operation, {"UUID": mapping_id}, Where(ACCOUNT, REGION, KnownNames()))
+        return dict(need.keys)
+
+    assert keys("m-1")["lambda:FunctionArn"] == arn("lambda", "function:orders:live")
+    assert "lambda:FunctionArn" not in keys("unknown")

@@ -168,3 +168,33 @@ def test_both_sides_run_the_same_code_unless_the_target_is_outdated(bench: Workb
     bench.local.reset()
     bench.seed("lambda-function", outdated=True)
     assert len(shas()) == 2
+
+
+def test_a_version_number_is_never_given_twice(bench: Workbench, functions: Client) -> None:
+    for code in ("3", "4"):
+        functions.update_function_code(FunctionName=NAME, ZipFile=archive(code))
+        bench.wait(0.2)
+        functions.publish_version(FunctionName=NAME)
+    functions.delete_function(FunctionName=NAME, Qualifier="2")
+    functions.delete_function(FunctionName=NAME, Qualifier="3")
+    assert functions.publish_version(FunctionName=NAME)["Version"] == "1", "nothing changed since the newest one left"
+    functions.update_function_code(FunctionName=NAME, ZipFile=archive("5"))
+    bench.wait(0.2)
+    made = functions.publish_version(FunctionName=NAME)
+    assert made["Version"] == "4"
+    shown = functions.get_function(FunctionName=NAME, Qualifier="4")["Configuration"]
+    assert shown["CodeSha256"] == made["CodeSha256"]
+    listed = functions.list_versions_by_function(FunctionName=NAME)["Versions"]
+    assert [each["Version"] for each in listed] == ["$LATEST", "1", "4"]
+
+
+def test_provisioned_concurrency_goes_with_its_function(bench: Workbench, functions: Client) -> None:
+    functions.delete_function_concurrency(FunctionName=NAME)
+    where = {"FunctionName": NAME, "Qualifier": "live"}
+    functions.put_provisioned_concurrency_config(**where, ProvisionedConcurrentExecutions=5)
+    functions.delete_function(FunctionName=NAME)
+    functions.create_function(
+        FunctionName=NAME, Runtime="python3.11", Role=ROLE, Handler="app.handler", Code={"ZipFile": archive("1")}
+    )
+    listed = functions.list_provisioned_concurrency_configs(FunctionName=NAME)
+    assert listed["ProvisionedConcurrencyConfigs"] == []

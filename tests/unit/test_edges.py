@@ -56,6 +56,7 @@ def client_error(code: str, status: int = 400, text: str = "no") -> ClientError:
         ("ValidationException", 400, ValidationError),
         ("InvalidParameterCombination", 400, ValidationError),
         ("LimitExceededException", 400, UpstreamError),
+        ("PreconditionFailedException", 412, ConflictError),
     ],
 )
 def test_aws_code_finds_its_family(code: str, status: int, family: type[DrError]) -> None:
