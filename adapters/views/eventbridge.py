@@ -140,7 +140,6 @@ def look(target: Target, aws: Clients, run: RunContext) -> EventBridgeView:
     if first or serving:
         here = _with_targets(reader, here, names)
         there = _with_targets(aws.at(Side.SOURCE), there, names) if there and first else there
-    view = EventBridgeView(member, target.strategy, names, on, there, here)
     endpoint = next((each.endpoint for each in facts if each.endpoint), None)
     return EventBridgeView(
         member=member,
@@ -149,7 +148,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> EventBridgeView:
         on=on,
         source=there,
         target=here,
-        tags=_tags_of_missing(aws, view) if there and run.phase is not Phase.ACTIVATE else {},
+        tags=_tags_of_missing(aws, names, there, here) if there and run.phase is not Phase.ACTIVATE else {},
         endpoint=_endpoint(aws, endpoint, run) if endpoint else None,
         missing=checks.missing(reader, here.targets) if first and run.mode is not Mode.DRILL else (),
         failures=checks.failures(reader, here.bus, sorted(on), run)
@@ -211,12 +210,13 @@ def _targets(reader: Reader, bus: str, rule: str) -> tuple[RuleTarget, ...]:
     return tuple(target for page in pages for target in page.Targets)
 
 
-def _tags_of_missing(aws: Clients, view: EventBridgeView) -> dict[str, dict[str, str]]:
+def _tags_of_missing(
+    aws: Clients, names: Sequence[str], source: RuleSide, target: RuleSide
+) -> dict[str, dict[str, str]]:
     """Return the tags of what exists on one side only: AWS copies none."""
-    assert view.source is not None
     found: dict[str, dict[str, str]] = {}
-    for name in view.names:
-        here, there = view.target.rules.get(name), view.source.rules.get(name)
+    for name in names:
+        here, there = target.rules.get(name), source.rules.get(name)
         if there is not None and here is None:
             found[name] = tags_of(aws.at(Side.SOURCE), there.Arn)
         if here is not None and there is None:
