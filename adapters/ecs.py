@@ -1,18 +1,22 @@
-"""ECS service: it exists in both Regions; the target side is scaled to the production size, the source side to zero.
+"""ECS service: the target side is scaled to the production size, the source side to zero; what is not there is deployed first.
 
 instantiate  planned: hold the target side's autoscaling (application-autoscaling.RegisterScalableTarget, suspended);
-             drill: ecs.RunTask of the same task definition
-activate     RegisterScalableTarget (production bounds, awake), then ecs.UpdateService(desiredCount=production)
+             deploy-from-source: before that ecs.RegisterTaskDefinition for the target Region where it differs, then
+             ecs.CreateService with no tasks, or ecs.UpdateService(taskDefinition);
+             drill: ecs.RunTask of the definition that is there
+activate     RegisterScalableTarget (production bounds, awake), then ecs.UpdateService(desiredCount=production);
+             deploy-from-source: in an emergency it deploys first, from what the inventory remembers
 cleanup      RegisterScalableTarget(MinCapacity=0, suspended) first, then UpdateService(desiredCount=0) on the source side;
              drill: ecs.StopTask
-replicate    nothing to copy: verify that the source side's service is still there, asleep
+replicate    verify that the source side's service is there, asleep; deploy-from-source: bring it to the same definition
 
 Bounds go before counts: a count below MinCapacity is raised again at the next scale-out alarm (Application Auto Scaling
-user guide). It never deletes services, never changes one that CodeDeploy or an external controller owns, and refuses DAEMON
-services, which have no desired count. The production size is what the busier side ran when the inventory was taken, or
-`dr:saved-capacity` ("min/max/desired"), or the manifest's desiredCount. It deploys nothing: the task definition and its
-images must be in the target Region already. A drill's task starts outside the load balancer, but with the production
-task definition of the target side: what that makes the container do (consume a queue, for instance) it does.
+user guide). What it declines to do is in SPEC.refuses. The production size is what the busier side ran when the inventory
+was taken, or `dr:saved-capacity` ("min/max/desired"), or the manifest's desiredCount. A service that the target side lacks
+is known by the tag dr:deploy-region of the one that is there; dr:deploy-subnets, dr:deploy-security-groups and
+dr:deploy-target-groups (lists with spaces), or the manifest's `regions`, say what only that Region knows. A drill's task
+starts outside the load balancer, but with a definition of production: what that makes the container do (consume a queue,
+for instance) it does.
 """
 
 from __future__ import annotations
@@ -20,21 +24,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import JsonValue
-
+from adapters import ecs_readiness as readiness
 from adapters.drills import ecs as drill
+from adapters.ecs_deploy import deploy, foreseen, hold, there
+from adapters.ecs_discovery import find
 from adapters.ecs_scaling import Size, carries_production, hold_bounds, scale, size_of, sized, sleep, wanted
-from adapters.judging import ready, red, warning
-from adapters.specs.ecs import SPEC
-from adapters.views.ecs import EcsView, Service, Services, bounds_of, look
+from adapters.specs.ecs import DEPLOY, SPEC
+from adapters.views.ecs import EcsView, look
 from orchestrator.contract import (
     Adapter,
     Check,
     Clients,
+    Endpoint,
     Finding,
     Found,
     Loss,
-    Place,
     Reader,
     RunContext,
     Step,
@@ -43,9 +47,7 @@ from orchestrator.contract import (
     done,
     skip,
 )
-from orchestrator.words import CheckState, Mode, Phase, Side
-
-DESCRIBED_AT_ONCE = 10
+from orchestrator.words import CheckState, Mode, Phase, Side, StepState
 
 
 class EcsAdapter(Adapter[EcsView]):
@@ -55,60 +57,26 @@ class EcsAdapter(Adapter[EcsView]):
 
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
         """Return the tagged services; the two sides have the same cluster and service name."""
-        by_cluster: dict[str, list[str]] = {}
-        for arn in arns:
-            by_cluster.setdefault(arn.split("/")[-2], []).append(arn)
-        found = []
-        for cluster, mine in sorted(by_cluster.items()):
-            for start in range(0, len(mine), DESCRIBED_AT_ONCE):
-                batch: JsonValue = list(mine[start : start + DESCRIBED_AT_ONCE])
-                reply = aws.read("ecs", "DescribeServices", Services, cluster=cluster, services=batch, include=["TAGS"])
-                found += [self._found(aws, cluster, s) for s in reply.services if s.status == "ACTIVE"]
-        return found
-
-    def _found(self, aws: Reader, cluster: str, service: Service) -> Found:
-        service_id = f"{cluster}/{service.serviceName}"
-        bounds = bounds_of(aws, service_id)
-        facts: dict[str, JsonValue] = {"desired": service.desiredCount, "task_definition": service.taskDefinition}
-        if bounds is not None:
-            facts |= {"min": bounds.MinCapacity, "max": bounds.MaxCapacity}
-        place = Place(aws.account, aws.region, service_id, service.serviceArn, facts)
-        return Found(service_id, service.serviceName, place, {t.key: t.value for t in service.tags}, "scale-service")
+        return find(aws, arns)
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> EcsView:
         """Read both sides, in an emergency only the target side."""
         return look(target, aws, run)
 
     def readiness(self, view: EcsView, run: RunContext) -> list[Finding]:
-        """Judge whether the target side's service can be scaled, and to what size."""
-        me, service, findings = view.member.resource_id, view.target.service, []
-        if service is None:
-            return [
-                red(me, "missing", f"there is no active service {view.target.place.id} in {view.target.place.region}.")
-            ]
-        if service.schedulingStrategy == "DAEMON":
-            findings.append(red(me, "daemon", f"{view.target.place.id} is a DAEMON service: it has no desired count."))
-        if service.deploymentController.type != "ECS":
-            owner = service.deploymentController.type
-            findings.append(red(me, "controller", f"{view.target.place.id} is deployed by {owner}, expected ECS."))
-        if wanted(view.member).desired == 0:
-            text = f"the production size of {view.member.name} is 0 on both sides; nothing would run."
-            findings.append(
-                red(me, "size", text, "set dr:saved-capacity (min/max/desired, such as 2/6/3) on the service.")
-            )
-        if any(d.rolloutState == "IN_PROGRESS" for d in service.deployments) and run.mode is not Mode.EMERGENCY:
-            findings.append(warning(me, "deploying", f"{view.target.place.id} has a deployment in progress."))
-        findings += [red(me, "image", f"{each}.", "push or replicate the image there.") for each in view.missing_images]
-        return findings or [ready(me, f"{view.target.place.id} can be scaled to {wanted(view.member).desired}.")]
+        """Judge whether the target side's service is there or can be deployed, and scaled, and to what size."""
+        return readiness.findings(view, run)
 
     def loss(self, view: EcsView, run: RunContext) -> list[Loss]:
         """Lose nothing: tasks are stateless."""
         return [Loss(view.member.resource_id, 0.0, "stateless")]
 
     def instantiate(self, view: EcsView, run: RunContext) -> list[Step]:
-        """Keep the target side's autoscaling from interfering; in a drill, run one task."""
+        """Deploy what the target side lacks, and keep its autoscaling from interfering; in a drill, run one task."""
         if run.mode is Mode.DRILL:
             return drill.make(view, run)
+        if view.strategy == DEPLOY:
+            return [*self._deployed(view, run), *hold(view.target, view.member.source, Side.TARGET)]
         if view.target.bounds is None:
             return skip("the service exists and does not scale by itself")
         if view.target.service is not None and view.target.service.desiredCount:
@@ -116,10 +84,18 @@ class EcsAdapter(Adapter[EcsView]):
         return [hold_bounds(view.target, Side.TARGET)]
 
     def activate(self, view: EcsView, run: RunContext) -> list[Step]:
-        """Scale the target side to the production size and wait for its tasks."""
+        """Scale the target side to the production size and wait for its tasks; deploy first what is not there."""
         if run.mode is Mode.DRILL:
             return skip("the drill's task runs beside the service; the service itself stays as it is")
-        return scale(view.target, Side.TARGET, wanted(view.member), run)
+        size = wanted(view.member)
+        if view.strategy != DEPLOY:
+            return scale(view.target, Side.TARGET, size, run)
+        steps = self._deployed(view, run)
+        stopped = any(step.state is StepState.BLOCKED for step in steps)
+        return steps if stopped else [*steps, *scale(there(view), Side.TARGET, size, run)]
+
+    def _deployed(self, view: EcsView, run: RunContext) -> list[Step]:
+        return deploy(view.deployment, view.target, Side.TARGET, run, draining=view.draining)
 
     def cleanup(self, view: EcsView, run: RunContext) -> list[Step]:
         """Put the source side to sleep: bounds first, then the count; in a drill, stop the task."""
@@ -134,9 +110,22 @@ class EcsAdapter(Adapter[EcsView]):
         """Verify that the source side stands by."""
         if run.mode is Mode.DRILL:
             return skip("a drill changes no standby")
+        if view.strategy == DEPLOY:
+            return self._redeployed(view, run)
         if view.source.service is None:
             return [blocked("standby", f"there is no active service {view.source.place.id}", "deploy it again.")]
         return [done("standby", f"{view.source.place.id} is there with {view.source.service.desiredCount} task(s)")]
+
+    def _redeployed(self, view: EcsView, run: RunContext) -> list[Step]:
+        """Bring the source side's service, asleep, to what the target side runs."""
+        service = view.source.service
+        if service is not None and service.desiredCount:
+            reason = (
+                f"{view.source.place.id} runs {service.desiredCount} task(s) in {view.source.place.region}, expected 0"
+            )
+            return [blocked("standby", reason, "run CLEANUP first.")]
+        steps = deploy(view.way_back, view.source, Side.SOURCE, run, draining=False)
+        return [*steps, *hold(view.source, view.member.target, Side.SOURCE)]
 
     def rollback(self, phase: Phase, view: EcsView, run: RunContext) -> list[Step]:
         """Scale back: the source side up for CLEANUP, the target side to what it had before for ACTIVATE."""
@@ -149,7 +138,15 @@ class EcsAdapter(Adapter[EcsView]):
             if before.desired:
                 return scale(view.target, Side.TARGET, before, run, down=True)
             return sleep(view.target, Side.TARGET)
-        return skip(f"{phase} changed nothing that must be undone")
+        return skip(f"what {phase} changed sleeps: nothing must be undone")
+
+    def decommission(self, view: EcsView, run: RunContext) -> list[Step]:
+        """Delete nothing: a service with no tasks costs nothing, and is the way back."""
+        return skip(f"{view.source.place.id} stands by in {view.source.place.region} without tasks: it is the way back")
+
+    def endpoints(self, view: EcsView, run: RunContext) -> list[Endpoint]:
+        """Return where the load balancers in front of the target side's service listen."""
+        return [Endpoint(view.member.resource_id, host, port) for host, port in view.endpoints]
 
     def health(self, view: EcsView, run: RunContext) -> list[Check]:
         """Check running tasks, their health, and the load balancer's targets."""
@@ -175,6 +172,8 @@ class EcsAdapter(Adapter[EcsView]):
         """Foresee counts and bounds."""
         if run.mode is Mode.DRILL:
             return replace(view, drill_tasks=drill.foreseen() if phase is not Phase.CLEANUP else ())
+        if view.strategy == DEPLOY and phase in {Phase.INSTANTIATE, Phase.ACTIVATE}:
+            view = foreseen(view)
         if phase is Phase.ACTIVATE:
             return replace(view, target=sized(view.target, wanted(view.member), awake=True))
         if phase is Phase.CLEANUP:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from adapters.specs.ecs import SCALABLE, SETTLED_SECONDS, STALL_SECONDS, TROUBLE
-from adapters.views.ecs import Bounds, EcsSide, Service, Suspended
+from adapters.views.ecs import EcsSide
+from adapters.views.ecs_models import Bounds, Service, Suspended
 from orchestrator.contract import Call, Member, Place, RunContext, Step, blocked, busy, done, failed, skip, todo
 from orchestrator.words import Effect, Side
 
@@ -165,9 +166,9 @@ def _rest(suspended: bool) -> Suspended:
     )
 
 
-def sized(side: EcsSide, size: Size, *, awake: bool) -> EcsSide:
-    """Return a side as it is foreseen at a size."""
+def sized(side: EcsSide, size: Size, *, awake: bool, scales: bool = False) -> EcsSide:
+    """Return a side as it is foreseen at a size; `scales` for one whose autoscaling is not there yet."""
     counts = {"desiredCount": size.desired, "runningCount": size.desired}
     service = side.service.model_copy(update=counts) if side.service else None
     bounds = Bounds(MinCapacity=size.low, MaxCapacity=size.high, SuspendedState=_rest(not awake))
-    return replace(side, service=service, bounds=bounds if side.bounds else None)
+    return replace(side, service=service, bounds=bounds if side.bounds or scales else None)

@@ -7,12 +7,12 @@ it only makes rules, or (asked for by the manifest) replaces all that a standby'
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
 
-from adapters.reading import tag_list
+from adapters.reading import mirrored, tag_list
 from adapters.specs.eventbridge import ONE_REGION_ONLY, REST_SECONDS
 from adapters.views.eventbridge import EventBridgeView, RuleSide
 from adapters.views.eventbridge_models import Rule, RuleState, RuleTarget
@@ -187,25 +187,7 @@ def definition(rule: Rule, here: Place, there: Place) -> dict[str, JsonValue]:
 
 def mirrored_target(target: RuleTarget, here: Place, there: Place) -> dict[str, JsonValue]:
     """Return a target for another place."""
-    return {name: _mirrored_value(value, here, there) for name, value in target.raw().items()}
-
-
-def _mirrored_value(value: JsonValue, here: Place, there: Place) -> JsonValue:
-    if isinstance(value, str):
-        return mirrored(value, here, there)
-    if isinstance(value, Mapping):
-        return {key: _mirrored_value(each, here, there) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_mirrored_value(each, here, there) for each in value]
-    return value
-
-
-def mirrored(text: str, here: Place, there: Place) -> str:
-    """Return a text for another Region and account; one that names both Regions already is for both."""
-    for mine, other in ((here.region, there.region), (here.account, there.account)):
-        if mine != other and other not in text:
-            text = text.replace(mine, other)
-    return text
+    return {name: mirrored(value, here, there) for name, value in target.raw().items()}
 
 
 # --- what the phases leave behind -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, JsonValue
 
-from orchestrator.contract import Member, Reader, RunContext
+from orchestrator.contract import Member, Place, Reader, RunContext
 
 LAG_WINDOW_MINUTES = 5
 _IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
@@ -120,3 +120,17 @@ def wrong_image(reader: Reader, image: str) -> str:
         "ecr", "DescribeImages", _Images, missing=_IMAGE_MISSING, repositoryName=repository, imageIds=[wanted]
     )
     return "" if there else f"image {image} does not exist in {region}"
+
+
+def mirrored(value: JsonValue, here: Place, there: Place) -> JsonValue:
+    """Return what a definition says, for another Region and account; a text that names both already is for both."""
+    if isinstance(value, str):
+        for mine, other in ((here.region, there.region), (here.account, there.account)):
+            if mine != other and other not in value:
+                value = value.replace(mine, other)
+        return value
+    if isinstance(value, Mapping):
+        return {key: mirrored(each, here, there) for key, each in value.items()}
+    if isinstance(value, list):
+        return [mirrored(each, here, there) for each in value]
+    return value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from adapters.views.ecs import EcsView, Service, Task
+from adapters.views.ecs import EcsView
+from adapters.views.ecs_models import Service, Task
 from orchestrator.contract import Call, Check, Later, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import CheckState, Effect, Side
 
@@ -14,7 +15,7 @@ START_SECONDS = 120
 
 def make(view: EcsView, run: RunContext) -> list[Step]:
     """Return the step that runs the task."""
-    name, service = "drill-task", view.target.service
+    name, service = "drill-task", view.target.service or to_come(view)
     if service is None:
         return [failed(name, f"there is no service {view.target.place.id}", "deploy it, then start the drill again.")]
     params: dict[str, JsonValue] = {
@@ -37,6 +38,18 @@ def make(view: EcsView, run: RunContext) -> list[Step]:
             failed(name, "the task stopped by itself", f"read its stopped reason in cluster {view.target.cluster}.")
         ]
     return [todo(name, call, Effect.REVERSIBLE, "not there")]
+
+
+def to_come(view: EcsView) -> Service | None:
+    """Return a service that is not deployed yet as it would be, with the newest definition that the Region has."""
+    deployment = view.deployment
+    if deployment is None or deployment.newest is None:
+        return None
+    settings = {name: value for name, value in deployment.service.items() if name != "loadBalancers"}
+    arn = deployment.newest.taskDefinitionArn
+    return Service.model_validate(
+        {"serviceArn": "", "serviceName": view.target.name, **settings, "taskDefinition": arn}
+    )
 
 
 def _where_the_service_runs(service: Service) -> dict[str, JsonValue]:

@@ -1,14 +1,20 @@
-"""The declaration of ECS. Sources: ECS API reference UpdateService; Application Auto Scaling user guide, "suspended state"."""
+"""The declaration of ECS. Sources: ECS API reference (RegisterTaskDefinition, CreateService, UpdateService, DeleteService);
+Application Auto Scaling user guide, "suspended state"; ECS developer guide, "Amazon ECS service quotas".
+"""
 
 from __future__ import annotations
 
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
+SCALE, DEPLOY = "scale-service", "deploy-from-source"
+
 _SERVICE = "arn:{partition}:ecs:{region}:{account}:service/{name}"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _DRILL = frozenset({Mode.DRILL})
 _PLANNED = frozenset({Mode.PLANNED})
+_MADE = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
+_DEPLOYS = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
 _REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
 SPEC = Spec(
@@ -19,12 +25,20 @@ SPEC = Spec(
     manifest_actions=("ECS", "ECSService"),
     strategies=(
         Strategy(
-            name="scale-service",
+            name=SCALE,
             title="The service exists in both Regions; the target side is scaled up, the source side to zero",
             planned_loss="none (stateless)",
             emergency_loss="none (stateless)",
             typical_minutes={Phase.INSTANTIATE: 1, Phase.ACTIVATE: 4, Phase.CLEANUP: 2, Phase.REPLICATE: 1},
             rollback_until="at any time, by scaling back",
+        ),
+        Strategy(
+            name=DEPLOY,
+            title="The task definition, and the service where it is not there, are made in the target Region, then scaled up",
+            planned_loss="none (stateless)",
+            emergency_loss="none (stateless)",
+            typical_minutes={Phase.INSTANTIATE: 2, Phase.ACTIVATE: 5, Phase.CLEANUP: 2, Phase.REPLICATE: 2},
+            rollback_until="at any time, by scaling back; what was deployed stays, asleep",
         ),
     ),
     permissions=(
@@ -42,23 +56,59 @@ SPEC = Spec(
             uses=frozenset({Use.OBSERVE}),
             resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),
         ),
-        Permission(actions=("ecs:DescribeServices",), uses=frozenset({Use.DISCOVER})),
+        Permission(
+            actions=("secretsmanager:DescribeSecret",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=("arn:{partition}:secretsmanager:{region}:{account}:secret:*",),
+        ),
+        Permission(actions=("logs:DescribeLogGroups", "ssm:DescribeParameters"), uses=frozenset({Use.OBSERVE})),
+        Permission(actions=("ecs:DescribeServices", "ecs:DescribeTaskDefinition"), uses=frozenset({Use.DISCOVER})),
         Permission(
             actions=("application-autoscaling:DescribeScalableTargets",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})
         ),
-        Permission(actions=("elasticloadbalancing:DescribeTargetHealth",), uses=frozenset({Use.OBSERVE})),
+        Permission(
+            actions=(
+                "elasticloadbalancing:DescribeTargetHealth",
+                "elasticloadbalancing:DescribeTargetGroups",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeListeners",
+            ),
+            uses=frozenset({Use.OBSERVE}),
+        ),
         Permission(
             actions=("ecs:UpdateService",),
-            uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
+            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_SERVICE,),
             conditions=_ENABLED,
             modes=_REAL,
         ),
         Permission(
             actions=("application-autoscaling:RegisterScalableTarget",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
+            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=("arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*",),
             conditions={"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
+            modes=_REAL,
+        ),
+        Permission(actions=("ecs:CreateService",), uses=_DEPLOYS, resources=(_SERVICE,), conditions=_MADE, modes=_REAL),
+        Permission(
+            actions=("ecs:RegisterTaskDefinition",),
+            uses=_DEPLOYS,
+            resources=("arn:{partition}:ecs:{region}:{account}:task-definition/*",),
+            conditions=_MADE,
+            modes=_REAL,
+        ),
+        Permission(
+            actions=("ecs:TagResource",),
+            uses=_DEPLOYS,
+            resources=(_SERVICE, "arn:{partition}:ecs:{region}:{account}:task-definition/*"),
+            conditions=_MADE,
+            modes=_REAL,
+        ),
+        Permission(
+            actions=("iam:PassRole",),
+            uses=_DEPLOYS,
+            resources=("arn:{partition}:iam::{account}:role/*",),
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             modes=_REAL,
         ),
         Permission(
@@ -91,6 +141,28 @@ SPEC = Spec(
     documentation="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-console-v2.html",
     poll_seconds=15,
     deadline_minutes=30,
+    refuses=(
+        "It brings no source side to zero while the target side does not carry production.",
+        "It does not move DAEMON services: they have no desired count, and would need their cluster's capacity moved.",
+        "It does not change services that CodeDeploy or an external controller owns: their deployments are not ECS's.",
+        "It deletes no service and no task definition: a service without tasks costs nothing and is the way back.",
+        "It deploys no service that is in a Cloud Map registry, and guesses no subnets, security groups, target groups or file "
+        "systems of the other Region.",
+        "It copies no image, secret, parameter or log group: what a task needs must be in its Region.",
+    ),
+    limits=(
+        "2 to 10 minutes on Fargate; capacity of an EC2 cluster must be there or grow by a capacity provider.",
+        "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas); the Fargate "
+        "vCPU quota L-3032A538 of the target Region must hold production: it is not compared.",
+        "A deleted service keeps its name while it drains; the same name can be created afterwards (API reference, "
+        "DeleteService).",
+        "A drill of deploy-from-source runs the newest definition that the target Region has, not the one to come: a "
+        "revision, once registered, could not be taken back by a call that is bound to the drill's own things.",
+    ),
+    unconfirmed=(
+        "Whether a secret of the other Region has the same six characters at its end depends on how it was replicated: the "
+        "ARN is rewritten and then looked for.",
+    ),
 )
 
 SCALABLE = "ecs:service:DesiredCount"

@@ -3,157 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from adapters.reading import wrong_image
-from adapters.specs.ecs import SCALABLE
+from adapters.specs.ecs import DEPLOY, SCALABLE
+from adapters.views.ecs_balancers import balancers, target_health
+from adapters.views.ecs_deploy import Deployment, live, plan, remembered
+from adapters.views.ecs_models import (
+    Bounds,
+    Definition,
+    DescribedDefinition,
+    ScalableTargets,
+    Service,
+    Services,
+    Task,
+    TaskArns,
+    Tasks,
+)
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
-
-
-class Tag(BaseModel):
-    """ECS writes tags in lower case."""
-
-    key: str
-    value: str = ""
-
-
-class Deployment(BaseModel):
-    """A deployment of a service."""
-
-    status: str = ""
-    rolloutState: str | None = None
-    updatedAt: datetime | None = None
-
-
-class Event(BaseModel):
-    """A line of the service's own log."""
-
-    createdAt: datetime
-    message: str
-
-
-class LoadBalancer(BaseModel):
-    """Where a service registers its tasks."""
-
-    targetGroupArn: str | None = None
-
-
-class Controller(BaseModel):
-    """Who owns deployments."""
-
-    type: str = "ECS"
-
-
-class Service(BaseModel):
-    """An ECS service."""
-
-    serviceArn: str
-    serviceName: str
-    status: str = ""
-    desiredCount: int = 0
-    runningCount: int = 0
-    pendingCount: int = 0
-    taskDefinition: str = ""
-    schedulingStrategy: str = "REPLICA"
-    deploymentController: Controller = Controller()
-    deployments: list[Deployment] = []
-    events: list[Event] = []
-    loadBalancers: list[LoadBalancer] = []
-    launchType: str | None = None
-    capacityProviderStrategy: list[dict[str, JsonValue]] = []
-    platformVersion: str | None = None
-    networkConfiguration: dict[str, JsonValue] | None = None
-    tags: list[Tag] = []
-
-
-class Services(BaseModel):
-    """ecs:DescribeServices."""
-
-    services: list[Service] = []
-
-
-class Suspended(BaseModel):
-    """Which scaling activities rest."""
-
-    DynamicScalingInSuspended: bool = False
-    DynamicScalingOutSuspended: bool = False
-    ScheduledScalingSuspended: bool = False
-
-    @property
-    def asleep(self) -> bool:
-        """Say whether nothing scales by itself."""
-        return self.DynamicScalingInSuspended and self.DynamicScalingOutSuspended and self.ScheduledScalingSuspended
-
-    @property
-    def awake(self) -> bool:
-        """Say whether everything scales by itself."""
-        return not (self.DynamicScalingInSuspended or self.DynamicScalingOutSuspended or self.ScheduledScalingSuspended)
-
-
-class Bounds(BaseModel):
-    """A scalable target."""
-
-    MinCapacity: int = 0
-    MaxCapacity: int = 0
-    SuspendedState: Suspended = Suspended()
-
-
-class ScalableTargets(BaseModel):
-    """application-autoscaling:DescribeScalableTargets."""
-
-    ScalableTargets: list[Bounds] = []
-
-
-class TaskArns(BaseModel):
-    """ecs:ListTasks."""
-
-    taskArns: list[str] = []
-
-
-class Task(BaseModel):
-    """A task."""
-
-    taskArn: str
-    lastStatus: str = ""
-    healthStatus: str = "UNKNOWN"
-
-
-class Tasks(BaseModel):
-    """ecs:DescribeTasks."""
-
-    tasks: list[Task] = []
-
-
-class _Container(BaseModel):
-    image: str = ""
-
-
-class _TaskDefinition(BaseModel):
-    containerDefinitions: list[_Container] = []
-
-
-class TaskDefinition(BaseModel):
-    """ecs:DescribeTaskDefinition."""
-
-    taskDefinition: _TaskDefinition = _TaskDefinition()
-
-
-class _HealthState(BaseModel):
-    State: str = ""
-
-
-class _TargetHealth(BaseModel):
-    TargetHealth: _HealthState = _HealthState()
-
-
-class TargetHealth(BaseModel):
-    """elbv2 DescribeTargetHealth."""
-
-    TargetHealthDescriptions: list[_TargetHealth] = []
 
 
 @dataclass(frozen=True)
@@ -188,41 +58,71 @@ class EcsView:
     """Both sides of a service."""
 
     member: Member
+    strategy: str
     source: EcsSide
     target: EcsSide
     tasks: tuple[Task, ...] = ()
     load_balanced: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Target group ARN -> the states of its targets."""
     drill_tasks: tuple[Task, ...] = ()
+    endpoints: tuple[tuple[str, int], ...] = ()
+    """Where the load balancers in front of the target side's service listen: host and port."""
     missing_images: tuple[str, ...] = ()
     """What the target side's task definition names and the target Region does not hold; looked for before ACTIVATE."""
+    deployment: Deployment | None = None
+    """What deploying to the target side takes (deploy-from-source)."""
+    way_back: Deployment | None = None
+    """What deploying to the source side takes, to make it the standby."""
+    draining: bool = False
+    """Whether a deleted service of that name still has tasks on the target side."""
 
 
 def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
     """Read the service on the sides that can be reached; tasks and targets while and after the target side is activated."""
     member = target.only
-    here = _side(member.target, aws.at(Side.TARGET))
-    there = (
-        _side(member.source, aws.at(Side.SOURCE)) if aws.reaches(Side.SOURCE) else EcsSide(member.source, None, None)
-    )
     reader = aws.at(Side.TARGET)
+    status, here = _side(member.target, reader)
+    there = EcsSide(member.source, None, None)
+    if aws.reaches(Side.SOURCE):
+        _, there = _side(member.source, aws.at(Side.SOURCE))
     serving = run.phase is not Phase.INSTANTIATE and run.mode is not Mode.DRILL and here.settled
-    return EcsView(
+    view = EcsView(
         member=member,
+        strategy=target.strategy,
         source=there,
         target=here,
         tasks=_tasks(reader, here.cluster, serviceName=here.name) if serving else (),
-        load_balanced=_target_health(reader, here) if serving else {},
-        missing_images=missing_images(reader, here.service) if run.phase is Phase.INSTANTIATE and here.service else (),
+        load_balanced=target_health(reader, here.service) if serving else {},
+        missing_images=_images_of(reader, here.service) if run.phase is Phase.INSTANTIATE and here.service else (),
         drill_tasks=_tasks(reader, here.cluster, startedBy=f"drill-{run.short_id}") if run.mode is Mode.DRILL else (),
+        endpoints=balancers(reader, here.service) if serving and here.service else (),
+        draining=status == "DRAINING",
     )
+    return _with_deployments(view, aws, run) if target.strategy == DEPLOY else view
 
 
-def _side(place: Place, reader: Reader) -> EcsSide:
+def _with_deployments(view: EcsView, aws: Clients, run: RunContext) -> EcsView:
+    """Add what deploying takes: to the target side at the first look of ACTIVATE and before, back for REPLICATE."""
+    member, here, there = view.member, view.target, view.source
+    reader = aws.at(Side.TARGET)
+    model = live(aws.at(Side.SOURCE), member.source, there.service) if there.service else remembered(member.source)
+    first = run.phase is Phase.INSTANTIATE or not run.called_at
+    forth = plan(member, model, member.target, here.service, reader, look=first) if model else None
+    back = None
+    if run.mode is Mode.PLANNED and here.service is not None:
+        own = live(reader, member.target, here.service)
+        back = plan(member, own, member.source, there.service, aws.at(Side.SOURCE), look=False)
+    wanted = Definition.model_validate(forth.wanted) if forth and first else None
+    images = missing_images(reader, wanted) if wanted else view.missing_images
+    return replace(view, deployment=forth, way_back=back, missing_images=images)
+
+
+def _side(place: Place, reader: Reader) -> tuple[str, EcsSide]:
     cluster, _, name = place.id.partition("/")
     found = reader.read("ecs", "DescribeServices", Services, cluster=cluster, services=[name], include=["TAGS"])
-    service = next((s for s in found.services if s.status == "ACTIVE"), None)
-    return EcsSide(place, service, bounds_of(reader, place.id))
+    shown = found.services[0] if found.services else None
+    service = shown if shown and shown.status == "ACTIVE" else None
+    return shown.status if shown else "", EcsSide(place, service, bounds_of(reader, place.id))
 
 
 def bounds_of(reader: Reader, service_id: str) -> Bounds | None:
@@ -251,21 +151,12 @@ def _tasks(reader: Reader, cluster: str, **which: JsonValue) -> tuple[Task, ...]
     )
 
 
-def missing_images(reader: Reader, service: Service) -> tuple[str, ...]:
-    """Return what is wrong with a service's ECR images, as sentences; images of other registries cannot be asked for."""
-    found = reader.read("ecs", "DescribeTaskDefinition", TaskDefinition, taskDefinition=service.taskDefinition)
-    wrong = [wrong_image(reader, each.image) for each in found.taskDefinition.containerDefinitions]
+def _images_of(reader: Reader, service: Service) -> tuple[str, ...]:
+    found = reader.read("ecs", "DescribeTaskDefinition", DescribedDefinition, taskDefinition=service.taskDefinition)
+    return missing_images(reader, found.taskDefinition)
+
+
+def missing_images(reader: Reader, definition: Definition) -> tuple[str, ...]:
+    """Return what is wrong with a definition's ECR images, as sentences; images of other registries cannot be asked for."""
+    wrong = [wrong_image(reader, each.image) for each in definition.containerDefinitions]
     return tuple(each for each in wrong if each)
-
-
-def _target_health(reader: Reader, side: EcsSide) -> dict[str, list[str]]:
-    arns = [lb.targetGroupArn for lb in (side.service.loadBalancers if side.service else []) if lb.targetGroupArn]
-    return {
-        arn: [
-            each.TargetHealth.State
-            for each in reader.read(
-                "elbv2", "DescribeTargetHealth", TargetHealth, TargetGroupArn=arn
-            ).TargetHealthDescriptions
-        ]
-        for arn in arns
-    }

@@ -8,7 +8,9 @@ Settings: `desired_count` (2), `cluster` (the account's name in the estate), `cp
 `port` (8080), `image_tag` ("1.0"), `health_check` (true: the container has one), `target_group` (true),
 `circuit_breaker` (true), `scheduling` (REPLICA or DAEMON: EC2 with one container instance),
 `deployment_controller` (ECS or CODE_DEPLOY), `min_capacity` (the desired count), `max_capacity` (twice that),
-`image_on_target` (true; false leaves the repository on the target side empty).
+`image_on_target` (true; false leaves the repository on the target side empty), `service_on_target` (true; false: the
+target side has cluster, image, log group, target group and an older task definition, and the source side's service says by
+its tags dr:deploy-* where it is to be deployed).
 """
 
 from __future__ import annotations
@@ -63,9 +65,12 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     account = estate.account_id(entry.account)
     tags = {"Name": entry.name, **estate.tags(entry)}
     desired = int(entry.setting("desired_count", 2))
-    for region in estate.regions:
-        is_source = region == estate.primary_region
-        _seed_side(_Side(world, entry, tags, account, region, desired, is_source))
+    sides = [_Side(world, entry, tags, account, r, desired, r == estate.primary_region) for r in estate.regions]
+    for side in sides:
+        if side.is_source or entry.setting("service_on_target", True):
+            _seed_side(side)
+    if not entry.setting("service_on_target", True):
+        _to_be_deployed(*sorted(sides, key=lambda side: not side.is_source))
 
 
 def _seed_side(side: _Side) -> None:
@@ -94,6 +99,20 @@ def _seed_side(side: _Side) -> None:
     ecs.settle_now(side.account, side.region, side.cluster, side.entry.name)
 
 
+def _to_be_deployed(source: _Side, target: _Side) -> None:
+    """Leave the target side without the service, and tell on the source side's where it goes."""
+    _cluster(target)
+    _task_definition(target, _image(target), cpu="256")
+    network = default_network(target.world, target.account, target.region)
+    told = {"dr:deploy-region": target.region}
+    told["dr:deploy-subnets"] = " ".join(network.subnet_ids[:2])
+    told["dr:deploy-security-groups"] = network.security_group_id
+    if source.entry.setting("target_group", True):
+        told["dr:deploy-target-groups"] = _target_group(target)
+    arn = f"arn:aws:ecs:{source.region}:{source.account}:service/{source.cluster}/{source.entry.name}"
+    source.call("ecs", "TagResource", resourceArn=arn, tags=[{"key": k, "value": v} for k, v in told.items()])
+
+
 def _cluster(side: _Side) -> None:
     if side.cluster not in side.world.backend("ecs", side.account, side.region).clusters:
         side.call("ecs", "CreateCluster", clusterName=side.cluster)
@@ -108,7 +127,7 @@ def _image(side: _Side) -> str:
     return f"{repository['repositoryUri']}:{tag}"
 
 
-def _task_definition(side: _Side, image: str) -> str:
+def _task_definition(side: _Side, image: str, cpu: str = "512") -> str:
     group = f"/ecs/{side.entry.name}"
     side.call("logs", "CreateLogGroup", logGroupName=group)
     options = {"awslogs-group": group, "awslogs-region": side.region, "awslogs-stream-prefix": "app"}
@@ -127,7 +146,7 @@ def _task_definition(side: _Side, image: str) -> str:
         "RegisterTaskDefinition",
         family=side.entry.name,
         containerDefinitions=[container],
-        cpu=str(side.entry.setting("cpu", "512")),
+        cpu=str(side.entry.setting("cpu", cpu)),
         memory=str(side.entry.setting("memory", "1024")),
         networkMode="awsvpc",
         requiresCompatibilities=["EC2" if side.is_daemon else "FARGATE"],
