@@ -96,6 +96,7 @@ SPEC = Spec(
                 "arn:{partition}:states:{region}:{account}:stateMachine:*",
                 _BUSES,
             ),
+            modes=_REAL,
         ),
         Permission(
             actions=("events:EnableRule",),
@@ -150,7 +151,12 @@ SPEC = Spec(
             resources=_DRILL_RULES,
             modes=_DRILL,
         ),
-        Permission(actions=("sqs:ListQueueTags",), uses=frozenset({Use.DRILL}), resources=_DRILL_QUEUES, modes=_DRILL),
+        Permission(
+            actions=("sqs:GetQueueUrl", "sqs:ListQueueTags"),
+            uses=frozenset({Use.DRILL}),
+            resources=_DRILL_QUEUES,
+            modes=_DRILL,
+        ),
         Permission(
             actions=("events:PutRule", "events:TagResource"),
             uses=frozenset({Use.INSTANTIATE}),
