@@ -7,7 +7,7 @@ Settings: `type` (WINDOWS, OPENZFS, LUSTRE, ONTAP; default OPENZFS), `storage_gi
 
 With `standby` a file system of the same type stands on the target side: OpenZFS with a read-only volume `data` that
 shares the snapshot `dr-base` with the source's `data`; ONTAP with virtual machine `svm` and a DP volume `data`; Lustre
-linked to S3 on both sides (settings `source_bucket`, `target_bucket`), hence without backups.
+linked on both sides to buckets that S3 replicates both ways (settings `source_bucket`, `target_bucket`), hence no backups.
 """
 
 from __future__ import annotations
@@ -141,8 +141,35 @@ def _standby(world: World, fsx: FsxService, entry: Entry, source: Thing, target:
         for home, volume_type in ((source, "RW"), (target, "DP")):
             _ontap_volume(world, fsx, home, volume_type)
     elif kind == "LUSTRE":
-        for home, bucket in ((source, "source_bucket"), (target, "target_bucket")):
-            _association(world, fsx, home, str(entry.setting(bucket, f"{entry.name}-{home.region}")))
+        buckets = [
+            str(entry.setting(name, f"{entry.name}-{home.region}"))
+            for home, name in ((source, "source_bucket"), (target, "target_bucket"))
+        ]
+        for home, bucket in zip((source, target), buckets, strict=True):
+            _bucket(world, home, bucket)
+        for home, here, there in ((source, buckets[0], buckets[1]), (target, buckets[1], buckets[0])):
+            _replicated(world, home, here, there)
+            _association(world, fsx, home, here)
+
+
+def _bucket(world: World, home: Thing, name: str) -> None:
+    where = {} if home.region == "us-east-1" else {"LocationConstraint": home.region}
+    more = {"CreateBucketConfiguration": where} if where else {}
+    world.call("s3", "CreateBucket", home.account, home.region, Bucket=name, **more)
+    status = {"Status": "Enabled"}
+    world.call("s3", "PutBucketVersioning", home.account, home.region, Bucket=name, VersioningConfiguration=status)
+
+
+def _replicated(world: World, home: Thing, bucket: str, to: str) -> None:
+    """Let S3 replicate a bucket, and measure what waits."""
+    destination = {"Bucket": f"arn:aws:s3:::{to}", "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}}}
+    rule = {"ID": "dr", "Status": "Enabled", "Priority": 1, "Filter": {"Prefix": ""}, "Destination": destination}
+    rule["DeleteMarkerReplication"] = {"Status": "Enabled"}
+    role = f"arn:aws:iam::{home.account}:role/s3-replication"
+    configuration = {"Role": role, "Rules": [rule]}
+    world.call(
+        "s3", "PutBucketReplication", home.account, home.region, Bucket=bucket, ReplicationConfiguration=configuration
+    )
 
 
 def _openzfs_volume(world: World, fsx: FsxService, home: Thing) -> Thing:

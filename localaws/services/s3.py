@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, s3_backends
 
 from localaws.service import AwsError, Call, Reply, Service, observes, operation
+from localaws.services.cloudwatch.service import CloudWatchService
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -25,6 +28,34 @@ class S3Service(Service):
         super().__init__(world)
         # Bucket policies are evaluated before a call gets here; moto's own evaluation ignores conditions.
         FakeBucket.get_permission = _already_decided
+        self.reset()
+        cloudwatch = world.service("cloudwatch")
+        assert isinstance(cloudwatch, CloudWatchService)
+        cloudwatch.register_metric_source("AWS/S3", self._metric)
+
+    def reset(self) -> None:
+        """Forget what waits."""
+        self._waiting: dict[str, float] = {}
+
+    def let_wait(self, bucket: str, objects: float) -> None:
+        """Let so many objects of a bucket wait to be replicated, from now on."""
+        self._waiting[bucket] = objects
+
+    def _metric(
+        self, account: str, region: str, name: str, dimensions: Mapping[str, str], _at: datetime
+    ) -> float | None:
+        """Return how many objects wait, for rules that have metrics."""
+        bucket = self._bucket(account, dimensions.get("SourceBucket", ""))
+        if bucket is None or name != "OperationsPendingReplication" or bucket.region_name != region:
+            return None
+        wanted = (dimensions.get("RuleId"), dimensions.get("DestinationBucket"))
+        rules = (getattr(bucket, "replication", None) or {}).get("Rule", [])
+        measured = [
+            (rule.get("ID"), _name(rule["Destination"]["Bucket"]))
+            for rule in rules
+            if (rule["Destination"].get("Metrics") or {}).get("Status") == "Enabled"
+        ]
+        return self._waiting.get(bucket.name, 0.0) if wanted in measured else None
 
     @operation("PutBucketReplication")
     def put_bucket_replication(self, call: Call) -> Reply:

@@ -9,6 +9,7 @@ import pytest
 from localaws.services.fsx import FsxService
 from localaws.services.fsx.models import Shelf
 from localaws.services.resource_explorer_2.collect import collect
+from localaws.services.s3 import S3Service
 from tests.localaws.workbench import ACCOUNT, SOURCE, TARGET, Workbench, open_workbench, refused
 
 
@@ -317,3 +318,14 @@ def test_cloudwatch_shows_what_clients_write(bench: Workbench) -> None:
     service.write(service.shelf(ACCOUNT, SOURCE, Shelf.FILE_SYSTEMS)[found], 1024)
     bench.wait(2)
     assert bench.metric(SOURCE, "AWS/FSx", "DataWriteBytes", **about) == 1024.0
+
+
+def test_s3_measures_what_waits_to_be_replicated_for_rules_with_metrics(bench: Workbench) -> None:
+    bench.seed("fsx-backup", type="LUSTRE", standby=True)
+    about = {"SourceBucket": f"orders-{SOURCE}", "DestinationBucket": f"orders-{TARGET}", "RuleId": "dr"}
+    assert bench.metric(SOURCE, "AWS/S3", "OperationsPendingReplication", **about) == 0.0
+    s3 = bench.local.service("s3")
+    assert isinstance(s3, S3Service)
+    s3.let_wait(f"orders-{SOURCE}", 3)
+    assert bench.metric(SOURCE, "AWS/S3", "OperationsPendingReplication", **about) == 3.0
+    assert bench.metric(SOURCE, "AWS/S3", "OperationsPendingReplication", **{**about, "RuleId": "other"}) is None

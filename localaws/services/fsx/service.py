@@ -94,10 +94,14 @@ class FsxService(Volumes):
             made = Thing(task_id, call.account, call.region, str(shape["ResourceARN"]), shape)
             self.put(Shelf.TASKS, made, call.params.get("Tags") or [])
             self.pass_through(made, TASK_SECONDS / 10, Life.PENDING, Life.EXECUTING)
-            self.walk("fsx.data-repository-task", made, TASK_SECONDS, Life.SUCCEEDED)
+            self.walk("fsx.data-repository-task", made, TASK_SECONDS, Life.SUCCEEDED, lambda: self._ended(made))
             return made
 
         return {"DataRepositoryTask": self.shown(self.once(call, make))}
+
+    def _ended(self, task: Thing) -> None:
+        task.shape["EndTime"] = self.world.clock.now()
+        task.shape["Status"] = {"TotalCount": 1, "SucceededCount": 1, "FailedCount": 0}
 
     @operation("DescribeDataRepositoryTasks")
     def describe_data_repository_tasks(self, call: Call) -> Reply:
