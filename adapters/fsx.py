@@ -2,6 +2,7 @@
 
 backup-copy          Windows, OpenZFS, Lustre without S3: `adapters.fsx_backup`
 openzfs-replication  OpenZFS volumes that follow each other by snapshots: `adapters.fsx_openzfs`
+lustre-s3            Lustre file systems that are linked to replicated buckets: `adapters.fsx_lustre`
 
 ONTAP is left to people: SnapMirror's commands go to the file system's management endpoint inside its VPC, which the hub
 cannot reach. `adapters.fsx_discovery` says so when it meets one.
@@ -14,8 +15,9 @@ from typing import Any, Protocol
 
 from adapters.fsx_backup import BackupCopy
 from adapters.fsx_discovery import discover
+from adapters.fsx_lustre import LustreS3
 from adapters.fsx_openzfs import OpenZfs
-from adapters.specs.fsx import BACKUP_COPY, OPENZFS, SPEC
+from adapters.specs.fsx import BACKUP_COPY, LUSTRE_S3, OPENZFS, SPEC
 from orchestrator.contract import (
     Adapter,
     Check,
@@ -40,7 +42,7 @@ class View(Protocol):
         """Return the strategy's name."""
 
 
-WAYS: dict[str, Adapter[Any]] = {BACKUP_COPY: BackupCopy(), OPENZFS: OpenZfs()}
+WAYS: dict[str, Adapter[Any]] = {BACKUP_COPY: BackupCopy(), OPENZFS: OpenZfs(), LUSTRE_S3: LustreS3()}
 
 
 class FsxAdapter(Adapter[View]):

@@ -26,7 +26,7 @@ from adapters.fsx_after import drill_copy, foreseen
 from adapters.fsx_copies import back_up, copy, copy_of, first_available, mine, standing_tags
 from adapters.fsx_discovery import discover
 from adapters.fsx_readiness import age_of, findings
-from adapters.fsx_restore import claim, deletion, leave, named, opened, restore
+from adapters.fsx_restore import claim, deletion, leave, named, opened, restore, two_stand
 from adapters.specs.fsx import PORTS, SPEC
 from adapters.views.fsx_backup import BackupView, look, meant_read_only
 from adapters.views.fsx_models import Backup, FileSystem
@@ -102,7 +102,7 @@ class BackupCopy(Adapter[BackupView]):
         if view.target is not None and view.source_read and view.source is None:
             return skip(f"{view.target.FileSystemId} serves on the target side already")
         if view.target is not None and not view.restored(run):
-            return [_two(view, view.target)]
+            return [two_stand(view, view.target)]
         if run.mode is Mode.EMERGENCY:
             return self._restored(view, run, first_available(view.copies), expected=False)
         if view.source is None:
@@ -112,7 +112,11 @@ class BackupCopy(Adapter[BackupView]):
         copied = copy_of(view.copies, last, run)
         return [
             *source_side.fence(view, view.source, run),
-            *([] if view.kind == "OPENZFS" else [source_side.quiet(view, run)]),
+            *(
+                []
+                if view.kind == "OPENZFS"
+                else [source_side.quiet(view.member.source.id, view.fenced_at, view.writes, run)]
+            ),
             *self._last_steps(view, view.source, run, last),
             *self._restored(view, run, copied, expected=True),
         ]
@@ -134,7 +138,10 @@ class BackupCopy(Adapter[BackupView]):
         ]
 
     def _guard(self, view: BackupView) -> list[Step]:
-        return [] if view.kind == "OPENZFS" else [source_side.still_quiet(view, already=view.target is not None)]
+        if view.kind == "OPENZFS":
+            return []
+        written = 0.0 if view.target is not None else view.written_since_backup
+        return [source_side.still_quiet(view.member.source.id, written, "the last backup")]
 
     def _copy_here(self, name: str, view: BackupView, run: RunContext, of: Backup | None) -> Step:
         found = copy_of(view.copies, of, run)
@@ -269,19 +276,6 @@ def _restore_facts(view: BackupView) -> dict[str, JsonValue]:
         "key": landing.key,
         "directory": landing.directory,
     }
-
-
-def _two(view: BackupView, target: FileSystem) -> Step:
-    source = view.source.FileSystemId if view.source else view.member.source.id
-    why = (
-        f"{target.FileSystemId} stands in {view.member.target.region} since before {source} was fenced: "
-        "only a person can tell which of the two is current"
-    )
-    remedy = (
-        f"if {target.FileSystemId} is current: dr start with Phases CLEANUP,REPLICATE. If {source} is: aws fsx untag-resource "
-        f"--resource-arn {target.ResourceARN} --tag-keys {ENABLED}, then start again."
-    )
-    return blocked("restore", why, remedy)
 
 
 def _not_yet(view: BackupView, source: FileSystem) -> str:

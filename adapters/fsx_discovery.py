@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG, OPENZFS
+from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG, LUSTRE_S3, OPENZFS
 from adapters.views.fsx_landing import restore_of
+from adapters.views.fsx_lustre_models import Links, Tasks
 from adapters.views.fsx_models import (
     Backup,
     Backups,
@@ -84,12 +85,16 @@ def _file_system(
 ) -> Found:
     name = each.tags.get("Name") or each.FileSystemId
     mine = [volume for volume in volumes if volume.FileSystemId == each.FileSystemId]
+    linked = each.FileSystemType == "LUSTRE" and _is_linked(aws, each)
     ids = {volume.VolumeId for volume in mine}
     newest = sorted((s for s in snapshots if s.VolumeId in ids), key=lambda s: s.CreationTime, reverse=True)
     facts = _facts(aws, each, backups, mine)
     facts["snapshots"] = {s.ResourceARN: s.CreationTime.isoformat() for s in newest[:SNAPSHOTS_REMEMBERED]}
+    if linked:
+        facts["exported_at"] = _exported_at(aws, each)
     place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, facts)
-    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, _strategy(each, mine))
+    strategy = LUSTRE_S3 if linked else _strategy(each, mine)
+    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, strategy)
 
 
 def _strategy(each: FileSystem, volumes: Iterable[Volume]) -> str | None:
@@ -145,6 +150,20 @@ def _groups(aws: Reader, each: FileSystem) -> list[JsonValue]:
     reply = aws.read("ec2", "DescribeNetworkInterfaces", NetworkInterfaces, Filters=filters)
     found = sorted({group.GroupId for card in reply.NetworkInterfaces for group in card.Groups})
     return [*found]
+
+
+def _is_linked(aws: Reader, each: FileSystem) -> bool:
+    filters: JsonValue = [{"Name": "file-system-id", "Values": [each.FileSystemId]}]
+    return bool(aws.read("fsx", "DescribeDataRepositoryAssociations", Links, Filters=filters).Associations)
+
+
+def _exported_at(aws: Reader, each: FileSystem) -> str | None:
+    """Return when the last export began that went through."""
+    filters: JsonValue = [{"Name": "file-system-id", "Values": [each.FileSystemId]}]
+    pages = aws.pages("fsx", "DescribeDataRepositoryTasks", Tasks, Filters=filters)
+    every = [task for page in pages for task in page.DataRepositoryTasks]
+    done = [t.CreationTime for t in every if t.Type == "EXPORT_TO_REPOSITORY" and t.Lifecycle == "SUCCEEDED"]
+    return max(done).isoformat() if done else None
 
 
 def _volumes(aws: Reader) -> list[Volume]:

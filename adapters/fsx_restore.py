@@ -74,6 +74,20 @@ def restore(view: BackupView, backup: Backup | None, tags: list[JsonValue], *, e
     return todo(name, call, Effect.COMPENSABLE, f"{shown} is not restored yet")
 
 
+def two_stand(view: BackupView, target: FileSystem) -> Step:
+    """Refuse to choose between two file systems that both are in the scope."""
+    source = view.source.FileSystemId if view.source else view.member.source.id
+    why = (
+        f"{target.FileSystemId} stands in {view.member.target.region} since before {source} was fenced: "
+        "only a person can tell which of the two is current"
+    )
+    remedy = (
+        f"if {target.FileSystemId} is current: dr start with Phases CLEANUP,REPLICATE. If {source} is: aws fsx untag-resource "
+        f"--resource-arn {target.ResourceARN} --tag-keys {ENABLED}, then start again."
+    )
+    return blocked("restore", why, remedy)
+
+
 def tell_landing(view: BackupView) -> str:
     """Return the command that says where to restore."""
     arn = view.source.ResourceARN if view.source else view.member.source.arn

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
-from adapters.reading import tag_list
+from adapters.reading import Datapoint, tag_list
 from adapters.specs.fsx import (
     BUSY_ACTION,
     FAILED_ACTION,
@@ -147,28 +148,27 @@ def aliases_on(name: str, owner: FileSystem | None, wanted: tuple[str, ...], sid
     return todo(name, call, Effect.COMPENSABLE, shown)
 
 
-def quiet(view: BackupView, run: RunContext) -> Step:
+def quiet(who: str, began: datetime | None, writes: Sequence[Datapoint], run: RunContext) -> Step:
     """Return the wait until no client writes: the fence of what cannot be made read-only."""
     name = "quiet"
-    began = view.fenced_at
-    seen = [point.value for point in view.writes if began is not None and point.at >= began]
+    seen = [point.value for point in writes if began is not None and point.at >= began]
     shown = ", ".join(f"{value:.0f}" for value in seen[:QUIET_DATAPOINTS]) or "no datapoint"
     if len(seen) >= QUIET_DATAPOINTS and not any(seen[:QUIET_DATAPOINTS]):
         return done(name, f"clients wrote nothing for {QUIET_DATAPOINTS} minutes")
-    why = f"clients of {view.member.source.id} wrote (bytes a minute, newest first) {shown}, expected nothing"
+    why = f"clients of {who} wrote (bytes a minute, newest first) {shown}, expected nothing"
     since = 0.0 if began is None else (run.now - max(began, run.started_at)).total_seconds()
     if since < QUIET_BOUND_SECONDS:
         return busy(name, why)
     return blocked(name, why, "stop its clients or close their sessions and open files, then retry.")
 
 
-def still_quiet(view: BackupView, already: bool) -> Step:
-    """Return the guard that nothing was written since the last backup began."""
+def still_quiet(who: str, written: float, since: str) -> Step:
+    """Return the guard that nothing was written since the data was taken."""
     name = "still-quiet"
-    if already or not view.written_since_backup:
-        return done(name, "clients wrote nothing since the last backup")
-    why = f"clients wrote {view.written_since_backup:.0f} bytes to {view.member.source.id} since the last backup began"
-    return blocked(name, why, "stop its clients, answer rollback, and start again: a new backup is needed.")
+    if not written:
+        return done(name, f"clients wrote nothing since {since} began")
+    why = f"clients wrote {written:.0f} bytes to {who} since {since} began"
+    return blocked(name, why, "stop its clients, answer rollback, and start again: the data must be taken anew.")
 
 
 def release(view: BackupView, source: FileSystem) -> Step:

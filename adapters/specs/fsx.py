@@ -31,6 +31,14 @@ SPEC = Spec(
             typical_minutes={Phase.INSTANTIATE: 10, Phase.ACTIVATE: 12, Phase.CLEANUP: 1, Phase.REPLICATE: 10},
             rollback_until="until a volume of the target side is opened",
         ),
+        Strategy(
+            name=LUSTRE_S3,
+            title="The source exports to its bucket, S3 replicates it, the standing file system in the target Region imports",
+            planned_loss="none of what exports carry: clients were seen not to write since before the last export",
+            emergency_loss="everything written since the last export, and what S3 had not replicated",
+            typical_minutes={Phase.INSTANTIATE: 3, Phase.ACTIVATE: 25, Phase.CLEANUP: 1, Phase.REPLICATE: 25},
+            rollback_until="until somebody writes to the target side",
+        ),
     ),
     permissions=PERMISSIONS,
     documentation="https://docs.aws.amazon.com/fsx/latest/APIReference/API_CopyBackup.html",
@@ -46,6 +54,9 @@ SPEC = Spec(
         "Deleting the old file system unless its successor serves and is copied back, and never without a final backup.",
         "Replication of OpenZFS between accounts: it would need volumes shared through RAM; the sides are paired by account.",
         "Copying into an OpenZFS volume that clients write to; on the way back only after a backup of what is overwritten.",
+        "Linking Lustre file systems to buckets, and so a drill of lustre-s3 that makes a copy: it takes IAM rights (a "
+        "service-linked role a file system) that no spoke role has; its drill looks at the standing file system and its links.",
+        "A planned move of a Lustre file system that exports automatically: export tasks cannot run beside that.",
         "Taking over a file system that was restored before the source was fenced: which of the two is current, a person says.",
     ),
     limits=(
@@ -58,6 +69,9 @@ SPEC = Spec(
         "OpenZFS: one snapshot copy at a time into a file system, 20 in an account and Region; at least 160 MBps, 256 for "
         "Single-AZ 1 (FSx for OpenZFS user guide, On-demand data replication).",
         "OpenZFS snapshots named dr-... stay on both sides after a run; delete old ones when space is short.",
+        "Lustre by S3: files deleted on the source are not deleted by an import; files S3 never got (not UTF-8, keys over 1,024 "
+        "bytes) make the export task fail (FSx for Lustre user guide, Exporting changes).",
+        "Lustre by S3: the buckets' replication rules in both directions, with metrics, are the customer's.",
         "A Windows alias also needs its DNS record and its service principal names moved: that is done in Active Directory.",
     ),
     unconfirmed=(
@@ -96,4 +110,9 @@ QUIET_DATAPOINTS = 3
 QUIET_BOUND_SECONDS = 1800
 """How long clients may go on writing before a person is asked."""
 COPIES_AT_A_TIME = 5
+FAILED_TASK = ("FAILED", "CANCELED", "CANCELING")
+BUSY_TASK = ("PENDING", "EXECUTING")
+PENDING_NAMESPACE, PENDING = "AWS/S3", "OperationsPendingReplication"
+REPLICATION_BOUND_SECONDS = 3600
+"""How long S3 may take to replicate an export before a person is asked; 15 minutes are what it promises at best."""
 PORTS = {"WINDOWS": 445, "OPENZFS": 2049, "LUSTRE": 988}

@@ -12,11 +12,13 @@ _BACKUP = f"{_FSX}:backup/*"
 _VOLUME = f"{_FSX}:volume/*"
 _OF_NAMED = f"{_FSX}:volume/{{name}}/*"
 _SNAPSHOT = f"{_FSX}:snapshot/*"
+_TASK = f"{_FSX}:task/*"
 _KEY = "arn:{partition}:kms:{region}:{account}:key/*"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _MADE_ENABLED = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
 _FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
 _MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
+_MADE_IN_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
 _OF_DRILL = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
 _FOR_FSX = {"StringLike": {"kms:ViaService": "fsx.*.amazonaws.com"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
 _PLANNED = frozenset({Mode.PLANNED})
@@ -28,6 +30,8 @@ PERMISSIONS = (
         actions=(
             "ec2:DescribeNetworkInterfaces",
             "fsx:DescribeBackups",
+            "fsx:DescribeDataRepositoryAssociations",
+            "fsx:DescribeDataRepositoryTasks",
             "fsx:DescribeFileSystems",
             "fsx:DescribeSnapshots",
             "fsx:DescribeVolumes",
@@ -41,11 +45,14 @@ PERMISSIONS = (
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "fsx:DescribeBackups",
+            "fsx:DescribeDataRepositoryAssociations",
+            "fsx:DescribeDataRepositoryTasks",
             "fsx:DescribeFileSystems",
             "fsx:DescribeSnapshots",
             "fsx:DescribeVolumes",
         ),
         uses=frozenset({Use.OBSERVE}),
+        session_actions=("cloudwatch:GetMetricData", "ds:Describe*", "ec2:Describe*", "fsx:Describe*"),
     ),
     Permission(actions=("kms:DescribeKey",), uses=frozenset({Use.OBSERVE}), resources=(_KEY,)),
     Permission(
@@ -154,7 +161,7 @@ PERMISSIONS = (
         actions=("fsx:CreateSnapshot", "fsx:TagResource"),
         uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
         resources=(_OF_NAMED, _SNAPSHOT),
-        conditions={"Null": {"aws:RequestTag/dr:execution-id": "false"}},
+        conditions=_MADE_IN_RUN,
         modes=_PLANNED,
     ),
     Permission(
@@ -177,5 +184,18 @@ PERMISSIONS = (
         resources=(_VOLUME,),
         conditions=_OF_DRILL,
         modes=_DRILL,
+    ),
+    Permission(
+        actions=("s3:GetReplicationConfiguration",),
+        uses=frozenset({Use.OBSERVE}),
+        resources=("arn:{partition}:s3:::*",),
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("fsx:CreateDataRepositoryTask", "fsx:TagResource"),
+        uses=frozenset({Use.ACTIVATE, Use.REPLICATE}),
+        resources=(_NAMED, _TASK),
+        conditions=_MADE_IN_RUN,
+        modes=_REAL,
     ),
 )

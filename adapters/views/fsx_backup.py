@@ -109,7 +109,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> BackupView:
         target_volumes=_volumes(here, found) if found else (),
         back_backups=of(every, found.FileSystemId) if found else (),
         copying=sum(each.Lifecycle == "COPYING" for each in every),
-        written_to_target=_written(here, run, found, found.CreationTime) if found and run.rolling_back else 0.0,
+        written_to_target=written_to(here, run, found, found.CreationTime) if found and run.rolling_back else 0.0,
         drill=next(
             (each for each in standing if is_of_this_drill(each.tags, run) and _is_copy(each, run, member)), None
         ),
@@ -140,8 +140,8 @@ def _with_source(view: BackupView, there: Reader, run: RunContext) -> BackupView
             "source_volumes": _volumes(there, source) if source else (),
             "backups": backups,
             "back_copies": of(every, view.target.FileSystemId) if view.target else (),
-            "writes": _writes(there, run, identifier) if acting else (),
-            "written_since_backup": _written(there, run, source, mine[0].CreationTime) if acting and mine else 0.0,
+            "writes": writes_of(there, run, identifier) if acting else (),
+            "written_since_backup": written_to(there, run, source, mine[0].CreationTime) if acting and mine else 0.0,
             "source_read": True,
         }
     )
@@ -194,7 +194,8 @@ def volumes_of(reader: Reader, file_system_id: str) -> tuple[Volume, ...]:
     return tuple(sorted(found, key=lambda each: each.path))
 
 
-def _writes(reader: Reader, run: RunContext, file_system_id: str) -> tuple[Datapoint, ...]:
+def writes_of(reader: Reader, run: RunContext, file_system_id: str) -> tuple[Datapoint, ...]:
+    """Return what clients wrote in the last minutes, newest first."""
     return tuple(recent_points(reader, run.now, WRITES_NAMESPACE, WRITES, {"FileSystemId": file_system_id}, "Sum"))
 
 
@@ -206,7 +207,7 @@ class _Metric(BaseModel):
     MetricDataResults: list[_Result] = []
 
 
-def _written(reader: Reader, run: RunContext, to: FileSystem | None, since: datetime | None) -> float:
+def written_to(reader: Reader, run: RunContext, to: FileSystem | None, since: datetime | None) -> float:
     """Return how many bytes clients wrote to a file system since a time (cloudwatch:GetMetricData)."""
     if to is None or since is None:
         return 0.0

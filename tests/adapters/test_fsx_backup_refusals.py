@@ -97,7 +97,7 @@ def test_a_write_after_the_last_backup_began_is_not_lost_silently(monkeypatch: p
 
     assert action.outcome is Outcome.FAILED
     assert "still-quiet" in action.detail
-    assert "a new backup is needed" in action.remedy
+    assert "must be taken anew" in action.remedy
     assert in_scope(world, TARGET) == []
 
 

@@ -10,6 +10,10 @@ FACTS = Facts(
     estates={
         "backup-copy": ({"kind": "fsx-backup", "name": "orders"},),
         "openzfs-replication": ({"kind": "fsx-backup", "name": "orders", "standby": True},),
+        "lustre-s3": ({"kind": "fsx-backup", "name": "orders", "type": "LUSTRE", "standby": True},),
+    },
+    looks_only={
+        "lustre-s3": "linking a file system to a bucket takes IAM rights that spoke roles never have",
     },
     unused={
         "ds:DescribeDirectories": WINDOWS,
