@@ -27,6 +27,7 @@ from adapters.views.fsx_models import (
 )
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.errors import ValidationError
+from orchestrator.tags import ENABLED
 
 BACKUPS_REMEMBERED = 10
 SNAPSHOTS_REMEMBERED = 20
@@ -36,7 +37,7 @@ def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
     """Return the tagged file systems, and the newest backup where no file system stands."""
     pages = aws.pages("fsx", "DescribeFileSystems", FileSystems)
     tagged = [each for page in pages for each in page.FileSystems if each.ResourceARN in arns]
-    standing = [each for each in tagged if each.Lifecycle != "DELETING"]
+    standing = [each for each in tagged if each.Lifecycle != "DELETING" and not _retired(each)]
     for each in standing:
         _refuse_ontap(each.ResourceARN, each.FileSystemType)
     backups = [each for page in aws.pages("fsx", "DescribeBackups", Backups) for each in page.Backups]
@@ -53,6 +54,11 @@ def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
         if key not in taken:
             found.append(_backup(aws, key, copy))
     return found
+
+
+def _retired(each: FileSystem) -> bool:
+    """Say whether a run fenced a file system and took it out of the scope: it is no side of anything any more."""
+    return FENCED_TAG in each.tags and ENABLED not in each.tags
 
 
 def _by_use(backup: Backup) -> tuple[bool, float]:
