@@ -206,6 +206,8 @@ SPEC = Spec(
         "Whether AddReplicationPeer refuses a peer that holds indices is not documented: the adapter pairs only a domain that it "
         "has seen to be empty, or one that a failover ejected and whose data a snapshot holds; else it asks.",
         "Whether a write block of the leader is copied to its followers is not documented: the adapter looks, and lifts it.",
+        "Whether FailoverReplication is accepted while a switchover hangs on a lost Region is not documented: after two minutes it "
+        "is asked for, and a refusal ends the action in AWS's words.",
         "That an ejected domain goes on taking hourly snapshots is not documented: without one REPLICATE waits, then asks.",
     ),
 )

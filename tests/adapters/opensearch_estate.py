@@ -83,5 +83,6 @@ class Estate:
         return run
 
 
-def open_estate(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Estate:
-    return Estate(open_world(monkeypatch, {"kind": "opensearch-ccr", "name": NAME, **settings}))
+def open_estate(monkeypatch: pytest.MonkeyPatch, *, images: bool = False, **settings: Any) -> Estate:
+    """Return a domain on each side; `images` where it lies in a VPC, which moto makes beside its machine images."""
+    return Estate(open_world(monkeypatch, {"kind": "opensearch-ccr", "name": NAME, **settings}, images=images))

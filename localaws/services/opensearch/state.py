@@ -16,7 +16,10 @@ class Processing(StrEnum):
     ACTIVE = "Active"
     CREATING = "Creating"
     DELETING = "Deleting"
+    ISOLATED = "Isolated"
     MODIFYING = "Modifying"
+    UPDATING = "UpdatingServiceSoftware"
+    UPGRADING = "UpgradingEngineVersion"
 
 
 class Progress(StrEnum):
