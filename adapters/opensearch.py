@@ -38,7 +38,7 @@ from adapters import opensearch_snapshots as snapshots
 from adapters.drills import opensearch as drill
 from adapters.opensearch_readiness import findings
 from adapters.reading import tag_map
-from adapters.specs.opensearch import CCR, HTTP, MANAGED, SNAPSHOTS, SPEC
+from adapters.specs.opensearch import CCR, DOMAIN_MISSING, HTTP, MANAGED, SNAPSHOTS, SPEC
 from adapters.views.opensearch import OpenSearchView, look, replication_of, repository_of
 from adapters.views.opensearch_models import Connection, Connections, Domain, DomainReply, Rules, Tags
 from adapters.views.opensearch_states import Link, Taken
@@ -93,7 +93,8 @@ class OpenSearchAdapter(Adapter[OpenSearchView]):
             c for page in aws.pages("opensearch", "DescribeInboundConnections", Connections) for c in page.Connections
         ]
         links = [each for each in [*out, *into] if each.status not in _ENDED]
-        return [_found(aws, arn, links) for arn in arns]
+        found = [_found(aws, arn, links) for arn in arns]
+        return [each for each in found if each is not None]
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> OpenSearchView:
         """Read both sides, as far as the run may reach them."""
@@ -180,9 +181,12 @@ class OpenSearchAdapter(Adapter[OpenSearchView]):
         return _BY_STRATEGY[view.strategy].after(phase, view, run)
 
 
-def _found(aws: Reader, arn: str, links: Sequence[Connection]) -> Found:
+def _found(aws: Reader, arn: str, links: Sequence[Connection]) -> Found | None:
     name = arn.rpartition("/")[2]
-    domain = aws.read("opensearch", "DescribeDomain", DomainReply, DomainName=name).DomainStatus
+    described = aws.find("opensearch", "DescribeDomain", DomainReply, DOMAIN_MISSING, DomainName=name)
+    if described is None:
+        return None
+    domain = described.DomainStatus
     tags = tag_map(aws.read("opensearch", "ListTags", Tags, ARN=arn).TagList)
     peers = replication_of(aws, name)
     mine = [each for each in links if arn.endswith((each.LocalDomainInfo.arn_tail, each.RemoteDomainInfo.arn_tail))]
@@ -222,9 +226,10 @@ def _role(view: OpenSearchView) -> Check:
     me, side = view.member.resource_id, view.target
     if view.strategy == MANAGED:
         return Check(me, "role", _healthy(managed.leads(view)), managed.shown(side))
-    free = [each for each in side.user_indices.values() if each.writable]
-    detail = f"{len(free)} of {len(side.user_indices)} indices can be written to"
-    return Check(me, "role", _healthy(bool(free) and len(free) == len(side.user_indices)), detail)
+    opened = [each for each in side.user_indices.values() if each.is_open]
+    free = [each for each in opened if each.writable]
+    detail = f"{len(free)} of {len(opened)} indices can be written to"
+    return Check(me, "role", _healthy(bool(free) and len(free) == len(opened)), detail)
 
 
 def _standby(view: OpenSearchView) -> Check:

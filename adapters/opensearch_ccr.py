@@ -59,15 +59,14 @@ def activate(view: OpenSearchView, run: RunContext) -> list[Step]:
         why = f"there is no index in {view.target.place.id}: nothing was replicated to {view.target.place.region}"
         return [blocked("stop", why, "restore a snapshot there, then retry.")]
     leader = view.source or DomainSide(view.member.source)
-    steps = [there(view.target)]
-    if view.source is not None:
-        steps += fence(view)
-    steps += stop_rules(view.target, leader, Side.TARGET)
-    if view.source is not None:
-        steps.append(_drained(view, view.source, run))
-    names = per_index("stop", view.target.user_indices)
-    steps += [_stop(names[each.name], view.target, each) for each in view.target.user_indices.values()]
-    return [*steps, *block("writable", view.target, Side.TARGET, view.target.user_indices.values(), wanted=False)]
+    indices = view.target.user_indices
+    names = per_index("stop", indices)
+    stops = [_stop(names[each.name], view.target, each) for each in indices.values()]
+    stops += block("writable", view.target, Side.TARGET, indices.values(), wanted=False)
+    rules = stop_rules(view.target, leader, Side.TARGET)
+    if view.source is None:  # no new index comes from a lost leader: rules wait until clients can write
+        return [there(view.target), *stops, *rules]
+    return [there(view.target), *fence(view), *rules, _drained(view, view.source, run), *stops]
 
 
 def _stop(name: str, side: DomainSide, index: Index) -> Step:

@@ -140,6 +140,9 @@ def _leader(me: str, view: OpenSearchView, source: DomainSide, run: RunContext) 
             text = f"{name} is not followed yet"
             planned = run.mode is Mode.PLANNED
             found.append(warning(me, "new-index", f"{text}: INSTANTIATE sees to it." if planned else f"{text}."))
+        elif each.blocked and mine is not None:
+            text = f"{name} is blocked for writing already; after the move, or after a rollback, it is not."
+            found.append(warning(me, "own-block", text, "block it again afterwards where that was meant"))
         elif not each.is_open:
             found.append(warning(me, "closed", f"{name} is closed in {source.place.region}: it does not replicate."))
     if view.target.link is None and run.mode is Mode.DRILL:

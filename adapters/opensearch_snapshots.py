@@ -52,8 +52,7 @@ def _free(source: DomainSide | None) -> list[Index]:
 def switched(view: OpenSearchView) -> bool:
     """Say whether the target serves everything and nobody can write to the source side."""
     here = view.target.user_indices
-    serves = bool(here) and all(each.writable for each in here.values())
-    return serves and all(each.name in here and not each.writable for each in _free(view.source))
+    return _serves(view) and all(each.name in here and not each.writable for each in _free(view.source))
 
 
 def instantiate(view: OpenSearchView, run: RunContext) -> list[Step]:
@@ -79,8 +78,8 @@ def activate(view: OpenSearchView, run: RunContext) -> list[Step]:
     if not names:
         return [blocked("snapshot", f"{view.source.place.id} holds no index to be moved", "dr plan")]
     taken = snapshot("snapshot", view.source, Side.SOURCE, repository, snapshot_id(run), names)
-    begun = any(not each.writable for each in _free(view.source))
-    before = [there(view.target), _room(view, names, fenced=begun), *fence(view)]
+    begun = all(not each.writable for each in _free(view.source))
+    before = [there(view.target), _known(view, repository), _room(view, names, fenced=begun), *fence(view)]
     if switched(view):
         return [
             *before,
@@ -88,6 +87,20 @@ def activate(view: OpenSearchView, run: RunContext) -> list[Step]:
         ]
     arrival = _arrival(view, repository, run)
     return [*before, taken, arrival, *_restore(view, repository, snapshot_id(run), names, already=True)]
+
+
+def _known(view: OpenSearchView, repository: str) -> Step:
+    """Refuse to stop the writers while their data could not travel."""
+    sides = [view.target] if view.source is None else [view.source, view.target]
+    without = [each for each in sides if repository not in each.snapshots]
+    if not without:
+        return done("repository", f"both domains know {repository}")
+    where = " and ".join(f"{each.place.id} in {each.place.region}" for each in without)
+    endpoints = " and ".join(each.endpoint for each in without)
+    remedy = (
+        f"PUT /_snapshot/{repository} on {endpoints}, with the bucket of its Region and a role to pass; then retry."
+    )
+    return blocked("repository", f"{where} has no snapshot repository {repository}", remedy)
 
 
 def _room(view: OpenSearchView, names: Iterable[str], *, fenced: bool) -> Step:
@@ -102,9 +115,6 @@ def _room(view: OpenSearchView, names: Iterable[str], *, fenced: bool) -> Step:
 
 def _arrival(view: OpenSearchView, repository: str, run: RunContext) -> Step:
     name, wanted = "arrival", snapshot_id(run)
-    if repository not in view.target.snapshots:
-        why = f"{view.target.place.id} has no repository {repository}"
-        return failed(name, why, f"PUT /_snapshot/{repository} on {view.target.endpoint} with its copy of the bucket.")
     found = find_snapshot(view.target, repository, wanted)
     if found is None or found.state is not Taken.SUCCESS:
         return busy(name, f"{wanted} has not arrived in {view.target.place.region} yet")
@@ -162,8 +172,8 @@ def cleanup(view: OpenSearchView, run: RunContext) -> list[Step]:
 
 
 def _serves(view: OpenSearchView) -> bool:
-    here = view.target.user_indices
-    return bool(here) and all(each.writable for each in here.values())
+    here = _free(view.target)
+    return bool(here) and all(each.writable for each in here)
 
 
 def replicate(view: OpenSearchView, run: RunContext) -> list[Step]:

@@ -104,6 +104,8 @@ _UNREACHABLE_REMEDY = "if the source Region is down, start the run again with Em
 
 
 def _remedy(code: str) -> str:
+    if code == "SecurityException":
+        return "map the spoke role to a role of the domain (fine-grained access control), then retry."
     if code in DENIED:
         return (
             "compare the spoke role with stacksets/spoke.template.json, update the StackSet, then retry; "

@@ -198,6 +198,7 @@ SPEC = Spec(
         "Automated snapshots are taken hourly and kept for 14 days (developer guide, Creating index snapshots): REPLICATE waits "
         "up to an hour for one that holds the stale indices.",
         "Each follower index is stopped by a request of its own, about five seconds each: there is no bulk request.",
+        "An index that its owner had blocked for writing is open after the move: nothing tells such a block from the fence.",
         "A changed cluster size is a blue/green deployment: 20 minutes to hours (developer guide, Making configuration changes).",
     ),
     unconfirmed=(
@@ -205,6 +206,8 @@ SPEC = Spec(
         "as equal to the operations, on the domain. Readiness calls one of them, so a role that lacks them shows there.",
         "Whether AddReplicationPeer refuses a peer that holds indices is not documented: the adapter pairs only a domain that it "
         "has seen to be empty, or one that a failover ejected and whose data a snapshot holds; else it asks.",
+        "Whether an autofollow rule can be deleted while its leader is lost is not documented: in an emergency that comes last, "
+        "when the indices serve already.",
         "Whether a write block of the leader is copied to its followers is not documented: the adapter looks, and lifts it.",
         "Whether FailoverReplication is accepted while a switchover hangs on a lost Region is not documented: after two minutes it "
         "is asked for, and a refusal ends the action in AWS's words.",

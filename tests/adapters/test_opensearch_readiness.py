@@ -82,6 +82,10 @@ def add_index(estate: Estate) -> None:
     estate.done(SOURCE, "PUT", "/invoices", {})
 
 
+def block_one(estate: Estate) -> None:
+    estate.done(SOURCE, "PUT", "/orders/_settings", {"index.blocks.write": True})
+
+
 def follow_two(estate: Estate) -> None:
     (link,) = service(estate).connections.values()
     other = replace(link, id="0" * 32, alias="other", remote=Place(APPS, SOURCE, "elsewhere"))
@@ -108,6 +112,7 @@ def restore_something(estate: Estate) -> None:
         (rename, "renamed", Severity.RED, "orders follows customers"),
         (make_foreign, "not-following", Severity.RED, "orders is in orders and follows nobody"),
         (add_index, "new-index", Severity.WARNING, "INSTANTIATE sees to it"),
+        (block_one, "own-block", Severity.WARNING, "orders is blocked for writing already"),
         (follow_two, "leaders", Severity.RED, "follows 2 domains"),
         (restore_something, "cluster-health", Severity.WARNING, "Yellow"),
     ],

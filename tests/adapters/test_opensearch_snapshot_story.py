@@ -181,6 +181,32 @@ def test_missing_and_shared_repositories_and_old_snapshots_are_red(monkeypatch: 
     assert "dr:rto-target is 5 min" in run.findings["rto"]
 
 
+def test_nobody_is_fenced_while_the_data_could_not_travel(estate: Estate) -> None:
+    run = estate.prepared()
+    service: Any = estate.world.local.service("opensearch")
+    del service.state(next(service.places("222222222222", TARGET))).repositories[f"dr-{SOURCE}"]
+
+    action = run.phase(Phase.ACTIVATE)
+
+    assert action.outcome is Outcome.FAILED
+    assert "orders in us-west-2 has no snapshot repository dr-us-east-1" in action.detail
+    assert estate.is_written_to(SOURCE)
+
+
+def test_a_snapshot_of_this_run_that_lacks_an_index_is_not_relied_upon(estate: Estate) -> None:
+    run = estate.world.start()
+    for phase in LIFECYCLE[:3]:
+        run.phase(phase)
+    estate.done(SOURCE, "PUT", "/invoices", {})
+    estate.done(TARGET, "PUT", "/invoices", {})
+
+    action = run.phase(Phase.REPLICATE)
+
+    assert action.outcome is Outcome.FAILED
+    assert "does not hold invoices" in action.detail
+    assert estate.indices(SOURCE) == ["customers", "invoices", "orders"]
+
+
 def test_a_drill_restores_the_snapshot_beside_everything_and_removes_it(estate: Estate) -> None:
     run = estate.world.start(Operation.TEST)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localaws.service import AwsError
 from orchestrator.words import LIFECYCLE, CheckState, Operation, Outcome, Phase
 from tests.adapters.opensearch_estate import NAME, PLUGIN, Estate, open_estate
 from tests.support.driver import SOURCE, TARGET
@@ -354,6 +355,39 @@ def test_decommission_deletes_nothing_of_a_standby(estate: Estate) -> None:
     assert ended[Phase.DECOMMISSION].outcome is Outcome.SKIPPED
     assert "new standby" in ended[Phase.DECOMMISSION].detail
     assert estate.domain(SOURCE)["Deleted"] is False
+
+
+def test_a_domain_that_is_gone_but_still_listed_drops_out_of_the_inventory(estate: Estate) -> None:
+    # Given Resource Explorer, which shows resources for a while after they are gone
+    service: Any = estate.world.local.service("opensearch")
+    real = service.operations["DescribeDomain"]
+
+    def gone(call: Any) -> Any:
+        if call.region == SOURCE:
+            raise AwsError("ResourceNotFoundException", "Domain not found: orders", 409)
+        return real(call)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(service.operations, "DescribeDomain", gone)
+        (resource,) = estate.world.inventory().resources
+
+    assert set(resource.sides) == {TARGET}
+
+
+def test_a_domain_that_does_not_answer_is_in_the_inventory_without_its_rules(estate: Estate) -> None:
+    estate.world.fault(
+        effect="error",
+        service="opensearch",
+        operation="ESHttpGet",
+        code="AccessDeniedException",
+        message="no",
+        status=403,
+    )
+
+    (resource,) = estate.world.inventory().resources
+
+    assert "rules" not in resource.sides[TARGET].facts
+    assert resource.strategy == "cross-cluster-replication"
 
 
 def test_the_inventory_tells_endpoint_size_rules_and_strategy(estate: Estate) -> None:
