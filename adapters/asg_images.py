@@ -31,6 +31,9 @@ REFRESH_PREFERENCES: dict[str, JsonValue] = {"MinHealthyPercentage": 90, "SkipMa
 
 def bring(view: AsgView, origin: AsgSide, side: AsgSide, where: Side, run: RunContext) -> list[Step]:
     """Return the steps that make `side` start from what `origin` starts from."""
+    if side.version is not None and same_image(origin.image, side.image):
+        seen = f"{side.place.id} starts from {side.image.ImageId if side.image else ''} already"
+        return [done("copy-image", seen, effect=_REVERSIBLE), *refresh(side, side.version, where, run)]
     why = unfit(view, side)
     if why:
         return [blocked("copy-image", why, "use the strategy scale-up and let your own pipeline carry images.")]
@@ -40,9 +43,6 @@ def bring(view: AsgView, origin: AsgSide, side: AsgSide, where: Side, run: RunCo
     if side.version is None or side.group is None:
         what = f"{side.place.id} in {side.place.region} has no launch template version to start from"
         return [blocked("template-version", what, "give the group a launch template, then retry.")]
-    if same_image(origin.image, side.image):
-        seen = f"{side.place.id} starts from {side.image.ImageId if side.image else ''} already"
-        return [done("copy-image", seen, effect=_REVERSIBLE), *refresh(side, side.version, where, run)]
     copied = _copy(view, origin, origin.image, side, where, run)
     copy = _newest(side.copies, IMAGE_READY)
     made, number = _version(origin.image, side, side.version, copy, where, run)

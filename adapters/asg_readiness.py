@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from adapters.asg_images import unfit
 from adapters.asg_sizes import wanted
-from adapters.judging import ready, red, warning
+from adapters.judging import ready, red, too_slow, warning
 from adapters.specs.asg import IMAGE_REFRESH, SPEC, WARM_POOL
 from adapters.specs.asg_states import IMAGE_READY, REFRESHING, STANDARD_FAMILIES, VCPU_FAMILY_LIKELY_OTHER
 from adapters.views.asg import SSM, AsgView
 from adapters.views.asg_checks import Checked
 from adapters.views.asg_models import Group
 from orchestrator.contract import Finding, RunContext
-from orchestrator.words import Mode, Phase
-
-_RTO = "dr:rto-target"
+from orchestrator.words import Mode
 
 
 def findings(view: AsgView, run: RunContext) -> list[Finding]:
@@ -32,7 +30,7 @@ def findings(view: AsgView, run: RunContext) -> list[Finding]:
         found += _images(me, view, run)
     if run.mode is Mode.PLANNED:
         found += _source(me, view)
-    found += _time(me, view)
+    found += too_slow(view.member, SPEC.strategy(view.strategy))
     return found or [ready(me, f"{place.id} can be scaled to {wanted(view.member).desired}.")]
 
 
@@ -120,12 +118,12 @@ def _pool(me: str, group: Group, view: AsgView, run: RunContext) -> list[Finding
         text = f"{len(old)} warm instance(s) of {name} run an older launch template version."
         remedy = f"aws autoscaling start-instance-refresh --auto-scaling-group-name {name}"
         return [warning(me, "warm-instances", text, remedy)]
-    if run.mode is Mode.EMERGENCY and side.warmed < group.pool_size or not group.WarmPoolConfiguration:
-        text = f"{side.warmed} warm instance(s) wait beside {name}"
-        if run.mode is Mode.PLANNED:
-            return [warning(me, "warm-pool", f"{text}; INSTANTIATE warms them up.")]
-        return [warning(me, "warm-pool", f"{text}; the others start cold.")]
-    return []
+    needed = max(wanted(view.member).desired - group.DesiredCapacity, 0)
+    if side.warmed >= needed:
+        return []
+    text = f"{side.warmed} warm instance(s) wait beside {name}, production needs {needed}"
+    rest = "INSTANTIATE warms them up" if run.mode is Mode.PLANNED else "the others start cold"
+    return [warning(me, "warm-pool", f"{text}; {rest}.")]
 
 
 def _images(me: str, view: AsgView, run: RunContext) -> list[Finding]:
@@ -155,12 +153,3 @@ def _source(me: str, view: AsgView) -> list[Finding]:
         return []
     text = f"{', '.join(idle)} of {view.source.place.id} in {view.source.place.region} in Standby: would go on running."
     return [red(me, "standby", text, "aws autoscaling exit-standby, or terminate them, then: dr plan")]
-
-
-def _time(me: str, view: AsgView) -> list[Finding]:
-    target = view.member.tags.get(_RTO, "")
-    minutes = SPEC.strategy(view.strategy).typical_minutes[Phase.ACTIVATE]
-    if target.isdigit() and minutes > int(target):
-        text = f"{view.strategy} takes {minutes:.0f} min to activate typically, {_RTO} is {target} min."
-        return [warning(me, "rto", text, "a warm pool, or a floor of running instances, is faster.")]
-    return []

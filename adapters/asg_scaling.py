@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import takewhile
 
 from pydantic import JsonValue
 
@@ -13,6 +14,7 @@ from adapters.specs.asg_states import (
     HELD,
     MAX_PROTECTED,
     ON_THE_WAY,
+    PATIENCE_SECONDS,
     PERMANENT,
     SAVED_TAG,
     SETTLED_SECONDS,
@@ -105,19 +107,16 @@ def _others(instances: list[Instance]) -> list[str]:
     return told[:5]
 
 
-def troubles(side: AsgSide, run: RunContext) -> str:
-    """Return why waiting longer will not help, or nothing: what failed last since this attempt began."""
+def troubles(side: AsgSide, run: RunContext, patience: float = PATIENCE_SECONDS) -> str:
+    """Return why waiting longer will not help, or nothing: what has failed last, and for how long, since this attempt began."""
     fresh = [each for each in side.activities if each.StartTime >= run.started_at]
-    ended = []
-    for each in fresh:
-        if each.StatusCode not in FAILED_ACTIVITIES:
-            break
-        ended.append(each.StatusMessage or each.Description)
+    ended = list(takewhile(lambda each: each.StatusCode in FAILED_ACTIVITIES, fresh))
     if not ended:
         return ""
-    hopeless = any(word in ended[0] for word in PERMANENT)
-    # One failure may come from a launch that was under way before the cause was corrected, or from one full zone of several.
-    return ended[0] if hopeless or len(ended) > 1 else ""
+    told = ended[0].StatusMessage or ended[0].Description
+    # A zone without capacity fails several launches at once, and AWS then tries the others; failing on is another matter.
+    lasted = (ended[0].StartTime - ended[-1].StartTime).total_seconds()
+    return told if lasted >= patience or any(word in told for word in PERMANENT) else ""
 
 
 # --- down -------------------------------------------------------------------------------------------------------------
@@ -210,7 +209,7 @@ def _left(side: AsgSide, size: Size, run: RunContext) -> Step:
         return failed(name, "; ".join(stuck), "end it with: aws ec2 terminate-instances --instance-ids ID, then retry.")
     if sum(each.weight for each in here) <= size.desired:
         return done(name, f"{len(here)} instance(s) left")
-    if trouble := troubles(side, run):
+    if trouble := troubles(side, run, patience=0):
         return failed(name, f"{len(here)} instance(s) left; {trouble}", "end them in the console, then retry.")
     return busy(name, "; ".join([f"{len(here)} instance(s) left, expected {size.desired}", *_others(here)]))
 

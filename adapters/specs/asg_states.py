@@ -25,7 +25,9 @@ PERMANENT = (
     "AccessDenied",
     "InternalError",
 )
-"""Words in a failed launch that mean: trying again will not help. Capacity comes and goes, and is tried twice."""
+"""Words in a failed launch that mean: trying again will not help. Capacity comes and goes."""
+PATIENCE_SECONDS = 120
+"""When launches have failed on for this long, the cause is not one zone of several."""
 STALL_SECONDS = 1200
 """Without all instances in service for this long, a scaled group counts as failed."""
 SETTLED_SECONDS = 120
@@ -79,4 +81,5 @@ TEMPLATE_MISSING = (
 SUBNET_MISSING = ("InvalidSubnetID.NotFound",)
 GROUP_MISSING = ("InvalidGroup.NotFound", "InvalidGroupId.Malformed")
 KEY_PAIR_MISSING = ("InvalidKeyPair.NotFound",)
+QUOTA_MISSING = ("NoSuchResourceException",)
 TYPE_MISSING = ("InvalidInstanceType",)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from adapters.specs.asg_states import GROUP_MISSING, KEY_PAIR_MISSING, STANDARD_VCPUS, SUBNET_MISSING, TYPE_MISSING
+from adapters.specs.asg_states import (
+    GROUP_MISSING,
+    KEY_PAIR_MISSING,
+    QUOTA_MISSING,
+    STANDARD_VCPUS,
+    SUBNET_MISSING,
+    TYPE_MISSING,
+)
 from adapters.views.asg_models import AccountLimits, Group, ScheduledActions
 from adapters.views.asg_parts import Anything, InstanceTypes, Key, Offerings, ServiceQuota, Subnets, TemplateVersion
 from orchestrator.contract import Member, Place, Reader, RunContext
@@ -36,15 +43,16 @@ def check(
     kind = version.LaunchTemplateData.InstanceType if version else ""
     scheduled = reader.read("autoscaling", "DescribeScheduledActions", ScheduledActions, AutoScalingGroupName=place.id)
     subnets = _subnets(reader, group)
-    code, quota = STANDARD_VCPUS
+    service, code = STANDARD_VCPUS
+    quota = reader.find(
+        "service-quotas", "GetServiceQuota", ServiceQuota, missing=QUOTA_MISSING, ServiceCode=service, QuotaCode=code
+    )
     key = image_key(member, place.region)
     limits = reader.read("autoscaling", "DescribeAccountLimits", AccountLimits) if run.mode is Mode.DRILL else None
     return Checked(
         zones=_zones(reader, kind) if kind else (),
         vcpus=_vcpus(reader, kind) if kind else 0,
-        quota=reader.read(
-            "service-quotas", "GetServiceQuota", ServiceQuota, ServiceCode=code, QuotaCode=quota
-        ).Quota.Value,
+        quota=quota.Quota.Value if quota else None,
         addresses=sum(each.AvailableIpAddressCount for each in subnets.Subnets) if subnets else 0,
         missing=(*([] if subnets else ["a subnet of the group"]), *_missing(reader, version)),
         scheduled=tuple(each.ScheduledActionName for each in scheduled.ScheduledUpdateGroupActions),

@@ -188,6 +188,60 @@ def test_an_image_copied_from_the_other_region_reaches_the_instances_by_a_refres
     assert {i["ImageId"] for r in used["Reservations"] for i in r["Instances"]} == {image}
 
 
+def test_a_copied_image_tells_what_it_was_copied_from_and_is_found_by_it(bench: Workbench) -> None:
+    bench.seed("asg", encrypted_image=True)
+    origin = bench.client("ec2", SOURCE).describe_images(Owners=["self"])["Images"][0]
+    ec2 = bench.client("ec2", TARGET)
+    copy = ec2.copy_image(SourceImageId=origin["ImageId"], SourceRegion=SOURCE, Name="copy")["ImageId"]
+
+    def found(**wanted: str) -> list[str]:
+        filters = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in wanted.items()]
+        return [str(each["ImageId"]) for each in ec2.describe_images(Filters=filters)["Images"]]
+
+    assert found(source_image_id=origin["ImageId"], name="copy") == [copy]
+    assert found(source_image_region=TARGET) == []
+    image = ec2.describe_images(ImageIds=[copy])["Images"][0]
+    assert (image["SourceImageId"], image["SourceImageRegion"]) == (origin["ImageId"], SOURCE)
+    assert image["BlockDeviceMappings"][0]["Ebs"]["Encrypted"], "no copy of an encrypted image is plain"
+    assert "SourceImageId" not in origin
+
+
+def test_a_key_for_a_copy_needs_encryption_to_be_asked_for(bench: Workbench) -> None:
+    bench.seed("asg")
+    origin = bench.client("ec2", SOURCE).describe_images(Owners=["self"])["Images"][0]["ImageId"]
+    asked = {"SourceImageId": origin, "SourceRegion": SOURCE, "Name": "copy", "KmsKeyId": "alias/mine"}
+    with refused("InvalidParameterCombination"):
+        bench.client("ec2", TARGET).copy_image(**asked)
+
+
+def test_a_refresh_replaces_the_instances_of_the_warm_pool_too(bench: Workbench) -> None:
+    bench.seed("asg", warm_pool=2)
+    bench.client("ec2", TARGET).create_launch_template_version(
+        LaunchTemplateName=NAME, SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.large"}
+    )
+    bench.client("ec2", TARGET).modify_launch_template(LaunchTemplateName=NAME, DefaultVersion="2")
+    autoscaling = bench.client("autoscaling", TARGET)
+
+    def versions() -> list[str]:
+        reply = autoscaling.describe_warm_pool(AutoScalingGroupName=NAME)
+        return [str(instance["LaunchTemplate"]["Version"]) for instance in reply["Instances"]]
+
+    assert versions() == ["1", "1"]
+    autoscaling.start_instance_refresh(AutoScalingGroupName=NAME, Preferences={"SkipMatching": True})
+    bench.wait(10)
+    assert (versions(), warm(bench)) == (["2", "2"], ["Warmed:Stopped"] * 2)
+    found = autoscaling.describe_instance_refreshes(AutoScalingGroupName=NAME, MaxRecords=1)["InstanceRefreshes"]
+    assert [each["Status"] for each in found] == ["Successful"]
+
+
+def test_the_group_stands_behind_a_load_balancer_that_listens(bench: Workbench) -> None:
+    bench.seed("asg", port=8080)
+    elbv2 = bench.client("elbv2", TARGET)
+    (target_group,) = elbv2.describe_target_groups(TargetGroupArns=group(bench)["TargetGroupARNs"])["TargetGroups"]
+    (balancer,) = target_group["LoadBalancerArns"]
+    assert [each["Port"] for each in elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"]] == [8080]
+
+
 def test_no_image_is_copied_out_of_a_dark_region(bench: Workbench) -> None:
     bench.seed("asg")
     image = bench.client("ec2", SOURCE).describe_images(Owners=["self"])["Images"][0]["ImageId"]

@@ -301,6 +301,37 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, list[str]]]] = [
             "ec2:CreateTags": [arn("ec2", "instance/*")],
         },
     ),
+    (
+        "ec2",
+        "CopyImage",
+        {"SourceImageId": "ami-1", "TagSpecifications": [{"ResourceType": "snapshot", "Tags": []}]},
+        {
+            "ec2:CopyImage": [arn("ec2", "image/ami-1", account=""), arn("ec2", "snapshot/*", account="")],
+            "ec2:CreateTags": [arn("ec2", "snapshot/*", account="")],
+        },
+    ),
+    (
+        "autoscaling",
+        "UpdateAutoScalingGroup",
+        {"AutoScalingGroupName": "g", "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": "2"}},
+        {
+            "autoscaling:UpdateAutoScalingGroup": [
+                arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/g"),
+            ],
+            "ec2:RunInstances": [
+                arn("ec2", "instance/*"),
+                arn("ec2", "network-interface/*"),
+                arn("ec2", "volume/*"),
+                arn("ec2", "launch-template/lt-1"),
+            ],
+        },
+    ),
+    (
+        "autoscaling",
+        "UpdateAutoScalingGroup",
+        {"AutoScalingGroupName": "g", "MinSize": 1},
+        {"autoscaling:UpdateAutoScalingGroup": [arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/g")]},
+    ),
     ("sts", "GetCallerIdentity", {}, {}),
 ]
 

@@ -25,6 +25,6 @@ FACTS = Facts(
     },
     left_out={
         ("servicequotas:GetServiceQuota", "*"): "AWS judges it by quota now (Service Authorization Reference)",
-        ("ec2:CopyImage", "*"): "AWS judges copies by image and snapshot now (Service Authorization Reference)",
+        ("ec2:CopyImage", "*"): "AWS judges copies by image and snapshot since October 2024 (EC2 user guide)",
     },
 )

@@ -1,0 +1,248 @@
+"""What readiness says of Auto Scaling groups, asked of real replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localaws.services.service_quotas import ServiceQuotasService
+from orchestrator.words import Operation, Outcome, Phase
+from tests.support.asg import (
+    GROUP,
+    NAME,
+    asg_world,
+    dark_source,
+    group,
+    lives,
+    resize,
+    scaling,
+    template_names,
+    with_a_mixed_policy,
+)
+from tests.support.driver import APPS, SOURCE, TARGET, World
+
+
+def quota(world: World, value: float) -> None:
+    service = world.local.service("service-quotas")
+    assert isinstance(service, ServiceQuotasService)
+    service.override(APPS, TARGET, "ec2", "L-1216C47A", value)
+
+
+def test_a_sound_group_has_nothing_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = asg_world(monkeypatch).start()
+
+    assert run.ready
+    assert run.findings == {"ready": "orders can be scaled to 2."}
+
+
+def test_a_group_with_a_launch_configuration_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = asg_world(monkeypatch, launch_configuration=True).start()
+
+    assert not run.ready
+    assert "expected a launch template" in run.findings["launch-configuration"]
+
+
+def test_a_group_with_a_launch_configuration_still_moves_in_an_emergency(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch, launch_configuration=True)
+    dark_source(world)
+
+    run = world.start(emergency=True, AcceptDataLoss=True)
+
+    assert "launch-configuration" in run.findings
+    assert {action.outcome for action in run.all().values()} == {Outcome.SUCCEEDED}
+
+
+def test_a_production_size_of_zero_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    resize(world, SOURCE, 0, 4, 0)
+
+    run = world.start()
+
+    assert not run.ready
+    assert "nothing would run" in run.findings["size"]
+
+
+def test_an_instance_in_standby_is_red_in_a_planned_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    idle = group(world, SOURCE)["Instances"][0]["InstanceId"]
+    scaling(world, SOURCE).enter_standby(**GROUP, InstanceIds=[idle], ShouldDecrementDesiredCapacity=True)
+
+    run = world.start()
+
+    assert not run.ready
+    assert idle in run.findings["standby"]
+
+
+def test_an_image_that_is_not_there_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    template_names(world, TARGET, ImageId="ami-0123456789abcdef0")
+
+    run = world.start()
+
+    assert not run.ready
+    assert "ami-0123456789abcdef0 does not exist in us-west-2" in run.findings["image"]
+
+
+def test_an_image_that_is_still_copied_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    mine = world.aws("ec2", SOURCE).describe_images(Owners=["self"])["Images"][0]["ImageId"]
+    made = world.aws("ec2", TARGET).copy_image(SourceImageId=mine, SourceRegion=SOURCE, Name="late")["ImageId"]
+    template_names(world, TARGET, ImageId=made)
+
+    run = world.start()
+
+    assert "is pending, expected available" in run.findings["image"]
+
+
+def test_an_image_from_a_parameter_is_told_but_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    template_names(world, TARGET, ImageId="resolve:ssm:/golden/orders")
+
+    run = world.start()
+
+    assert run.ready
+    assert "resolve:ssm:/golden/orders" in run.findings["image"]
+
+
+def test_a_quota_too_small_for_production_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    quota(world, 2)
+
+    run = world.start()
+
+    assert not run.ready
+    assert "2 x t3.medium need 4 vCPUs, the quota of us-west-2 is 2" in run.findings["quota"]
+
+
+def test_quotas_of_other_families_are_not_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    quota(world, 2)
+    template_names(world, TARGET, InstanceType="p3.2xlarge")
+
+    assert "quota" not in world.start().findings
+
+
+def without_the_key_pair(world: World) -> None:
+    world.aws("ec2", TARGET).delete_key_pair(KeyName=NAME)
+
+
+def without_the_security_group(world: World) -> None:
+    template_names(world, TARGET, SecurityGroupIds=["sg-0123456789abcdef0"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [(without_the_key_pair, "the key pair orders"), (without_the_security_group, "sg-0123456789abcdef0")],
+)
+def test_what_the_template_names_and_the_region_lacks_is_red(
+    monkeypatch: pytest.MonkeyPatch, spoil: Any, told: str
+) -> None:
+    world = asg_world(monkeypatch, key_pair=True)
+    spoil(world)
+
+    run = world.start()
+
+    assert not run.ready
+    assert told in run.findings["not-there"]
+
+
+def test_an_instance_type_that_is_offered_nowhere_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    template_names(world, TARGET, InstanceType="t9.huge")
+
+    run = world.start()
+
+    assert not run.ready
+    assert "offered in no zone" in run.findings["instance-type"]
+
+
+def test_a_mixed_policy_is_not_judged_by_the_templates_own_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    template_names(world, TARGET, InstanceType="t9.huge")
+    with_a_mixed_policy(world, TARGET)
+
+    assert "instance-type" not in world.start().findings
+
+
+def test_a_scheduled_action_that_will_undo_the_size_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    scaling(world).put_scheduled_update_group_action(
+        **GROUP, ScheduledActionName="nightly", Recurrence="0 20 * * *", MinSize=0, DesiredCapacity=0
+    )
+
+    run = world.start()
+
+    assert run.ready
+    assert "nightly" in run.findings["scheduled-actions"]
+
+
+def test_a_target_of_recovery_time_that_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = asg_world(monkeypatch, tags={"dr:rto-target": "2"}).start()
+
+    assert run.ready
+    assert "dr:rto-target is 2" in run.findings["rto"]
+
+
+def test_no_room_for_a_drills_group_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    monkeypatch.setattr("localaws.services.autoscaling.responses.GROUPS_PER_REGION", 1)
+
+    run = world.start(Operation.TEST)
+
+    assert not run.ready
+    assert "quota of Auto Scaling groups" in run.findings["groups"]
+
+
+def test_a_refresh_under_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch, "image-refresh", target_min=1, target_desired=1)
+    template_names(world, TARGET, InstanceType="t3.large")
+    scaling(world).start_instance_refresh(**GROUP)
+
+    assert "is under way" in world.start().findings["refreshing"]
+
+
+def test_a_group_that_was_deleted_after_the_inventory_is_red_in_an_emergency(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    dark_source(world)
+    scaling(world).delete_auto_scaling_group(**GROUP, ForceDelete=True)
+    world.wait(5)
+
+    run = world.start(emergency=True, AcceptDataLoss=True)
+
+    assert "there is no group orders in us-west-2" in run.findings["missing"]
+    assert run.all()[Phase.ACTIVATE].outcome is Outcome.FAILED
+
+
+def test_health_asks_instances_and_load_balancer_and_tells_where_clients_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = asg_world(monkeypatch)
+    run = world.start()
+    asked: list[tuple[str, int]] = []
+    object.__setattr__(run.platform, "connect", lambda *args: asked.extend((e.host, e.port) for e in args[-1]) or [])
+
+    run.phase(Phase.ACTIVATE)
+
+    checks = {check.name: check.detail for check in run.stage(Phase.ACTIVATE).checks}
+    assert checks == {"instances": "2 of 2 instances serve", "targets": "orders: healthy, healthy"}
+    (balancer,) = world.aws("elbv2", TARGET).describe_load_balancers()["LoadBalancers"]
+    assert set(asked) == {(balancer["DNSName"], 80)}
+    assert len(lives(world, TARGET)) == 2
+
+
+def test_sick_targets_hold_health_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = asg_world(monkeypatch)
+    run = world.start()
+    balancer = world.aws("elbv2", TARGET)
+    arn = group(world)["TargetGroupARNs"][0]
+    run.phase(Phase.INSTANTIATE)
+    run.until(Phase.ACTIVATE, "scale-group")
+    world.wait(3)
+    for each in group(world)["Instances"]:
+        balancer.deregister_targets(TargetGroupArn=arn, Targets=[{"Id": each["InstanceId"]}])
+
+    run.phase(Phase.ACTIVATE)
+
+    (targets,) = (check for check in run.stage(Phase.ACTIVATE).checks if check.name == "targets")
+    assert targets.state != "healthy"
