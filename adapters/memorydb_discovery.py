@@ -81,6 +81,6 @@ def _standbys(aws: Reader, group: SubnetGroup) -> list[Found]:
         "kms_key": tags.get(KEY_TAG),
         "bucket": tags.get(BUCKET_TAG),
     }
-    place = Place(aws.account, aws.region, group.Name, group.ARN, facts)
     names = tags.get(STANDBY_FOR_TAG, "").split()
-    return [Found(f"{aws.account}/{name}", name, place, tags, None, counterpart=True) for name in names]
+    places = {name: Place(aws.account, aws.region, name, group.ARN, facts) for name in names}
+    return [Found(f"{aws.account}/{name}", name, place, tags, None, counterpart=True) for name, place in places.items()]

@@ -80,7 +80,7 @@ def _remember(each: Stand) -> Step:
         return blocked(name, why, remedy)
     params = {"ResourceArn": arn, "Tags": tag_list({FENCED_TAG: own})}
     call = Call("memorydb", "TagResource", params, Side.SOURCE)
-    return todo(name, call, Effect.REVERSIBLE, f"its own security groups are {own}")
+    return _when_available(name, each, call, f"its own security groups are {own}")
 
 
 def _fenced(each: Stand) -> Step:
@@ -97,13 +97,15 @@ def _fenced(each: Stand) -> Step:
 def _mark(each: Stand, run: RunContext) -> Step:
     """Write down since when nobody new gets in: what was measured before does not count."""
     name = "mark-fenced"
-    if each.fenced and each.fenced_at is not None:
+    called = run.called_at.get("fence")
+    told_before = called is not None and each.fenced_at is not None and each.fenced_at < called
+    if each.fenced and each.fenced_at is not None and not told_before:
         return done(name, f"fenced since {each.fenced_at:%H:%M:%S} UTC or longer", effect=Effect.REVERSIBLE)
     assert each.cluster is not None
     at = run.now.isoformat(timespec="seconds") if each.fenced else Later("when it is first seen fenced")
     tags = [{"Key": FENCED_AT_TAG, "Value": at}]
     call = Call("memorydb", "TagResource", {"ResourceArn": each.cluster.ARN, "Tags": tags}, Side.SOURCE)
-    return todo(name, call, Effect.REVERSIBLE, f"{FENCED_AT_TAG} is not set")
+    return _when_available(name, each, call, f"{FENCED_AT_TAG} is not set")
 
 
 def reopen(each: Stand, side: Side) -> list[Step]:
@@ -122,7 +124,7 @@ def reopen(each: Stand, side: Side) -> list[Step]:
         opened = _when_available("open", each, call, f"{cluster.Name} is fenced by {' '.join(cluster.groups)}")
     params = {"ResourceArn": cluster.ARN, "TagKeys": [key for key in (FENCED_TAG, FENCED_AT_TAG) if key in each.tags]}
     forget = Call("memorydb", "UntagResource", params, side)
-    return [opened, todo("forget-security-groups", forget, Effect.REVERSIBLE, f"{FENCED_TAG} is still there")]
+    return [opened, _when_available("forget-security-groups", each, forget, f"{FENCED_TAG} is still there")]
 
 
 def _regroup(each: Stand, groups: list[str | Later], side: Side) -> Call:

@@ -82,7 +82,7 @@ def _exports(view: MemoryDbView, run: RunContext) -> list[Finding]:
             )
     if not member.target.facts.get("security_groups"):
         text = f"no security groups are named in {member.target.region}: clients would not get in."
-        remedy = f"tag subnet group {member.target.id} with dr:security-groups"
+        remedy = f"tag subnet group {member.target.facts.get('subnet_group')} with dr:security-groups"
         found.append(red(me, "security-groups", text, remedy))
     if member.source.facts.get("kms_key") and not member.target.facts.get("kms_key"):
         text = f"no key is named in {member.target.region}: the restored cluster is encrypted with a key AWS owns."

@@ -117,7 +117,8 @@ SPEC = Spec(
         Permission(
             actions=("memorydb:CreateSnapshot",),
             uses=_MAKING,
-            resources=(_CLUSTER, f"{_CLUSTER}-dr-*"),
+            resources=(_CLUSTERS,),
+            conditions=_ENABLED,
             modes=frozenset({Mode.PLANNED, Mode.DRILL}),
         ),
         Permission(actions=("memorydb:CopySnapshot",), uses=_MAKING, resources=(_SNAPSHOTS,), modes=_PLANNED),

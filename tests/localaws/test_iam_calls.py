@@ -73,6 +73,42 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, list[str]]]] = [
     ("rds", "DescribeDBInstances", {}, {"rds:DescribeDBInstances": [arn("rds", "db:*")]}),
     ("rds", "DescribeEvents", {}, {"rds:DescribeEvents": ["*"]}),
     (
+        "memorydb",
+        "CreateCluster",
+        {
+            "ClusterName": "o",
+            "ACLName": "a",
+            "SnapshotArns": ["arn:aws:s3:::exports/o.n-0001.rdb"],
+            "Tags": [{"Key": "dr:enabled", "Value": "true"}],
+        },
+        {
+            "memorydb:CreateCluster": [arn("memorydb", "acl/a")],
+            "memorydb:TagResource": [arn("memorydb", "cluster/o")],
+            "s3:GetObject": ["arn:aws:s3:::exports/o.n-0001.rdb"],
+        },
+    ),
+    (
+        "memorydb",
+        "CopySnapshot",
+        {"SourceSnapshotName": "s", "TargetSnapshotName": "o.n", "TargetBucket": "exports"},
+        {
+            "memorydb:CopySnapshot": [arn("memorydb", "snapshot/o.n"), arn("memorydb", "snapshot/s")],
+            "s3:GetBucketLocation": ["arn:aws:s3:::exports"],
+            "s3:ListAllMyBuckets": ["*"],
+            "s3:PutObject": ["arn:aws:s3:::exports/o.n-0001.rdb"],
+            "s3:DeleteObject": ["arn:aws:s3:::exports/o.n-0001.rdb"],
+        },
+    ),
+    (
+        "memorydb",
+        "DeleteCluster",
+        {"ClusterName": "o", "FinalSnapshotName": "f"},
+        {
+            "memorydb:DeleteCluster": [arn("memorydb", "cluster/o")],
+            "memorydb:CreateSnapshot": [arn("memorydb", "cluster/o")],
+        },
+    ),
+    (
         "rds",
         "FailoverGlobalCluster",
         {"GlobalClusterIdentifier": "g", "TargetDbClusterIdentifier": arn("rds", "cluster:c")},

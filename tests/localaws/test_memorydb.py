@@ -192,6 +192,76 @@ def test_an_export_travels_with_its_bucket_and_seeds_a_cluster_in_the_other_regi
     assert cluster(empty, TARGET)["Status"] == "available"
 
 
+def test_an_export_is_never_overwritten_and_a_day_has_twenty_snapshots(empty: Stores) -> None:
+    empty.seed("memorydb-multi-region", "session", multi_region=False)
+    empty.bucket("exports-east", SOURCE)
+    for number in range(20):
+        empty.source.create_snapshot(ClusterName="session", SnapshotName=f"s-{number}")
+        empty.wait(minutes=3)
+    with refused("SnapshotQuotaExceededFault"):
+        empty.source.create_snapshot(ClusterName="session", SnapshotName="one-more")
+    export = {"SourceSnapshotName": "s-0", "TargetSnapshotName": "session.export", "TargetBucket": "exports-east"}
+    empty.source.copy_snapshot(**export)
+    empty.wait(minutes=2)
+    with refused("InvalidParameterValueException"):
+        empty.source.copy_snapshot(**export)
+    (object_,) = empty.client("s3", SOURCE).list_objects_v2(Bucket="exports-east")["Contents"]
+    assert object_["LastModified"] <= empty.clock.now()
+    empty.wait(minutes=24 * 60)
+    empty.source.create_snapshot(ClusterName="session", SnapshotName="one-more")
+
+
+def test_a_snapshot_is_restoring_while_it_is_restored_and_a_restore_may_fail(shop: Stores) -> None:
+    def status() -> str:
+        return str(shop.target.describe_snapshots(SnapshotName="nightly")["Snapshots"][0]["Status"])
+
+    shop.target.create_snapshot(ClusterName="session", SnapshotName="nightly")
+    shop.wait(minutes=3)
+    create(shop, TARGET, "copy", SnapshotName="nightly")
+    assert shop.watch(status, minutes=14) == ["restoring", "available"]
+    shop.make("fail", "memorydb.restore-cluster")
+    create(shop, TARGET, "broken", SnapshotName="nightly")
+    with refused("InvalidSnapshotStateFault"):
+        shop.target.delete_snapshot(SnapshotName="nightly")
+    shop.wait(minutes=14)
+    broken = cluster(shop, TARGET, "broken")
+    assert (broken["Status"], "ClusterEndpoint" in broken, status()) == ("restore-failed", False, "available")
+    shop.target.delete_cluster(ClusterName="broken")
+
+
+def test_tags_of_a_cluster_that_is_not_available_cannot_be_changed(shop: Stores) -> None:
+    here = cluster(shop, TARGET)
+    tag = [{"Key": "k", "Value": "v"}]
+    with refused("NoOperationFault"):
+        shop.target.update_cluster(ClusterName="session", ReplicaConfiguration={"ReplicaCount": 1})
+    shop.target.update_cluster(ClusterName="session", ReplicaConfiguration={"ReplicaCount": 2})
+    assert shop.target.list_tags(ResourceArn=here["ARN"])["TagList"]
+    with refused("InvalidClusterStateFault"):
+        shop.target.tag_resource(ResourceArn=here["ARN"], Tags=tag)
+    with refused("InvalidClusterStateFault"):
+        shop.target.untag_resource(ResourceArn=here["ARN"], TagKeys=["Customer"])
+    made = create(shop, TARGET, "young")
+    with refused("InvalidClusterStateFault"):
+        shop.target.list_tags(ResourceArn=made["ARN"])
+    with refused("InvalidParameterValueException"):
+        create(shop, TARGET, "a-name-that-has-more-than-forty-characters")
+
+
+def test_what_a_restore_on_the_other_side_needs_is_seeded_and_can_be_discovered(empty: Stores) -> None:
+    empty.seed("memorydb-multi-region", "session", multi_region=False, exports=True)
+    for region in (SOURCE, TARGET):
+        (stored,) = empty.client("s3", region).list_objects_v2(Bucket=f"session-exports-{region}")["Contents"]
+        assert stored["Key"] == "session.nightly-0001.rdb"
+    explorer = empty.client("resourcegroupstaggingapi", TARGET)
+    found = explorer.get_resources(TagFilters=[{"Key": "dr:standby-for", "Values": ["session"]}])
+    (one,) = found["ResourceTagMappingList"]
+    assert one["ResourceARN"] == f"arn:aws:memorydb:{TARGET}:{ACCOUNT}:subnetgroup/session-subnets"
+    told = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+    assert told["dr:export-bucket"] == f"session-exports-{TARGET}"
+    assert told["dr:security-groups"].startswith("sg-")
+    assert told["Customer"] == "CustomerX"
+
+
 def test_a_shard_fails_over_within_its_region(shop: Stores) -> None:
     def nodes() -> list[str]:
         return [node["Name"] for node in cluster(shop, TARGET)["Shards"][0]["Nodes"]]
