@@ -20,7 +20,7 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters.drills import aurora as drill
-from adapters.judging import ready, red, warning
+from adapters.judging import ready, red, too_slow, warning
 from adapters.reading import tag_map
 from adapters.specs.aurora import (
     AURORA_ENGINES,
@@ -35,6 +35,7 @@ from orchestrator.contract import (
     Call,
     Check,
     Clients,
+    Endpoint,
     Finding,
     Found,
     Loss,
@@ -112,6 +113,7 @@ class AuroraAdapter(Adapter[AuroraView]):
         if view.versions_differ:
             versions = f"the engine versions differ: {view.versions}."
             findings.append(red(me, "version", versions, "upgrade the older cluster, then: dr plan"))
+        findings += too_slow(view.member, SPEC.strategy("global-database"))
         limit = run.rpo_minutes.get(me)
         if limit is not None and view.lag_ms is not None and view.lag_ms > limit * 60_000:
             findings.append(red(me, "lag", f"replication lag is {_shown(view.lag_ms)}, dr:rpo-target is {limit} min."))
@@ -239,6 +241,15 @@ class AuroraAdapter(Adapter[AuroraView]):
             Check(me, "writer", writer, f"the writer is {view.writer_arn}"),
             Check(me, "cluster", serving, instances),
         ]
+
+    def decommission(self, view: AuroraView, run: RunContext) -> list[Step]:
+        """Delete nothing: the old writer's cluster is the reverse replica."""
+        return skip("the old writer's cluster is the reverse replica: nothing of it may be deleted")
+
+    def endpoints(self, view: AuroraView, run: RunContext) -> list[Endpoint]:
+        """Return the cluster endpoint of the target side, in a drill of its copy."""
+        found = view.copy.endpoint if run.mode is Mode.DRILL else view.target.endpoint
+        return [Endpoint(view.member.resource_id, *found)] if found else []
 
     def after(self, phase: Phase, view: AuroraView, run: RunContext) -> AuroraView:
         """Foresee the roles after a switch, and the copy between a drill's INSTANTIATE and CLEANUP."""

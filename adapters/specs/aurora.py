@@ -86,6 +86,33 @@ SPEC = Spec(
     documentation="https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-global-database-disaster-recovery.html",
     poll_seconds=15,
     deadline_minutes=60,
+    refuses=(
+        "It deletes, detaches or stops no member of a global cluster after a switch, also not in a decommission: the old "
+        "writer's cluster is the reverse replica.",
+        "It uses FailoverGlobalCluster only in an emergency, with AllowDataLoss; a planned run switches over, without loss.",
+        "It switches over to no cluster that is not connected, and to none of another engine version: AWS rejects that.",
+        "It rebuilds no global database after an emergency had to detach the target; REPLICATE waits until somebody has.",
+        "It takes no DocumentDB, Neptune and Multi-AZ DB clusters, which Resource Explorer lists as rds:cluster too.",
+    ),
+    limits=(
+        "Both clusters belong to one account (Aurora user guide, Aurora Global Database limitations); one secondary Region is "
+        "assumed.",
+        "Managed switchovers and failovers need the same major and minor engine version on both sides, for some versions the "
+        "same patch level too (Aurora user guide, patch level compatibility for managed cross-Region switchovers).",
+        "A global database offers no Backtrack, no Serverless v1 and no stop or start of its clusters (Aurora user guide, "
+        "limitations).",
+        "Parameter group, alarms, IAM roles and RDS Proxy targets belong to each cluster and are not carried over.",
+        "With rds.global_db_rpo a PostgreSQL writer blocks commits while no secondary keeps up, also right after a failover.",
+        "After a forced failover Aurora keeps lost writes in a snapshot rds:unplanned-global-failover-<name>-<time> of the old "
+        "cluster, for as long as that cluster keeps backups: copy it when the Region is back (Aurora user guide).",
+        "Applications should use the global writer endpoint, or a DNS name with a TTL of 5 s at most.",
+        "The in-VPC probe of a drill's copy needs rules for the default security group, which the copy is restored with.",
+    ),
+    unconfirmed=(
+        "Whether a secondary cluster may be cloned copy-on-write: a drill takes a snapshot and restores that.",
+        "The texts of a global cluster's Status while roles change: FailoverState tells the progress instead.",
+        "How long a switchover that waits for a lost Region hangs: an emergency watches it for 120 s, then detaches the target.",
+    ),
 )
 
 AURORA_ENGINES = ("aurora-mysql", "aurora-postgresql")

@@ -29,8 +29,15 @@ class Cluster(BaseModel):
     Engine: str = ""
     EngineVersion: str = ""
     DBSubnetGroup: str | None = None
+    Endpoint: str | None = None
+    Port: int | None = None
     DBClusterMembers: list[ClusterMember] = []
     TagList: list[KeyValue] = []
+
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Return host and port of the cluster endpoint; there is none while the cluster is being made."""
+        return (self.Endpoint, self.Port) if self.Endpoint and self.Port else None
 
 
 class Clusters(BaseModel):
@@ -105,6 +112,7 @@ class DrillCopy:
     cluster: str = ""
     instance: str = ""
     ours: bool = True
+    endpoint: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -222,4 +230,5 @@ def _copy(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
         cluster=cluster.Status if cluster else "",
         instance=instances[0].DBInstanceStatus if instances else "",
         ours=all(is_of_this_drill(tag_map(each), run) for each in tags),
+        endpoint=cluster.endpoint if cluster else None,
     )

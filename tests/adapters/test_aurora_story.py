@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.context import run_context
+from orchestrator.targets import load_target
 from orchestrator.words import CheckState, Operation, Outcome, Phase, StepState
-from tests.support.driver import APPS, SOURCE, TARGET, World, open_world
+from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
 SOURCE_ARN = f"arn:aws:rds:{SOURCE}:{APPS}:cluster:orders"
 TARGET_ARN = f"arn:aws:rds:{TARGET}:{APPS}:cluster:orders"
@@ -308,6 +310,46 @@ def test_a_drill_never_deletes_a_namesake_it_did_not_make(world: World) -> None:
         assert ended.outcome is Outcome.FAILED
         assert "does not carry dr:drill-id" in ended.detail
     assert len(rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"]) == 1
+
+
+def endpoints(run: Journey) -> list[tuple[str, int]]:
+    """Return where a probe in the VPC would connect to."""
+    adapter = run.platform.adapter("aurora")
+    target = load_target(run.platform.blobs, run.run_id, run.action(Phase.ACTIVATE).target_id)
+    context = run_context(run.run, Phase.ACTIVATE, target, run.world.clock.now())
+    view = adapter.observe(target, run.platform.open_session(run.run, adapter, context, target), context)
+    return [(each.host, each.port) for each in adapter.endpoints(view, context)]
+
+
+def test_clients_are_probed_at_the_cluster_that_takes_over_and_in_a_drill_at_its_copy(world: World) -> None:
+    # Given a drill whose copy is there
+    drill = world.start(Operation.TEST)
+    drill.phase(Phase.INSTANTIATE)
+    clusters = {
+        each["DBClusterIdentifier"]: each for each in world.aws("rds", TARGET).describe_db_clusters()["DBClusters"]
+    }
+    own = clusters.pop("orders")
+    (copy,) = clusters.values()
+
+    # Then the copy is what a probe connects to
+    assert endpoints(drill) == [(copy["Endpoint"], 5432)]
+
+    # And when the drill is over and the roles are switched, it is the cluster of the target side
+    drill.all()
+    drill.end()
+    assert endpoints(drill) == []
+    run = world.start()
+    run.all()
+    assert endpoints(run) == [(own["Endpoint"], 5432)]
+
+
+def test_a_strategy_slower_than_the_recovery_time_asked_for_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = open_world(monkeypatch, {**ORDERS, "tags": {"dr:rto-target": "2"}})
+
+    run = world.start()
+
+    assert run.ready
+    assert run.findings["rto"] == "global-database usually takes 4 minutes to activate, dr:rto-target is 2."
 
 
 def test_an_engine_that_is_no_aurora_stops_the_run_by_name(world: World) -> None:
