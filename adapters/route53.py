@@ -11,8 +11,9 @@ replicate    nothing: the records serve both directions
 In an emergency whose target is not us-east-1 Route 53's control plane is out of reach: failover-routing waits for Route 53
 to fail over by itself, alarm-health-check works as ever, weighted is blocked unless DNS has moved already. Records cannot
 be tagged: a tagged health check stands for the record sets that use it, and the Region in a set identifier tells its side.
-Tagged hosted zones alone stand for nothing. It never deletes records, never sets both weights to 0, never swaps PRIMARY
-and SECONDARY, refuses records of traffic policies, and touches no production name in a drill.
+A tagged hosted zone in which no tagged health check is used is an error, because nothing of it would move. It never
+deletes records, never sets both weights to 0, never swaps PRIMARY and SECONDARY, refuses records
+of traffic policies, and touches no production name in a drill.
 """
 
 from __future__ import annotations
@@ -110,6 +111,13 @@ class Route53Adapter(Adapter[RecordView]):
     def replicate(self, view: RecordView, run: RunContext) -> list[Step]:
         """Do nothing."""
         return skip("the records serve both directions")
+
+    def decommission(self, view: RecordView, run: RunContext) -> list[Step]:
+        """Delete nothing: a name belongs to both sides."""
+        return skip(
+            f"{view.facts.name} is global: nothing of it is left in {run.source_region}, and the record that names that "
+            "side is the way back"
+        )
 
     def rollback(self, phase: Phase, view: RecordView, run: RunContext) -> list[Step]:
         """Make DNS answer with the source's value again."""

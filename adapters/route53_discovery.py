@@ -19,17 +19,20 @@ from adapters.views.route53_models import (
 )
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.errors import ValidationError
-from orchestrator.tags import KNOWN
+from orchestrator.tags import ENABLED, KNOWN
 
 Key = tuple[str, str]
 
 
 def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
-    """Return each record set that uses a tagged health check; raise `ValidationError` for one that cannot be moved."""
-    tags = _tags(aws, [arn.rsplit("/", 1)[-1] for arn in arns if ":healthcheck/" in arn])
-    if not tags:
+    """Return each record set that uses a tagged health check; raise `ValidationError` for one that cannot be moved, and for
+    a tagged zone in which nothing would move.
+    """
+    if not arns:
         return []
-    partition = next(arn for arn in arns if ":healthcheck/" in arn).split(":")[1]
+    tags = _tags(aws, [arn.rsplit("/", 1)[-1] for arn in arns if ":healthcheck/" in arn])
+    tagged_zones = {arn.rsplit("/", 1)[-1] for arn in arns if ":hostedzone/" in arn}
+    partition = arns[0].split(":")[1]
     found: list[Found] = []
     for zone in (z for page in aws.pages("route53", "ListHostedZones", Zones) for z in page.HostedZones):
         pages = aws.pages("route53", "ListResourceRecordSets", RecordSets, HostedZoneId=zone.plain_id)
@@ -37,6 +40,8 @@ def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
         for record in (r for page in pages for r in page.ResourceRecordSets):
             groups.setdefault((record.Name.rstrip("."), record.Type), []).append(record)
         used = {k: group for k, group in groups.items() if any(r.HealthCheckId in tags for r in group)}
+        if zone.plain_id in tagged_zones and not used:
+            raise _nothing_moves(zone)
         servers = _name_servers(aws, zone) if used else []
         types_of = {name: sorted(t for n, t in used if n == name) for name, _ in used}
         for (name, kind), group in sorted(used.items()):
@@ -44,6 +49,15 @@ def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
             label = name if kind == types_of[name][0] else f"{name}-{kind}"
             found.append(_found(aws, zone, servers, label, group, tags, partition))
     return found
+
+
+def _nothing_moves(zone: Zone) -> ValidationError:
+    name = zone.Name.rstrip(".")
+    return ValidationError(
+        f"hosted zone {name} ({zone.plain_id}) is tagged, and no record in it uses a tagged health check: nothing would move.",
+        f"put the zone's dr:* tags on the health checks of the records that shall move, or remove {ENABLED} from the zone.",
+        code="ZoneAlone",
+    )
 
 
 def _tags(aws: Reader, ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -84,8 +98,11 @@ def _found(
         check=check,
     )
     kept = facts.model_dump(mode="json", exclude_unset=True)
-    place = Place(aws.account, "global", zone.plain_id, f"arn:{partition}:route53:::hostedzone/{zone.plain_id}", kept)
-    mine = [tags[r.HealthCheckId] for r in group if r.HealthCheckId and r.HealthCheckId in tags]
+    tagged = [r.HealthCheckId for r in group if r.HealthCheckId and r.HealthCheckId in tags]
+    # The tags are the health check's, so its ARN tells later whose the records are; calls take the zone's id.
+    arn = f"arn:{partition}:route53:::healthcheck/{tagged[0]}"
+    place = Place(aws.account, "global", zone.plain_id, arn, kept)
+    mine = [tags[check_id] for check_id in tagged]
     return Found(f"{zone.plain_id} {name} {group[0].Type}", label, place, _agreed(mine, name), strategy)
 
 

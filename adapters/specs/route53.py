@@ -84,6 +84,37 @@ SPEC = Spec(
     poll_seconds=15,
     deadline_minutes=20,
     global_service=True,
+    refuses=(
+        "It never sets both weights of a pair to 0: Route 53 then treats them as equal, and answers with both sides.",
+        "It moves no record that belongs to a traffic policy: its owner would write over the change.",
+        "It swaps no PRIMARY and SECONDARY, and deletes no record and no health check: they are the way back.",
+        "It makes no missing record, health check or alarm: a record must name its Region in its set identifier beforehand.",
+        "It changes no record and no health check in an emergency whose target is not us-east-1: that control plane may be "
+        "lost. It then waits for health checks to move DNS, or is blocked.",
+        "It follows no alarm that lies outside the standby side: it would be lost together with the Region being left.",
+        "It takes no tagged hosted zone in which no record uses a tagged health check: nothing of it would move.",
+        "It touches no production name in a drill; it only asks what the target side's value resolves to.",
+    ),
+    limits=(
+        "Changes of records and health checks go through a control plane in us-east-1; DNS answers and health checks do not "
+        "(whitepaper AWS Fault Isolation Boundaries, appendix A).",
+        "Five API requests a second for all of an account (Route 53 developer guide, quotas); the rest is throttled and "
+        "asked again.",
+        "Changes to one hosted zone are made one after another; PriorRequestNotComplete is asked again (API reference, "
+        "ChangeResourceRecordSets).",
+        "Resolvers keep an answer for its TTL: above 60 seconds is a warning. Clients that keep names longer than that are "
+        "not moved (Route 53 developer guide, values for failover records).",
+        "Health checkers cannot reach private addresses: a private zone needs checks that follow an alarm, and what it "
+        "answers can be asked inside its VPCs only (Route 53 developer guide, failover in a private hosted zone).",
+        "Records cannot be tagged; the tags of a health check stand for the record sets that use it (API reference, "
+        "ChangeTagsForResource).",
+    ),
+    unconfirmed=(
+        "How long health checkers take to act on a forced check is documented nowhere: DNS itself is asked until it answers "
+        "with the target's value, for 20 minutes at most.",
+        "Whether an alarm follows one single value until the next one is promised nowhere unless missing data is ignored: any "
+        "other setting of the alarm is a red finding.",
+    ),
 )
 
 TTL_SECONDS = 60

@@ -365,3 +365,47 @@ def test_the_inventory_keeps_all_that_an_emergency_needs(shop: Open) -> None:
     assert check is not None
     assert check.HealthCheckConfig.AlarmIdentifier is not None
     assert check.HealthCheckConfig.AlarmIdentifier.model_dump() == {"Region": TARGET, "Name": f"dr-switch-{NAME}"}
+
+
+def test_a_tagged_zone_in_which_nothing_would_move_is_refused_with_what_to_do(shop: Open) -> None:
+    # Given a zone that carries the tags, and records whose health checks do not
+    here = shop("dns-failover")
+    tags = here.route53.list_tags_for_resource(ResourceType="healthcheck", ResourceId=here.check()["Id"])
+    zone = here.zone.rsplit("/", 1)[-1]
+    mine = [tag for tag in tags["ResourceTagSet"]["Tags"] if tag["Key"] != "Name"]
+    here.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zone, AddTags=mine)
+    assert here.start().ready, "a tagged zone whose records have a tagged health check is not in the way"
+    here.route53.change_tags_for_resource(
+        ResourceType="healthcheck", ResourceId=here.check()["Id"], RemoveTagKeys=["dr:enabled"]
+    )
+    here.world.wait(60)
+
+    # Then the inventory names the zone, and says where its tags belong
+    missing = "".join(here.world.inventory().missing_accounts.values())
+    assert f"hosted zone shop.example.com ({zone}) is tagged" in missing
+    assert "nothing would move" in missing
+
+
+def test_nothing_of_a_name_is_left_to_decommission(shop: Open) -> None:
+    here = shop("dns-failover")
+    run = here.start(Decommission=True)
+
+    action = run.all()[Phase.DECOMMISSION]
+
+    assert action.outcome is Outcome.SKIPPED
+    assert "is global" in action.detail
+    assert "DeleteHealthCheck" not in run.made()
+
+
+def test_records_whose_health_check_changed_hands_after_the_inventory_are_left_alone(shop: Open) -> None:
+    here = shop("dns-failover")
+    run = here.start()
+    here.route53.change_tags_for_resource(
+        ResourceType="healthcheck", ResourceId=here.check()["Id"], AddTags=[{"Key": "Customer", "Value": "CustomerZ"}]
+    )
+
+    action = run.phase(Phase.ACTIVATE)
+
+    assert action.outcome is Outcome.FAILED
+    assert 'carries Customer="CustomerZ"' in action.detail
+    assert here.world.operations() == []
