@@ -65,6 +65,7 @@ SPEC = Spec(
         Permission(
             actions=("memorydb:DescribeClusters", "memorydb:DescribeSubnetGroups", "memorydb:ListTags"),
             uses=frozenset({Use.DISCOVER, Use.OBSERVE}),
+            session_actions=("memorydb:Describe*", "memorydb:List*"),
         ),
         Permission(
             actions=(
@@ -78,6 +79,13 @@ SPEC = Spec(
                 "s3:ListBucket",
             ),
             uses=frozenset({Use.OBSERVE}),
+            session_actions=(
+                "cloudwatch:GetMetricData",
+                "ec2:DescribeSecurityGroups",
+                "kms:DescribeKey",
+                "s3:GetReplicationConfiguration",
+                "s3:ListBucket",
+            ),
         ),
         Permission(
             actions=("memorydb:TagResource", "memorydb:UntagResource", "memorydb:UpdateCluster"),
