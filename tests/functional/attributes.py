@@ -43,6 +43,40 @@ def _regional(client: Clients, slug: str, region: str) -> list[tuple[str, list[A
         ),
         ("source servers", drs.describe_source_servers()["items"]),
         ("recovery instances", drs.describe_recovery_instances()["items"]),
+        *_stores(client, region),
+        *_computing(client, slug, region),
+    ]
+
+
+def _stores(client: Clients, region: str) -> list[tuple[str, list[Any]]]:
+    caches, memory, efs, fsx = (client(each, region) for each in ("elasticache", "memorydb", "efs", "fsx"))
+    domains = client("opensearch", region)
+    names = [each["DomainName"] for each in domains.list_domain_names()["DomainNames"]]
+    return [
+        ("global caches", caches.describe_global_replication_groups(ShowMemberInfo=True)["GlobalReplicationGroups"]),
+        ("caches", caches.describe_replication_groups()["ReplicationGroups"]),
+        ("cache snapshots", caches.describe_snapshots()["Snapshots"]),
+        ("memory clusters", memory.describe_clusters(ShowShardDetails=True)["Clusters"]),
+        ("memory snapshots", memory.describe_snapshots()["Snapshots"]),
+        ("domains", [domains.describe_domain(DomainName=each)["DomainStatus"] for each in names]),
+        ("file systems", efs.describe_file_systems()["FileSystems"]),
+        ("other file systems", fsx.describe_file_systems()["FileSystems"]),
+        ("volumes", fsx.describe_volumes()["Volumes"]),
+        ("backups", fsx.describe_backups()["Backups"]),
+    ]
+
+
+def _computing(client: Clients, slug: str, region: str) -> list[tuple[str, list[Any]]]:
+    groups, functions, events = (client(each, region) for each in ("autoscaling", "lambda", "events"))
+    mine = [each["FunctionName"] for each in functions.list_functions()["Functions"] if slug in each["FunctionName"]]
+    buses = [each["Name"] for each in events.list_event_buses()["EventBuses"] if slug in each["Name"]]
+    return [
+        ("groups", groups.describe_auto_scaling_groups()["AutoScalingGroups"]),
+        ("functions", [functions.get_function(FunctionName=each)["Configuration"] for each in mine]),
+        ("aliases", [a for each in mine for a in functions.list_aliases(FunctionName=each)["Aliases"]]),
+        ("concurrency", [functions.get_function_concurrency(FunctionName=each) | {"for": each} for each in mine]),
+        ("mappings", functions.list_event_source_mappings()["EventSourceMappings"]),
+        ("rules", [rule for bus in buses for rule in events.list_rules(EventBusName=bus)["Rules"]]),
     ]
 
 

@@ -31,7 +31,7 @@ from tests.functional.attributes import attributes
 EAST, WEST = "us-east-1", "us-west-2"
 APPS = "222222222222"
 OWNER = "owner@example.com"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 0.1
 COMMAND_LIMIT_SECONDS = 60
 
