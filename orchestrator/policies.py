@@ -10,7 +10,9 @@ from orchestrator.spec import Permission, Spec
 from orchestrator.words import Mode, Phase, Use
 
 SESSION_POLICY_LIMIT = 2048
-"""Characters AWS accepts for the Policy parameter of sts:AssumeRole."""
+"""Characters AWS accepts for the Policy parameter of sts:AssumeRole. Session tags are packed into the same space (STS API
+reference, AssumeRole, PackedPolicySize), whose measure AWS does not tell: counting characters of both keeps below it.
+"""
 
 DRILL_DENIED = (
     "autoscaling:Update*",
@@ -46,7 +48,13 @@ def permissions_for(spec: Spec, use: Use, mode: Mode) -> list[Permission]:
 
 
 def session_policy(
-    spec: Spec, phase: Phase | None, mode: Mode, target: Target | None, *, rolling_back: bool = False
+    spec: Spec,
+    phase: Phase | None,
+    mode: Mode,
+    target: Target | None,
+    *,
+    rolling_back: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Return the session policy JSON for one phase (or its undoing), mode and target; `phase` None means reading only.
 
@@ -57,11 +65,12 @@ def session_policy(
     names = (
         [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})
     )
+    room = SESSION_POLICY_LIMIT - sum(len(key) + len(value) for key, value in (tags or {}).items())
     for chosen in (names, []):
         text = _render(permissions, chosen, mode)
-        if len(text) <= SESSION_POLICY_LIMIT:
+        if len(text) <= room:
             return text
-    return _render_actions_only(permissions, mode)
+    return _render_actions_only(permissions, mode, room)
 
 
 def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode) -> str:
@@ -78,10 +87,10 @@ def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode)
     return _document(statements, mode)
 
 
-def _render_actions_only(permissions: Iterable[Permission], mode: Mode) -> str:
+def _render_actions_only(permissions: Iterable[Permission], mode: Mode, room: int) -> str:
     actions = sorted({action for p in permissions for action in (p.session_actions or p.actions)})
     text = _document([_statement("Allow", actions, ["*"], {})], mode)
-    if len(text) <= SESSION_POLICY_LIMIT:
+    if len(text) <= room:
         return text
     return _document([_statement("Allow", _shortened(actions), ["*"], {})], mode)
 

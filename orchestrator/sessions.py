@@ -305,7 +305,7 @@ class RunClients:
         self._spec = spec
         self._run = run
         self._target = target
-        self._policy = session_policy(spec, phase, run.mode, target, rolling_back=run.rolling_back)
+        self._policy = session_policy(spec, phase, run.mode, target, rolling_back=run.rolling_back, tags=caller.tags)
         self._readers: dict[Side, AwsReader] = {}
 
     def reaches(self, side: Side) -> bool:

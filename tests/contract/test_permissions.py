@@ -84,6 +84,9 @@ def test_the_discovery_roles_own_actions_exist() -> None:
     assert sorted(action for action in actions if not _known(action)) == [RECENT_IN_DISCOVERY]
 
 
+TAGS = {"Customer": "A customer with a name of usual length", "Environment": "development"}
+"""What goes with every session of a run, in the same space as its policy."""
+
 ROLES = ("dr-spoke-discovery", *(f"dr-spoke-{each.spec.key}" for each in registry.adapters()))
 
 
@@ -117,7 +120,7 @@ def test_session_policy_fits_in_every_phase_and_mode_even_for_a_full_batch(adapt
     for size in (1, 100):
         for phase, mode, rolling_back, text in _session_policies(adapter.spec, size):
             told = f"{size} resource(s), {phase or 'reading'}, {mode}, rolling back: {rolling_back}"
-            assert len(text) <= SESSION_POLICY_LIMIT, told
+            assert len(text) + sum(len(key) + len(value) for key, value in TAGS.items()) <= SESSION_POLICY_LIMIT, told
             denied = [s for s in json.loads(text)["Statement"] if s["Effect"] == "Deny"]
             assert bool(denied) is (mode is Mode.DRILL), told
             assert all(set(s["Action"]) == set(DRILL_DENIED) for s in denied), told
@@ -153,10 +156,15 @@ def test_session_for_one_resource_reaches_no_other_one(adapter: Adapter) -> None
 def _session_policies(spec: Spec, size: int) -> Iterator[tuple[Phase | None, Mode, bool, str]]:
     target = _target(spec, size)
     for mode in Mode:
-        yield None, mode, False, session_policy(spec, None, mode, target)
+        yield None, mode, False, session_policy(spec, None, mode, target, tags=TAGS)
         for phase in Phase:
             for rolling_back in (False, True):
-                yield phase, mode, rolling_back, session_policy(spec, phase, mode, target, rolling_back=rolling_back)
+                yield (
+                    phase,
+                    mode,
+                    rolling_back,
+                    session_policy(spec, phase, mode, target, rolling_back=rolling_back, tags=TAGS),
+                )
 
 
 def _target(spec: Spec, size: int) -> Target:
