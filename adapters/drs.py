@@ -28,6 +28,7 @@ from pydantic import JsonValue
 from adapters import drs_launch as job
 from adapters import drs_sides as sides
 from adapters.drills import drs as drill
+from adapters.drs_instances import unprotected
 from adapters.judging import ready, red, warning
 from adapters.specs.drs import CATCHING_UP, NO_DATA_YET, SPEC
 from adapters.views.drs import DrsView, ServerView, listed, look
@@ -62,8 +63,10 @@ class DrsAdapter(Adapter[DrsView]):
     spec = SPEC
 
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
-        """Return each tagged source server and, as its counterpart, the instance that it protects."""
-        return [found for s in listed(aws) if ENABLED in s.tags for found in _both_sides(aws, s)]
+        """Return each tagged source server with the instance that it protects, and tagged instances that DRS must know."""
+        servers = listed(aws)
+        found = [each for s in servers if ENABLED in s.tags for each in _both_sides(aws, s)]
+        return found + unprotected(aws, arns, {s.recoveryInstanceId for s in servers if s.recoveryInstanceId})
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> DrsView:
         """Read both sides, in an emergency only the target side."""

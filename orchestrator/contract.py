@@ -80,6 +80,10 @@ class Found:
     """The strategy the live configuration shows, or None when it does not tell."""
     counterpart: bool = False
     """True when the other side tells it; gives way to what the Region itself tells of the same `pair_key`."""
+    claim: bool = False
+    """True for a tagged object that stands for nothing by itself (an EC2 instance, for the server that DRS made of it); one
+    that nothing else found tells of becomes a resource without a counterpart, which stops a planned run.
+    """
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,13 @@ def take(
                 missing[f"{place.account}/{place.region}/{place.adapter}"] = str(result)
             else:
                 found += [(place.adapter, _joined(each, joined or {})) for each in result]
-    return Snapshot(scope=scope, taken_at=at, resources=tuple(pair(scope, found)), missing_accounts=missing)
+    kept = [(key, each) for key, each in found if not _answered(each, found)]
+    return Snapshot(scope=scope, taken_at=at, resources=tuple(pair(scope, kept)), missing_accounts=missing)
+
+
+def _answered(claim: Found, found: Iterable[tuple[str, Found]]) -> bool:
+    """Say whether something else that was found tells of a claim."""
+    return claim.claim and any(each.place.arn == claim.place.arn and not each.claim for _, each in found)
 
 
 def _joined(found: Found, joined: Mapping[str, str]) -> Found:

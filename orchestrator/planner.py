@@ -111,21 +111,28 @@ def _select(
         if meaning is not None and not wrong and request.Waves is not None and meaning.wave not in request.Waves:
             excluded[resource.resource_id] = f"wave {meaning.wave} was not asked for"
             continue
+        lonely = _lonely(request, resource)
+        if lonely and not wrong and request.mode is Mode.EMERGENCY:
+            excluded[resource.resource_id] = lonely  # what cannot be moved must not keep the others
+            continue
         strategy = (meaning.strategy if meaning else None) or resource.strategy or spec.default_strategy
         if meaning is not None and strategy is None:
             wrong.append(
                 "the strategy cannot be told from the resource; "
                 f"set dr:recovery-strategy to one of {', '.join(strategies)}"
             )
-        wrong += [
-            f"has no counterpart in {region}; it was found only in {', '.join(sorted(resource.sides))}"
-            for region in (request.source_region, request.target_region)
-            if resource.side(region) is None
-        ]
+        wrong += [lonely] if lonely else []
         problems += [f"{resource.resource_id}: {problem}" for problem in wrong]
         if meaning is not None and strategy is not None and not wrong:
             items.append(Item(resource, meaning, strategy))
     return items, excluded, problems
+
+
+def _lonely(request: Request, resource: Resource) -> str:
+    """Return why a resource cannot be moved for want of a counterpart, or an empty string."""
+    missing = [r for r in (request.source_region, request.target_region) if resource.side(r) is None]
+    where = ", ".join(sorted(resource.sides))
+    return f"has no counterpart in {' and '.join(missing)}; it was found only in {where}" if missing else ""
 
 
 def _disabled(resource: Resource) -> bool:

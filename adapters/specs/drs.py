@@ -75,7 +75,7 @@ SPEC = Spec(
         ),
     ),
     permissions=(
-        Permission(actions=("drs:DescribeSourceServers",), uses=frozenset({Use.DISCOVER})),
+        Permission(actions=("drs:DescribeSourceServers", "ec2:DescribeInstances"), uses=frozenset({Use.DISCOVER})),
         Permission(actions=_READS, uses=frozenset({Use.OBSERVE}), session_actions=("drs:Describe*", "ec2:Describe*")),
         Permission(
             actions=("drs:GetLaunchConfiguration", "drs:DescribeRecoverySnapshots"),
@@ -176,6 +176,25 @@ SPEC = Spec(
     poll_seconds=15,
     deadline_minutes=360,
     native_listing=True,
+    refuses=(
+        "A tagged EC2 instance that no source server protects: a planned run stops and names it, an emergency leaves it out "
+        "and says so.",
+        "Servers outside EC2: failing back to them needs DRS's failback client and a person at the machine.",
+        "Launching a server that is in another job: a second launch would replace its recovery instance.",
+        "Terminating a recovery instance in a drill that the drill did not launch, or in a rollback after REPLICATE.",
+        "StopReplication, DisconnectSourceServer and DeleteSourceServer, ever: they delete every point in time.",
+    ),
+    limits=(
+        "100 servers in a job, 20 jobs and 500 servers in jobs at once in an account and Region (DRS quotas).",
+        "300 replicating servers in an account and Region, 4,000 source servers with extended ones (DRS quotas).",
+        "One job per server (DRS quota L-B827C881).",
+        "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
+        "The Name tag pairs the two directions, so it must be unique in a scope.",
+    ),
+    unconfirmed=(
+        "Whether a repeated StartRecovery removes the recovery instance that serves: never called again while one is there.",
+        "Which tags DRS puts on its staging volumes and snapshots: no permission depends on one.",
+    ),
 )
 
 UNINITIALIZED = ("UninitializedAccountException",)

@@ -89,6 +89,7 @@ class Server(BaseModel):
     sourceCloudProperties: _Cloud | None = None
     stagingArea: _Staging = _Staging()
     replicationDirection: str = ""
+    recoveryInstanceId: str | None = None
 
     @property
     def protects(self) -> str | None:

@@ -11,7 +11,7 @@ from localaws.services.drs.models import RegionState
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.ledger.records import Action
 from orchestrator.words import Effect, Operation, Outcome, Phase
-from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
+from tests.support.driver import APPS, SCOPE, SOURCE, TARGET, Journey, World, open_world
 
 
 def servers(monkeypatch: pytest.MonkeyPatch, *names: str, **settings: Any) -> World:
@@ -381,3 +381,32 @@ def test_nothing_in_a_move_of_servers_is_irreversible(monkeypatch: pytest.Monkey
     effects = {step.effect for action in plan.actions for step in action.steps}
     assert Effect.IRREVERSIBLE not in effects
     assert not any(stage.irreversible for stage in plan.stages)
+
+
+def test_tagged_instance_that_drs_does_not_protect_stops_a_planned_run_and_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a protected server, and an instance that somebody tagged for DR and forgot to protect
+    world = open_world(monkeypatch, {"kind": "drs-server", "name": "app-1"}, images=True)
+    ec2 = world.aws("ec2", SOURCE)
+    reservations = ec2.describe_instances()["Reservations"]
+    (mine,) = [each for one in reservations for each in one["Instances"]]
+    forgotten = ec2.run_instances(
+        ImageId=mine["ImageId"],
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [t for t in mine["Tags"] if not t["Key"].startswith("aws:")]}
+        ],
+    )["Instances"][0]["InstanceId"]
+    # When a planned run is asked for, then it stops before anything is changed and names the instance
+    with pytest.raises(ValidationError, match=f"drs/{forgotten}: has no counterpart in {TARGET}"):
+        world.start()
+    assert world.operations() == []
+    # But an emergency moves what can be moved, and says what it leaves behind
+    world.ledger.unlock(SCOPE, "run-1")
+    world.inventory()
+    world.darken(SOURCE)
+    run = world.start(emergency=True, AcceptDataLoss=True)
+    assert "has no counterpart" in run.plan.excluded[f"drs/{forgotten}"]
+    assert run.phase(Phase.ACTIVATE).outcome is Outcome.SUCCEEDED
