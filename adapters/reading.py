@@ -14,6 +14,8 @@ from orchestrator.contract import Member, Place, Reader, RunContext
 LAG_WINDOW_MINUTES = 5
 _IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[^/]+/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]+))?$")
+LONGEST_WINDOW_DAYS = 14
+"""CloudWatch keeps values of single minutes for fifteen days."""
 
 
 class KeyValue(BaseModel):
@@ -61,6 +63,20 @@ def recent_points(
     reader: Reader, now: datetime, namespace: str, metric: str, dimensions: Mapping[str, str], stat: str = "Maximum"
 ) -> list[Datapoint]:
     """Return a metric's datapoints of the last five minutes, newest first (cloudwatch:GetMetricData)."""
+    since = now - timedelta(minutes=LAG_WINDOW_MINUTES)
+    return points_since(reader, now, since, namespace, metric, dimensions, stat)
+
+
+def points_since(  # noqa: PLR0913  a metric has many names
+    reader: Reader,
+    now: datetime,
+    since: datetime,
+    namespace: str,
+    metric: str,
+    dimensions: Mapping[str, str],
+    stat: str = "Maximum",
+) -> list[Datapoint]:
+    """Return a metric's datapoints since a time, newest first (cloudwatch:GetMetricData)."""
     query: JsonValue = {
         "Id": "lag",
         "MetricStat": {
@@ -78,7 +94,7 @@ def recent_points(
         "GetMetricData",
         _MetricData,
         MetricDataQueries=[query],
-        StartTime=now - timedelta(minutes=LAG_WINDOW_MINUTES),
+        StartTime=max(since, now - timedelta(days=LONGEST_WINDOW_DAYS)),
         EndTime=now + timedelta(minutes=1),
         ScanBy="TimestampDescending",
     )

@@ -20,6 +20,7 @@ MODULES = {
     "aurora": "adapters.aurora:AuroraAdapter",
     "drs": "adapters.drs:DrsAdapter",
     "ecs": "adapters.ecs:EcsAdapter",
+    "efs": "adapters.efs:EfsAdapter",
     "elasticache": "adapters.elasticache:ElastiCacheAdapter",
     "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
     "fsx": "adapters.fsx:FsxAdapter",

@@ -37,6 +37,7 @@ SEEDERS: dict[str, str] = {
     "dns-alarm": "localaws.seeds.dns:seed_alarm",
     "dns-arc": "localaws.seeds.dns:seed_arc",
     "efs-replication": "localaws.seeds.efs_replication:seed",
+    "efs-backup": "localaws.seeds.efs_replication:seed_backup",
     "fsx-backup": "localaws.seeds.fsx_backup:seed",
     "asg": "localaws.seeds.asg:seed",
     "lambda-function": "localaws.seeds.lambda_function:seed",

@@ -81,6 +81,12 @@ def _arn_by_id(collection: str) -> Callable[[Any, str], str | None]:
     return find
 
 
+def _file_system_mounted(backend: Any, name: str) -> str | None:
+    """Find the file system of a mount target: requests about those name nothing else."""
+    found = backend.mount_targets_by_id.get(name)
+    return str(backend.file_systems_by_id[found.file_system_id].file_system_arn) if found else None
+
+
 def _secret(backend: Any, name: str) -> str | None:
     secret = backend.secrets.get(name)
     return str(secret.arn) if secret else None
@@ -89,6 +95,7 @@ def _secret(backend: Any, name: str) -> str | None:
 _FINDERS: dict[str, tuple[str, Callable[[Any, str], str | None]]] = {
     "autoscaling:autoScalingGroup": ("autoscaling", _group),
     "cloudformation:stack": ("cloudformation", _stack),
+    "elasticfilesystem:file-system": ("efs", _file_system_mounted),
     "fsx:snapshot": ("fsx", _arn_by_id("snapshots")),
     "fsx:storage-virtual-machine": ("fsx", _arn_by_id("storage_virtual_machines")),
     "fsx:volume": ("fsx", _arn_by_id("volumes")),

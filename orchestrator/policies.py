@@ -37,6 +37,8 @@ DRILL_DENIED = (
     "es:Switchover*",
     "es:Failover*",
     "es:RemoveReplicationPeer",
+    "elasticfilesystem:Put*",
+    "elasticfilesystem:Update*",
 )
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 

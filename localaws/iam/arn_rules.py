@@ -107,7 +107,7 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "reserved-instance": ("ReservedCacheNodeId",),
     },
     "elasticfilesystem": {
-        "file-system": ("FileSystemId", "SourceFileSystemId", "ResourceId"),
+        "file-system": ("FileSystemId", "SourceFileSystemId", "ResourceId", "MountTargetId"),
         "access-point": ("AccessPointId",),
     },
     "elasticloadbalancing": {

@@ -150,6 +150,11 @@ def _tagging(service: str, operation: str, params: Params, own: list[Need], wher
         return [Need(action, (Target(arn, tagged=True),), keys, own[0].known)]
     if (service, operation) in _STARTING_TASKS:  # the call names the definition; the tags go on the task
         created = (Target(f"arn:aws:ecs:{where.region}:{where.account}:task/*"),)
+    if (service, operation) == (
+        "efs",
+        "CreateAccessPoint",
+    ):  # the call names the file system; the tags go on the new point
+        created = (Target(f"arn:aws:elasticfilesystem:{where.region}:{where.account}:access-point/*"),)
     return [Need(action, tuple(created[:1]), keys, own[0].known)]
 
 

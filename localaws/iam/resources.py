@@ -145,6 +145,7 @@ LOOKED_UP = {
     ("iam", "instance-profile"),
     ("cloudformation", "stack"),
     ("resource-explorer-2", "view"),
+    ("elasticfilesystem", "file-system"),
     ("fsx", "volume"),
     ("fsx", "snapshot"),
     ("fsx", "storage-virtual-machine"),

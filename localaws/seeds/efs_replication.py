@@ -1,12 +1,15 @@
 """`efs-replication`: a file system on the source side, its replica on the target side, in sync.
+`efs-backup`: a file system on the source side alone, whose recovery points AWS Backup copies to the target side.
 
-Settings: `encrypted` (true), `throughput_mode` (elastic), `zones` (2, mount targets per side), `target_zones`
+Settings of both: `encrypted` (true), `throughput_mode` (elastic), `zones` (2, mount targets per side), `target_zones`
 (default `zones`; 0 leaves them to INSTANTIATE), `access_point` (path; none by default), `target_access_point`
-(true: the access point exists on the target side too), `recovery_points` (0: AWS Backup points of the source, each
-copied to the target side), `replica_recovery_points` (0: points of the replica itself).
+(true: the access point exists on the target side too), `recovery_points` (0, of `efs-backup` 2: AWS Backup points of the
+source, each copied to the target side), `replica_recovery_points` (0: points of the replica itself), `writes_per_minute`
+(600000: bytes that clients write to the source), `landing` (true: where the target side lacks mount targets, tags on the source
+say in which subnets they belong).
 
-Each side has a security group `<name>-efs`. Recovery points are an hour apart in the vaults `Default`, the newest an
-hour old.
+Each side has a security group `<name>-efs`. Recovery points are an hour apart, the newest an hour old, in the vaults
+`Default`, of `efs-backup` in vaults of its own name.
 """
 
 from __future__ import annotations
@@ -29,20 +32,54 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     account = estate.account_id(entry.account)
     source_region, target_region = estate.regions
     tags = {"Name": entry.name, **estate.tags(entry)}
-    source = _file_system(world, account, source_region, entry, tags)
-    target = _file_system(world, account, target_region, entry, tags)
     zones = int(entry.setting("zones", 2))
-    for region, file_system, count in (
-        (source_region, source, zones),
-        (target_region, target, int(entry.setting("target_zones", zones))),
-    ):
+    target_zones = int(entry.setting("target_zones", zones))
+    landing = _landing(world, account, target_region, entry, zones) if target_zones < zones else {}
+    source = _file_system(world, account, source_region, entry, {**tags, **landing})
+    target = _file_system(world, account, target_region, entry, tags)
+    for region, file_system, count in ((source_region, source, zones), (target_region, target, target_zones)):
         _mount_targets(world, account, region, entry.name, file_system, count)
         there = region == source_region or entry.setting("target_access_point", True)
         if there and (path := entry.setting("access_point")):
             _access_point(world, account, region, entry.name, file_system, path, tags)
         efs.settle(account, region)
     efs.replicate_now(account, source_region, source, target_region, target)
+    efs.write(account, source_region, source, float(entry.setting("writes_per_minute", 600_000)))
     _recovery_points(world, entry, efs_arn(account, source_region, source), efs_arn(account, target_region, target))
+
+
+def seed_backup(world: World, estate: Estate, entry: Entry) -> None:
+    """Create the file system, tagged and mounted, its recovery points and their copies."""
+    efs = world.service("efs")
+    assert isinstance(efs, EfsService)
+    account = estate.account_id(entry.account)
+    source_region, target_region = estate.regions
+    zones = int(entry.setting("zones", 2))
+    landing = _landing(world, account, target_region, entry, zones)
+    tags = {"Name": entry.name, **estate.tags(entry), **landing}
+    source = _file_system(world, account, source_region, entry, tags)
+    _mount_targets(world, account, source_region, entry.name, source, zones)
+    if path := entry.setting("access_point"):
+        _access_point(world, account, source_region, entry.name, source, path, tags)
+    efs.settle(account, source_region)
+    efs.write(account, source_region, source, float(entry.setting("writes_per_minute", 600_000)))
+    backup = world.service("backup")
+    assert isinstance(backup, BackupService)
+    for hours in range(int(entry.setting("recovery_points", 2)), 0, -1):
+        arn = efs_arn(account, source_region, source)
+        point = backup.add_recovery_point(account, source_region, arn, hours_ago=hours, vault=entry.name)
+        backup.add_copy(point, target_region, vault=entry.name)
+
+
+def _landing(world: World, account: str, region: str, entry: Entry, zones: int) -> dict[str, str]:
+    """Return the tags that say where on the target side mount targets belong."""
+    if not entry.setting("landing", True):
+        return {}
+    network = default_network(world, account, region)
+    return {
+        "dr:restore-subnets": " ".join(network.subnet_ids[:zones]),
+        "dr:restore-security-groups": _group(world, account, region, entry.name, network.vpc_id),
+    }
 
 
 def _file_system(world: World, account: str, region: str, entry: Entry, tags: dict[str, str]) -> str:
@@ -62,18 +99,20 @@ def _file_system(world: World, account: str, region: str, entry: Entry, tags: di
 
 def _mount_targets(world: World, account: str, region: str, name: str, file_system: str, count: int) -> None:
     network = default_network(world, account, region)
-    group = world.call(
-        "ec2",
-        "CreateSecurityGroup",
-        account,
-        region,
-        GroupName=f"{name}-efs",
-        Description=f"Clients of {name}",
-        VpcId=network.vpc_id,
-    )["GroupId"]
+    group = _group(world, account, region, name, network.vpc_id)
     for subnet_id in network.subnet_ids[:count]:
         settings: dict[str, Any] = {"FileSystemId": file_system, "SubnetId": subnet_id, "SecurityGroups": [group]}
         world.call("efs", "CreateMountTarget", account, region, **settings)
+
+
+def _group(world: World, account: str, region: str, name: str, vpc_id: str) -> str:
+    """Return the security group of the file system's clients in a Region; make it unless it is there."""
+    wanted = {"Filters": [{"Name": "group-name", "Values": [f"{name}-efs"]}]}
+    found = world.call("ec2", "DescribeSecurityGroups", account, region, **wanted)["SecurityGroups"]
+    if found:
+        return str(found[0]["GroupId"])
+    settings = {"GroupName": f"{name}-efs", "Description": f"Clients of {name}", "VpcId": vpc_id}
+    return str(world.call("ec2", "CreateSecurityGroup", account, region, **settings)["GroupId"])
 
 
 def _access_point(

@@ -27,7 +27,16 @@ RANDOM = re.compile(
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d[:-]\d\d[:-]\d\d[^\s\")]*")
 DURATION = re.compile(r"^P(\d+D)?T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$")
 JOURNALS = frozenset(
-    {"DescribeInstanceRefreshes", "DescribeJobLogItems", "DescribeJobs", "DescribeScalingActivities", "GetChange"}
+    {
+        "DescribeInstanceRefreshes",
+        "DescribeJobLogItems",
+        "DescribeJobs",
+        "DescribeScalingActivities",
+        "GetChange",
+        "ListBackupJobs",
+        "ListCopyJobs",
+        "ListRestoreJobsByProtectedResource",
+    }
 )
 """Reads that tell what was done, not what there is."""
 BOOKKEEPING = frozenset(

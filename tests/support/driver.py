@@ -434,6 +434,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "dns-weighted": "route53",
         "drs-server": "drs",
         "ecs-service": "ecs",
+        "efs-backup": "efs",
         "efs-replication": "efs",
         "elasticache-global": "elasticache",
         "elasticache-standalone": "elasticache",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from localaws.service import AwsError, Call, Reply, Service, operation
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from localaws.world import World
 
 RESTORE_SECONDS = 900.0
+JOBS_KEPT_DAYS = 30
 # The new resource exists, and the job RUNs, from here on.
 CREATE_AFTER_SECONDS = 30.0
 
@@ -62,6 +64,25 @@ class Restores(Service):
         job = Job(job_id, {**created, **shape}, call.params)
         self._jobs[call.account, call.region, job_id] = job
         return job
+
+    def add_job(self, account: str, region: str, job_id: str, shape: Mapping[str, Any]) -> None:
+        """Keep a job that ended before the estate began."""
+        self._jobs[account, region, job_id] = Job(job_id, {"AccountId": account, **shape})
+
+    def listed(self, call: Call, member: str) -> list[dict[str, Any]]:
+        """Return the jobs of a kind (which has `member`) that a listing asks for, newest first."""
+        oldest = self.world.clock.now() - timedelta(days=JOBS_KEPT_DAYS)
+        arn, state, after = (call.params.get(name) for name in ("ByResourceArn", "ByState", "ByCreatedAfter"))
+        found = [
+            job.shape
+            for (account, region, _), job in self._jobs.items()
+            if (account, region) == (call.account, call.region) and member in job.shape
+            if job.shape["CreationDate"] >= oldest
+            if arn in {None, job.shape.get("ResourceArn") or job.shape.get("SourceResourceArn")}
+            if state in {None, job.shape.get("State") or job.shape.get("Status")}
+            if after is None or job.shape["CreationDate"] >= after
+        ]
+        return sorted(found, key=lambda shape: shape["CreationDate"], reverse=True)
 
     def job(self, call: Call, member: str) -> Job:
         """Return the job named in the request. Raises ResourceNotFoundException."""

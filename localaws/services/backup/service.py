@@ -38,9 +38,23 @@ class BackupService(Restores):
         return self._keep(made)
 
     def add_copy(self, point: RecoveryPoint, region: str, vault: str = "Default") -> RecoveryPoint:
-        """Put a finished copy of a recovery point into a vault of another Region."""
+        """Put a finished copy of a recovery point into a vault of another Region, with the job that made it."""
         self.ensure_vault(point.account, region, vault)
-        return self._keep(self._copy_of(point, point.account, region, vault))
+        made = self._keep(self._copy_of(point, point.account, region, vault))
+        shape = {
+            "CopyJobId": str(uuid.uuid4()),
+            "SourceBackupVaultArn": point.vault_arn,
+            "SourceRecoveryPointArn": point.arn,
+            "DestinationBackupVaultArn": made.vault_arn,
+            "DestinationRecoveryPointArn": made.arn,
+            "ResourceArn": point.resource_arn,
+            "ResourceType": point.kind,
+            "State": str(State.COMPLETED),
+            "CreationDate": point.created_at,
+            "CompletionDate": point.created_at,
+        }
+        self.add_job(point.account, point.region, str(shape["CopyJobId"]), shape)
+        return made
 
     @operation("DescribeBackupVault")
     def describe_backup_vault(self, call: Call) -> Reply:
@@ -100,11 +114,24 @@ class BackupService(Restores):
                 "IamRoleArn": call.params["IamRoleArn"],
             }
             job = self.new_job(call, str(shape["BackupJobId"]), shape)
-            self._run(job, "backup.backup-job", arn, BACKUP_SECONDS, lambda: self._complete(point))
+            kept = self.points(call.account, call.region)
+            self._run(
+                job,
+                "backup.backup-job",
+                arn,
+                BACKUP_SECONDS,
+                lambda: self._complete(point),
+                lambda: kept.pop(point.arn, None),
+            )
             return job
 
         job = self.once(call, make)
         return {k: v for k, v in job.shape.items() if k in {"BackupJobId", "RecoveryPointArn", "CreationDate"}}
+
+    @operation("ListBackupJobs")
+    def list_backup_jobs(self, call: Call) -> Reply:
+        """List the backup jobs of the last 30 days, newest first."""
+        return self._page(call, self.listed(call, "BackupJobId"), "BackupJobs")
 
     @operation("DescribeBackupJob")
     def describe_backup_job(self, call: Call) -> Reply:
@@ -153,18 +180,38 @@ class BackupService(Restores):
         job = self.once(call, make)
         return {"CopyJobId": job.id, "CreationDate": job.shape["CreationDate"]}
 
+    @operation("ListCopyJobs")
+    def list_copy_jobs(self, call: Call) -> Reply:
+        """List the copy jobs that were started in this Region in the last 30 days, newest first."""
+        return self._page(call, self.listed(call, "CopyJobId"), "CopyJobs")
+
+    @operation("ListRestoreJobsByProtectedResource")
+    def list_restore_jobs_by_protected_resource(self, call: Call) -> Reply:
+        """List the restore jobs of a file system's recovery points in this Region, newest first."""
+        asked = {"ByResourceArn": call.params["ResourceArn"], "ByState": call.params.get("ByStatus")}
+        return self._page(call, self.listed(call.with_params(**asked), "RestoreJobId"), "RestoreJobs")
+
     @operation("DescribeCopyJob")
     def describe_copy_job(self, call: Call) -> Reply:
         """Describe a copy job. Raises ResourceNotFoundException."""
         return {"CopyJob": self.job(call, "CopyJobId").shape}
 
-    def _run(self, job: Job, kind: str, resource: str, seconds: float, effect: Callable[[], None]) -> None:
+    def _run(
+        self,
+        job: Job,
+        kind: str,
+        resource: str,
+        seconds: float,
+        effect: Callable[[], None],
+        on_failure: Callable[[], object] = lambda: None,
+    ) -> None:
         def done() -> None:
             job.shape |= {"State": str(State.COMPLETED), "CompletionDate": self.world.clock.now()}
             effect()
 
         def failed() -> None:
             self.fail(job, "The job failed for an internal reason.")
+            on_failure()
 
         job.shape["State"] = str(State.CREATED)
         self.world.clock.after(seconds / 10, lambda: _begin(job))
@@ -224,11 +271,11 @@ class BackupService(Restores):
         found: FsxService = service
         return found
 
-    def _page(self, call: Call, points: list[dict[str, Any]]) -> Reply:
+    def _page(self, call: Call, found: list[dict[str, Any]], member: str = "RecoveryPoints") -> Reply:
         start = int(call.params.get("NextToken") or 0)
         end = start + int(call.params.get("MaxResults") or PAGE)
-        reply: dict[str, Any] = {"RecoveryPoints": points[start:end]}
-        return {**reply, "NextToken": str(end)} if end < len(points) else reply
+        reply: dict[str, Any] = {member: found[start:end]}
+        return {**reply, "NextToken": str(end)} if end < len(found) else reply
 
 
 def _begin(job: Job) -> None:

@@ -18,6 +18,7 @@ class ReplicationStatus(StrEnum):
     DELETING = "DELETING"
     ERROR = "ERROR"
     PAUSED = "PAUSED"
+    PAUSING = "PAUSING"
 
 
 class Protection(StrEnum):

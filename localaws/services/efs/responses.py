@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.cloudwatch import CloudWatchService
-from localaws.services.efs.lifecycle import LifeCycles
+from localaws.services.efs.clients import Clients
 from localaws.services.efs.models import (
     LifeCycle,
     Protection,
@@ -29,7 +29,7 @@ PAGE = 100
 LOCAL_ONLY = "LOCAL_CONFIGURATION_ONLY"
 
 
-class EfsService(LifeCycles):
+class EfsService(Clients):
     """Amazon Elastic File System."""
 
     def __init__(self, world: World) -> None:
@@ -152,7 +152,9 @@ class EfsService(LifeCycles):
     def _metric(
         self, account: str, region: str, name: str, dimensions: Mapping[str, str], at: datetime
     ) -> float | None:
-        """Compute TimeSinceLastSync (seconds); published on the source side only."""
+        """Compute TimeSinceLastSync (seconds; published on the source side only) and DataWriteIOBytes."""
+        if name == "DataWriteIOBytes":
+            return self.written(account, region, dimensions, at)
         replication = self.replication_of(account, region, dimensions.get("FileSystemId", ""))
         if name != "TimeSinceLastSync" or replication is None or replication.synced_at is None:
             return None
