@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from adapters.specs.efs import BACKUP_RESTORE, FAILED_LIFE, REPLICATION
+from adapters.specs.efs import BACKUP_RESTORE, FAILED_LIFE, FENCED_TAG, REPLICATION
 from adapters.views.efs_backups import copies_of
 from adapters.views.efs_models import (
     CopyJob,
@@ -26,19 +26,25 @@ from adapters.views.efs_models import (
 from adapters.views.efs_restore import region_of
 from adapters.views.efs_sides import access_points_of, mounts_of, restore_tags
 from orchestrator.contract import Found, Place, Reader
+from orchestrator.tags import ENABLED
 
 
 def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
     """Return the tagged file systems, and the vaults that stand for other sides."""
     pages = aws.pages("efs", "DescribeFileSystems", FileSystems)
     tagged = [each for page in pages for each in page.FileSystems if each.FileSystemArn in arns]
-    standing = [each for each in tagged if each.LifeCycleState not in FAILED_LIFE]
+    standing = [each for each in tagged if each.LifeCycleState not in FAILED_LIFE and not _retired(each)]
     if not standing:
         return []
     held = [
         r for page in aws.pages("efs", "DescribeReplicationConfigurations", Replications) for r in page.Replications
     ]
     return [found for each in standing for found in _found(aws, each, _part_of(each, held))]
+
+
+def _retired(each: FileSystem) -> bool:
+    """Say whether a run let go of it: fenced, kept, and no side of anything any more."""
+    return FENCED_TAG in each.tags and ENABLED not in each.tags
 
 
 def _part_of(each: FileSystem, held: Sequence[Replication]) -> Replication | None:
@@ -50,7 +56,7 @@ def _found(aws: Reader, each: FileSystem, held: Replication | None) -> list[Foun
     owner = held.SourceFileSystemOwnerId if held and held.SourceFileSystemOwnerId else aws.account
     key = f"{owner}/{name}"
     copied = None if held else _copied(aws, each)
-    strategy = BACKUP_RESTORE if copied else REPLICATION
+    strategy = REPLICATION if held else BACKUP_RESTORE if copied else None
     place = Place(aws.account, aws.region, each.FileSystemId, each.FileSystemArn, _facts(aws, each, copied))
     own = Found(key, name, place, each.tags, strategy)
     return [own, _other_side(key, name, each, copied)] if copied else [own]

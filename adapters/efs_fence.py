@@ -78,12 +78,19 @@ def quiet(side: EfsSide, writes: Sequence[Datapoint], run: RunContext, *, alread
     if run.now >= settled:
         return done(name, f"clients wrote nothing to {side.id} since {silent:%H:%M:%S} UTC")
     shown = f"clients may have written to {side.id} until {silent:%H:%M:%S} UTC, expected five silent minutes"
+    return still_writing(name, side, writes, run) or busy(name, shown)
+
+
+def still_writing(name: str, side: EfsSide, writes: Sequence[Datapoint], run: RunContext) -> Step | None:
+    """Return the step that asks a person to stop the clients, when they have written behind the fence for too long."""
     last = last_write(writes)
+    if last is None or side.fenced_at is None or (run.now - last).total_seconds() > 2 * POLICY_SECONDS:
+        return None
     waited = (run.now - max(side.fenced_at, run.started_at)).total_seconds()
-    if last is not None and last > side.fenced_at and waited > QUIET_BOUND_SECONDS:
-        why = f"clients still write to {side.id}: last at {last:%H:%M} UTC, {waited / 60:.0f} min after it was fenced"
-        return blocked(name, why, "unmount it or stop its clients (scale them to zero), then retry.")
-    return busy(name, shown)
+    if waited <= QUIET_BOUND_SECONDS:
+        return None
+    why = f"clients still write to {side.id}: last at {last:%H:%M} UTC, {waited / 60:.0f} min after it was fenced"
+    return blocked(name, why, "unmount it or stop its clients (scale them to zero), then retry.")
 
 
 def reopen(side: EfsSide, at: Side, name: str, *, keys: tuple[str, ...] = (FENCED_TAG,)) -> list[Step]:

@@ -117,7 +117,7 @@ class Replicate(Adapter[ReplicationView]):
         opened = reopen(view.target, Side.TARGET, "open-target")
         if run.mode is Mode.PLANNED:
             return [*before, *ended, *opened]
-        made = standby.mount_targets(view.target, view.landing, only_if_none=True)
+        made = standby.mount_targets(view.target, view.landing)
         return [*ended, *opened, *made, *standby.access_points(view.member, view.target, run)]
 
     def cleanup(self, view: ReplicationView, run: RunContext) -> list[Step]:

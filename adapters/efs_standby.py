@@ -28,16 +28,13 @@ def standing(side: EfsSide) -> Step:
     return busy(name, f"{shown}, expected available")
 
 
-def mount_targets(side: EfsSide, landing: Landing, *, only_if_none: bool = False) -> list[Step]:
+def mount_targets(side: EfsSide, landing: Landing) -> list[Step]:
     """Return the steps that make a mount target in every zone that was told; made at once, then waited for together."""
-    usable = [each for each in side.mounts if each.LifeCycleState not in FAILED_LIFE]
-    by_zone = {each.AvailabilityZoneName: each for each in usable}
+    taken = {each.AvailabilityZoneName for each in side.mounts if each.LifeCycleState != "deleted"}
     zones = dict(landing.zones)
     if side.fs is not None and side.fs.AvailabilityZoneName:  # One Zone: its mount target can be nowhere else
         zones = {zone: subnet for zone, subnet in zones.items() if zone == side.fs.AvailabilityZoneName}
-    if only_if_none and usable:
-        zones = {}
-    made = [_mount_target(side, landing, zone, subnet, zone in by_zone) for zone, subnet in zones.items()]
+    made = [_mount_target(side, landing, zone, subnet, zone in taken) for zone, subnet in zones.items()]
     return [*made, _mounted(side, len(zones))]
 
 

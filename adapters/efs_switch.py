@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from adapters.efs_fence import tag, when_available
+from adapters.efs_fence import still_writing, tag, when_available
 from adapters.specs.efs import (
     DRAIN_BOUND_SECONDS,
     ENDING_BOUND_SECONDS,
     EXECUTION_ID,
     LOCAL_AFTER_SECONDS,
     POLICY_SECONDS,
-    QUIET_BOUND_SECONDS,
     TROUBLED,
 )
 from adapters.views.efs_models import Guard, Sync
 from adapters.views.efs_replication import ReplicationView
-from adapters.views.efs_sides import last_write
 from orchestrator.contract import Call, Param, RunContext, Step, blocked, busy, done, failed, todo
 from orchestrator.words import Effect, Mode, Side
 
@@ -31,6 +29,8 @@ def drain(view: ReplicationView, run: RunContext) -> Step:
     name, held, source = "drain", view.target.replication, view.source
     if not view.replicates or held is None:
         return done(name, f"{view.target.id} does not replicate from {source.id}")
+    if view.lossless:
+        return done(name, f"{source.id} is noted as drained")
     shown = f"the last completed sync is of {_shown(held.to.LastReplicatedTimestamp)}, the replication is {held.shown}"
     if held.to.Status in TROUBLED:
         remedy = (
@@ -47,10 +47,9 @@ def drain(view: ReplicationView, run: RunContext) -> Step:
             name, f"the sync of {synced:%H:%M:%S} UTC covers {silent:%H:%M:%S} UTC, when {source.id} fell silent"
         )
     waited = (run.now - max(source.fenced_at, run.started_at)).total_seconds()
-    written = last_write(view.writes)
-    if written is not None and written > source.fenced_at and waited > QUIET_BOUND_SECONDS:
-        why = f"clients still write to {source.id}: last at {written:%H:%M} UTC, {waited / 60:.0f} min after it was fenced"
-        return blocked(name, why, "unmount it or stop its clients (scale them to zero), then retry.")
+    asked = still_writing(name, source, view.writes, run)
+    if asked is not None:
+        return asked
     why = f"{shown}; {silent:%H:%M:%S} UTC must be covered"
     if waited > DRAIN_BOUND_SECONDS:
         return blocked(name, why, "look at TimeSinceLastSync of the source in CloudWatch; retry, or answer rollback.")
@@ -180,6 +179,8 @@ def mark(view: ReplicationView, run: RunContext) -> Step:
     name, side = "mark-serving", view.target
     if side.marked or view.reversed:
         return done(name, f"{side.id} is noted as serving", effect=Effect.REVERSIBLE)
+    if side.replication is None and not view.activated and ENDING not in run.called_at:
+        return done(name, f"left to a person who knows what {side.id} holds", effect=Effect.REVERSIBLE)
     return todo(name, tag(side, run.tags, Side.TARGET), Effect.REVERSIBLE, f"{side.id} is not noted as serving")
 
 

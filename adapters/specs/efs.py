@@ -13,6 +13,7 @@ SPEC = Spec(
     title="Amazon EFS",
     resource_types=("elasticfilesystem:file-system",),
     companion_types=("elasticfilesystem:access-point",),
+    default_strategy=REPLICATION,
     manifest_actions=("EFS",),
     strategies=(
         Strategy(

@@ -69,13 +69,13 @@ def test_the_replication_is_ended_only_after_a_sync_that_began_when_clients_had_
     run = world.start()
     run.phase(Phase.INSTANTIATE)
 
-    run.until(Phase.ACTIVATE, "note-drained")
-    action = run.until(Phase.ACTIVATE, "end-replication")
+    action = run.until(Phase.ACTIVATE, "note-drained")
 
-    fenced, _, synced = tags_of(file_system(world, SOURCE))["dr:fenced"].split()
-    assert synced > fenced, "the sync that counts is younger than the fence"
     (drain,) = (step for step in action.steps if step.name == "drain")
     assert "covers" in drain.reason
+    fenced, _, synced = tags_of(file_system(world, SOURCE))["dr:fenced"].split()
+    assert synced > fenced, "the sync that counts is younger than the fence"
+    assert replication(world, TARGET) == (id_in(world, SOURCE), id_in(world, TARGET), "ENABLED")
 
 
 def test_clients_whose_open_connections_survive_the_fence_stop_the_run_and_the_rollback_lets_them_in(
@@ -184,6 +184,7 @@ def test_an_emergency_ends_the_replication_without_the_lost_region(monkeypatch: 
 
 
 def test_an_emergency_with_a_source_that_answers_deletes_nothing_locally(world: World) -> None:
+    world.inventory()
     run = world.start(emergency=True, AcceptDataLoss=True)
 
     ended = run.all()
