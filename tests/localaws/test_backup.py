@@ -123,3 +123,39 @@ def test_an_fsx_recovery_point_is_a_backup_of_fsx_and_restores_there(bench: Work
     made = bench.client("backup", TARGET).describe_restore_job(RestoreJobId=job)
     assert made["Status"] == "COMPLETED"
     assert [f["ResourceARN"] for f in fsx.describe_file_systems()["FileSystems"]] == [made["CreatedResourceArn"]]
+
+
+def test_jobs_are_listed_newest_first_for_thirty_days(bench: Workbench) -> None:
+    bench.seed("efs-backup", name="files", recovery_points=2)
+    arn = efs_arn(bench, SOURCE)
+    source, target = bench.client("backup", SOURCE), bench.client("backup", TARGET)
+    copies = source.list_copy_jobs(ByResourceArn=arn, ByState="COMPLETED")["CopyJobs"]
+    assert [job["DestinationBackupVaultArn"].rpartition(":")[2] for job in copies] == ["files", "files"]
+    assert copies[0]["CreationDate"] > copies[1]["CreationDate"]
+    assert points(bench, TARGET, arn)[0]["RecoveryPointArn"] == copies[0]["DestinationRecoveryPointArn"]
+
+    source.start_backup_job(BackupVaultName="files", ResourceArn=arn, IamRoleArn=ROLE)
+    restore(bench, copies[0]["DestinationRecoveryPointArn"])
+    bench.wait(1)
+
+    (backup,) = source.list_backup_jobs(ByResourceArn=arn)["BackupJobs"]
+    (restored,) = target.list_restore_jobs_by_protected_resource(ResourceArn=arn)["RestoreJobs"]
+    assert (backup["State"], restored["Status"]) == ("RUNNING", "RUNNING")
+    assert restored["CreatedResourceArn"] == efs_arn(bench, TARGET)
+    assert target.list_backup_jobs(ByResourceArn=arn)["BackupJobs"] == []
+    assert target.list_restore_jobs_by_protected_resource(ResourceArn=f"{arn}0")["RestoreJobs"] == []
+    bench.wait(31 * 24 * 60)
+    assert source.list_copy_jobs(ByResourceArn=arn)["CopyJobs"] == []
+
+
+def test_a_backup_that_fails_leaves_no_recovery_point(bench: Workbench) -> None:
+    bench.seed("efs-backup", name="files", recovery_points=1)
+    arn = efs_arn(bench, SOURCE)
+    bench.make("fail", "backup.backup-job")
+    backup = bench.client("backup", SOURCE)
+    made = backup.start_backup_job(BackupVaultName="files", ResourceArn=arn, IamRoleArn=ROLE)
+    assert len(points(bench, SOURCE, arn)) == 2
+    bench.wait(6)
+
+    assert backup.describe_backup_job(BackupJobId=made["BackupJobId"])["State"] == "FAILED"
+    assert len(points(bench, SOURCE, arn)) == 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from localaws.iam.calls import needs
+from localaws.iam.resources import Where
+from localaws.names import MotoNames
 from localaws.resource_tags import tags_of
 from localaws.services.resource_explorer_2.collect import collect
 from tests.localaws.workbench import ACCOUNT, MINUTE, SOURCE, TARGET, Workbench, open_workbench, refused
@@ -221,3 +225,95 @@ def test_search_finds_both_file_systems_with_their_tags(bench: Workbench, pair: 
     for region, file_system_id in zip((SOURCE, TARGET), pair, strict=True):
         found = [r for r in collect(bench.local, ACCOUNT, region) if r.type == "elasticfilesystem:file-system"]
         assert [(r.arn.rpartition("/")[2], r.tags["Customer"]) for r in found] == [(file_system_id, "CustomerX")]
+
+
+DENY = {
+    "Sid": "Closed",
+    "Effect": "Deny",
+    "Principal": {"AWS": "*"},
+    "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+}
+
+
+def put_policy(bench: Workbench, file_system_id: str, *statements: dict[str, Any]) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    bench.client("efs", SOURCE).put_file_system_policy(FileSystemId=file_system_id, Policy=policy)
+
+
+def test_a_policy_replaces_the_default_one_until_it_is_deleted(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, _ = pair
+    efs = bench.client("efs", SOURCE)
+    with refused("PolicyNotFound"):
+        efs.describe_file_system_policy(FileSystemId=source)
+    for wrong in ("{", json.dumps({"Statement": [{"Effect": "Deny"}]}), json.dumps({"Version": "2012-10-17"})):
+        with refused("InvalidPolicyException"):
+            efs.put_file_system_policy(FileSystemId=source, Policy=wrong)
+    with refused("FileSystemNotFound"):
+        efs.describe_file_system_policy(FileSystemId="fs-0123456789abcdef0")
+
+    put_policy(bench, source, DENY)
+    assert json.loads(efs.describe_file_system_policy(FileSystemId=source)["Policy"])["Statement"] == [DENY]
+    efs.delete_file_system_policy(FileSystemId=source)
+
+    with refused("PolicyNotFound"):
+        efs.describe_file_system_policy(FileSystemId=source)
+
+
+def written(bench: Workbench, region: str, file_system_id: str) -> float | None:
+    return bench.metric(region, "AWS/EFS", "DataWriteIOBytes", FileSystemId=file_system_id)
+
+
+def test_clients_write_until_a_policy_that_denies_everybody_is_in_force(
+    bench: Workbench, pair: tuple[str, str]
+) -> None:
+    source, target = pair
+    assert (written(bench, SOURCE, source), written(bench, TARGET, target)) == (600_000, None)
+
+    put_policy(bench, source, DENY)
+    bench.wait(1)
+    assert written(bench, SOURCE, source) == 600_000, "a policy takes minutes to take effect"
+    bench.wait(2)
+    assert written(bench, SOURCE, source) is None
+
+    bench.client("efs", SOURCE).delete_file_system_policy(FileSystemId=source)
+    assert written(bench, SOURCE, source) == 600_000
+
+
+def test_a_policy_for_some_clients_or_with_a_condition_closes_nothing(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, _ = pair
+    put_policy(bench, source, {**DENY, "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
+    bench.wait(3)
+    assert written(bench, SOURCE, source) == 600_000
+
+
+def test_a_mount_target_is_judged_by_its_file_system(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, _ = pair
+    mount = bench.client("efs", SOURCE).describe_mount_targets(FileSystemId=source)["MountTargets"][0]
+    names = MotoNames(bench.local, ACCOUNT, SOURCE)
+    where = Where(ACCOUNT, SOURCE, names)
+
+    (need,) = needs("efs", "DeleteMountTarget", {"MountTargetId": mount["MountTargetId"]}, where)
+
+    assert [target.arn for target in need.targets] == [
+        f"arn:aws:elasticfilesystem:{SOURCE}:{ACCOUNT}:file-system/{source}"
+    ]
+
+
+def test_tags_of_a_new_access_point_are_judged_on_the_access_point(bench: Workbench, pair: tuple[str, str]) -> None:
+    source, _ = pair
+    where = Where(ACCOUNT, SOURCE, MotoNames(bench.local, ACCOUNT, SOURCE))
+    asked = {"FileSystemId": source, "ClientToken": "one", "Tags": [{"Key": "Name", "Value": "data"}]}
+
+    tagging = next(n for n in needs("efs", "CreateAccessPoint", asked, where) if n.action.endswith(":TagResource"))
+
+    assert [target.arn for target in tagging.targets] == [
+        f"arn:aws:elasticfilesystem:{SOURCE}:{ACCOUNT}:access-point/*"
+    ]
+
+
+def test_a_file_system_can_be_without_a_replica_and_told_where_one_belongs(bench: Workbench) -> None:
+    bench.seed("efs-backup", access_point="/data")
+    assert bench.client("efs", TARGET).describe_file_systems()["FileSystems"] == []
+    (found,) = bench.client("efs", SOURCE).describe_file_systems()["FileSystems"]
+    tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    assert tags["dr:restore-subnets"].split() == bench.subnets(TARGET)[:2]
