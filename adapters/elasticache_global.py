@@ -26,7 +26,7 @@ def instantiate(view: ElastiCacheView, run: RunContext) -> list[Step]:
         return [
             done("secondary", f"{view.base} writes in {view.member.target.region} already", effect=Effect.REVERSIBLE)
         ]
-    if view.target is not None and not view.target.datastore_id:
+    if view.target is not None and not view.target.datastore_id and not _made_now(view.target, run):
         why = f"{view.target.id} in {view.member.target.region} stands alone; joining a global datastore would wipe it"
         return [
             blocked("secondary", why, f"take its dr:* tags off and tag a cache subnet group for {view.base} instead.")
@@ -57,20 +57,25 @@ def datastore(view: ElastiCacheView, run: RunContext, side: Side) -> list[Step]:
 
 def member(view: ElastiCacheView, run: RunContext, side: Side) -> list[Step]:
     """Return the steps that make the member on `side` and wait until it is in step with the primary."""
-    there = view.target if side is Side.TARGET else view.source
-    found = view.datastore
-    joined = (
-        there
-        if there is not None and found is not None and there.datastore_id == found.GlobalReplicationGroupId
-        else None
-    )
-    taken: tuple[Cache, ...] = view.stale if side is Side.TARGET else view.retired
-    others = taken if joined or there is None else (*taken, there)
-    name = joined.id if joined else fresh_name(view.base, others, run)
+    there, primary = (view.target, view.source) if side is Side.TARGET else (view.source, view.target)
+    found = view.datastore.GlobalReplicationGroupId if view.datastore else None
+    joining = found if primary is not None and primary.datastore_id == found else None
+    joined = there if there is not None and (_is_in(there, joining) or _made_now(there, run)) else None
+    taken = view.stale if side is Side.TARGET else view.retired
+    name = joined.id if joined else fresh_name(view.base, taken if there is None else (*taken, there), run)
     region = (view.member.target if side is Side.TARGET else view.member.source).region
-    call = secondary(name, view, run, side, found.GlobalReplicationGroupId if found else None)
+    call = secondary(name, view, run, side, joining)
     made = wait("secondary", joined, call, f"{view.base} has no member in {region}", effect=Effect.REVERSIBLE)
     return [made, _associated(view, side)]
+
+
+def _is_in(cache: Cache, datastore_id: str | None) -> bool:
+    return datastore_id is not None and cache.datastore_id == datastore_id
+
+
+def _made_now(cache: Cache, run: RunContext) -> bool:
+    """Say whether this run made a group; while it is created AWS need not show what it is to join."""
+    return cache.tags.get("dr:execution-id") == run.run_id
 
 
 def _associated(view: ElastiCacheView, side: Side) -> Step:

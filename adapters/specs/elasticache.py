@@ -97,6 +97,13 @@ SPEC = Spec(
                 "s3:ListBucket",
             ),
             uses=frozenset({Use.OBSERVE}),
+            session_actions=(
+                "cloudwatch:GetMetricData",
+                "ec2:DescribeSecurityGroups",
+                "elasticache:Describe*",
+                "kms:DescribeKey",
+                "s3:ListBucket",
+            ),
         ),
         Permission(
             actions=("elasticache:FailoverGlobalReplicationGroup",),
@@ -175,7 +182,7 @@ SPEC = Spec(
         Permission(
             actions=("s3:GetObject",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
-            resources=("arn:{partition}:s3:::*/*",),
+            resources=("arn:{partition}:s3:::*",),
         ),
         Permission(
             actions=("kms:CreateGrant",),

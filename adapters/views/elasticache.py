@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from adapters.fencing import FENCED_TAG, SecurityGroup
 from adapters.reading import Datapoint
-from adapters.specs.elasticache import GLOBAL_DATASTORE, NAME_LIMIT
+from adapters.specs.elasticache import FAILED_STATUSES, GLOBAL_DATASTORE, NAME_LIMIT
 from adapters.views.elasticache_models import Datastore, DatastoreMember, Node, ReplicationGroup
 from orchestrator.contract import Member, Place, RunContext
 
@@ -157,6 +157,8 @@ class ElastiCacheView:
     def detached(self) -> bool:
         """Say whether the target stands alone although the cache is recovered by a global datastore."""
         if self.strategy != GLOBAL_DATASTORE or self.target is None or self.target.datastore_id:
+            return False
+        if self.target.status in {"creating", *FAILED_STATUSES}:
             return False
         known = self.member.target.facts.get("datastore") or self.member.source.facts.get("datastore")
         return bool(known) if self.source is None else bool(self.source.datastore_id or self.source.fenced)
