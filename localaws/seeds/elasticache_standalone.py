@@ -1,9 +1,9 @@
 """`elasticache-standalone`: a replication group on the source side, and on both sides what one restored there needs.
 
 Settings: those of `elasticache-global` for the group (`engine`, `engine_version`, `node_type`, `shards`, `replicas`,
-`encrypted`, `snapshot_days`), `parameter_group`, `auth_token` (false), and `exports` (true: each Region has a bucket
-`<name>-exports-<region>`, S3 replicates them to each other, and an export `<name>.nightly` lies in both), `standby`
-(false; true makes an empty group on the target side as well).
+`encrypted`, `snapshot_days`), `parameter_group` and `user_group` (made in the source side's Region), `auth_token` (false),
+`exports` (true: each Region has a bucket `<name>-exports-<region>`, S3 replicates them to each other, and an export
+`<name>.nightly` lies in both), `standby` (false; true makes an empty group on the target side as well).
 
 The cache subnet group `<name>-subnets` of each Region carries the tags, and `dr:standby-for`, `dr:export-bucket`,
 `dr:security-groups` and `dr:kms-key` of its Region.
@@ -31,6 +31,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     account, tags = estate.account_id(entry.account), estate.tags(entry)
     if entry.setting("exports", True):
         _buckets(world, account, entry, estate.regions)
+    _named(world, account, estate.regions[0], entry)
     with elasticache.instantly():
         for region in estate.regions:
             _place(
@@ -72,11 +73,21 @@ def _place(world: World, account: str, region: str, entry: Entry, tags: dict[str
         )
 
 
+def _named(world: World, account: str, region: str, entry: Entry) -> None:
+    engine = entry.setting("engine", "valkey")
+    if name := entry.setting("parameter_group"):
+        family = {"CacheParameterGroupFamily": f"{engine}8", "Description": f"Parameters of {entry.name}"}
+        world.call("elasticache", "CreateCacheParameterGroup", account, region, CacheParameterGroupName=name, **family)
+    if name := entry.setting("user_group"):
+        world.call("elasticache", "CreateUserGroup", account, region, UserGroupId=name, Engine=engine)
+
+
 def _settings(entry: Entry, *, encrypted: bool) -> dict[str, Any]:
     shards, replicas = int(entry.setting("shards", 1)), int(entry.setting("replicas", 1))
     optional = {
         "EngineVersion": entry.setting("engine_version"),
         "CacheParameterGroupName": entry.setting("parameter_group"),
+        "UserGroupIds": [entry.setting("user_group")] if entry.setting("user_group") else None,
         "NumNodeGroups": shards if shards > 1 else None,
         "AuthToken": "kept-in-the-estate" if entry.setting("auth_token", False) else None,
     }

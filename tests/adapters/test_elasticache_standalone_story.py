@@ -305,13 +305,9 @@ def test_a_group_that_changes_or_a_key_that_is_disabled_is_red(cold: World) -> N
     assert "is Disabled, expected Enabled" in run.findings["kms-key"]
 
 
-def test_a_parameter_group_or_user_group_that_is_missing_on_the_target_side_is_red(cold: World) -> None:
-    cold.aws("elasticache", SOURCE).create_cache_parameter_group(
-        CacheParameterGroupName="orders-params", CacheParameterGroupFamily="valkey8", Description="of orders"
-    )
-    stored = cold.local.backend("elasticache", "222222222222", SOURCE).replication_groups["orders"]
-    stored.blueprint = replace(stored.blueprint, parameter_group="orders-params")
-    stored.user_group_ids = ("orders-users",)
+def test_parameter_and_user_groups_are_needed_on_the_target_side_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"parameter_group": "orders-params", "user_group": "orders-users"}
+    cold = cache_world(monkeypatch, "rebuild", exports=False, **named)
     run = cold.start()
     assert not run.ready
     messages = [finding.message for finding in run.run.findings if finding.code == "surroundings"]
@@ -319,6 +315,19 @@ def test_a_parameter_group_or_user_group_that_is_missing_on_the_target_side_is_r
         "not there in us-west-2: parameter group orders-params.",
         "not there in us-west-2: user group orders-users.",
     ]
+
+    # When they have been made there, the new group gets them
+    run.end()
+    client = cold.aws("elasticache", TARGET)
+    client.create_cache_parameter_group(
+        CacheParameterGroupName="orders-params", CacheParameterGroupFamily="valkey8", Description="of orders"
+    )
+    client.create_user_group(UserGroupId="orders-users", Engine="valkey")
+    again = cold.start()
+    assert again.ready
+    again.all()
+    assert group(cold, TARGET)["UserGroupIds"] == ["orders-users"]
+    assert cold.refusals() == []
 
 
 def test_a_subnet_group_in_the_scope_that_names_no_cache_stops_the_inventory(cold: World) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from localaws.seeds import elasticache_global, memorydb_multi_region, opensearch_ccr
+from localaws.seeds import elasticache_global, elasticache_standalone, memorydb_multi_region, opensearch_ccr
 from tests.localaws.databases import ACCOUNT, CHECKED, MINUTE, SEEDERS, SOURCE, TARGET, Client, Shop, open_shop, refused
 
 __all__ = ["ACCOUNT", "MINUTE", "SOURCE", "TARGET", "Stores", "open_stores", "refused"]
@@ -14,6 +14,7 @@ CHECKED.update({"elasticache", "memorydb", "opensearch"})
 SEEDERS.update(
     {
         "elasticache-global": elasticache_global.seed,
+        "elasticache-standalone": elasticache_standalone.seed,
         "memorydb-multi-region": memorydb_multi_region.seed,
         "opensearch-ccr": opensearch_ccr.seed,
     }

@@ -266,6 +266,37 @@ def test_an_export_travels_with_its_bucket_and_seeds_a_group_in_the_other_region
     assert group(empty, TARGET)["Status"] == "available"
 
 
+def test_a_group_is_made_only_with_parameter_and_user_groups_of_its_region(empty: Stores) -> None:
+    with refused("CacheParameterGroupNotFound"):
+        create(empty, TARGET, CacheParameterGroupName="cart-params")
+    with refused("UserGroupNotFound"):
+        create(empty, TARGET, UserGroupIds=["cart-users"])
+    empty.target.create_cache_parameter_group(
+        CacheParameterGroupName="cart-params", CacheParameterGroupFamily="valkey8", Description="of the cart"
+    )
+    empty.target.create_user_group(UserGroupId="cart-users", Engine="valkey")
+    made = create(empty, TARGET, CacheParameterGroupName="cart-params", UserGroupIds=["cart-users"], Engine="valkey")
+    assert made["UserGroupIds"] == ["cart-users"]
+    with refused("CacheParameterGroupNotFound"):
+        empty.source.describe_cache_parameter_groups(CacheParameterGroupName="cart-params")
+    assert empty.source.describe_cache_parameter_groups(CacheParameterGroupName="default.valkey8")
+
+
+def test_a_subnet_group_is_found_by_its_tags_and_an_export_keeps_its_time_when_it_is_replicated(empty: Stores) -> None:
+    empty.seed("elasticache-standalone", "cart")
+    before = empty.clock.now()
+    empty.clock.advance(90 * MINUTE)
+    s3 = empty.client("s3", SOURCE)
+    s3.put_object(Bucket="cart-exports-us-east-1", Key="cart.late-0001.rdb", Body=b"")
+    listed = empty.client("s3", TARGET).list_objects_v2(Bucket="cart-exports-us-west-2")["Contents"]
+    times = {one["Key"]: one["LastModified"] for one in listed}
+    assert (times["cart.nightly-0001.rdb"] - before).total_seconds() <= 1
+    assert (times["cart.late-0001.rdb"] - times["cart.nightly-0001.rdb"]).total_seconds() == 90 * MINUTE
+    arn = empty.target.describe_cache_subnet_groups()["CacheSubnetGroups"][0]["ARN"]
+    tags = {one["Key"]: one["Value"] for one in empty.target.list_tags_for_resource(ResourceName=arn)["TagList"]}
+    assert (tags["dr:standby-for"], tags["dr:export-bucket"]) == ("cart", "cart-exports-us-west-2")
+
+
 def test_a_change_of_the_whole_datastore_reaches_every_member(shop: Stores) -> None:
     with refused("InvalidReplicationGroupState"):
         shop.target.modify_replication_group(ReplicationGroupId="cart", CacheNodeType="cache.r7g.xlarge")

@@ -49,6 +49,10 @@ class ElastiCacheGroups(ElastiCacheScaling):
         if subnet_group != "default" and subnet_group not in self.backend_of(call).cache_subnet_groups:
             message = f"Cache Subnet Group {subnet_group} does not exist."
             raise AwsError("CacheSubnetGroupNotFoundFault", message)
+        if name_of_parameters := params.get("CacheParameterGroupName"):
+            self.require_parameter_group(call, name_of_parameters)
+        for users in params.get("UserGroupIds") or ():
+            self.require_user_group(call, users)
         automatic = bool(
             params.get("AutomaticFailoverEnabled", plan.cluster_enabled or "GlobalReplicationGroupId" in params)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from localaws.services.elasticache.base import ElastiCacheBase
+from localaws.services.elasticache.named import ElastiCacheNamed
 from localaws.services.elasticache.state import GlobalGroup, Group, Node, Shard, Snapshot, Status
 
 # "us-west-2" is "usw2" in endpoints.
@@ -20,7 +20,7 @@ _COMPASS = {
 }
 
 
-class ElastiCacheViews(ElastiCacheBase):
+class ElastiCacheViews(ElastiCacheNamed):
     """Builds the output shapes."""
 
     def show_group(self, group: Group) -> dict[str, Any]:
