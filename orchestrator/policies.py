@@ -60,10 +60,8 @@ def session_policy(
 ) -> str:
     """Return the session policy JSON for one phase (or its undoing), mode and target; `phase` None means reading only.
 
-    Cut to the resource's own names as far as 2,048 characters allow, then to actions only. STS packs the session's `tags`
-    into the same space (PackedPolicyTooLarge otherwise).
+    Cut to the resource's own names as far as 2,048 characters allow, then to actions only.
     """
-    limit = SESSION_POLICY_LIMIT - sum(len(key) + len(value) for key, value in (tags or {}).items())
     use = Use.OBSERVE if phase is None else Use.ROLLBACK if rolling_back else Use(phase.value)
     permissions = permissions_for(spec, use, mode)
     names = (
@@ -72,15 +70,9 @@ def session_policy(
     room = SESSION_POLICY_LIMIT - sum(len(key) + len(value) for key, value in (tags or {}).items())
     for chosen in (names, []):
         text = _render(permissions, chosen, mode)
-<<<<<<< HEAD
         if len(text) <= room:
             return text
     return _render_actions_only(permissions, mode, room)
-=======
-        if len(text) <= limit:
-            return text
-    return _render_actions_only(permissions, mode, limit)
->>>>>>> 84217aa (Tell ElastiCache's stories of exports and rebuilding; leave room for session tags in policies)
 
 
 def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode) -> str:
@@ -97,17 +89,10 @@ def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode)
     return _document(statements, mode)
 
 
-<<<<<<< HEAD
 def _render_actions_only(permissions: Iterable[Permission], mode: Mode, room: int) -> str:
     actions = sorted({action for p in permissions for action in (p.session_actions or p.actions)})
     text = _document([_statement("Allow", actions, ["*"], {})], mode)
     if len(text) <= room:
-=======
-def _render_actions_only(permissions: Iterable[Permission], mode: Mode, limit: int) -> str:
-    actions = sorted({action for p in permissions for action in (p.session_actions or p.actions)})
-    text = _document([_statement("Allow", actions, ["*"], {})], mode)
-    if len(text) <= limit:
->>>>>>> 84217aa (Tell ElastiCache's stories of exports and rebuilding; leave room for session tags in policies)
         return text
     return _document([_statement("Allow", _shortened(actions), ["*"], {})], mode)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra import spoke
 from orchestrator.contract import Member, Place, Target
-from orchestrator.policies import SESSION_POLICY_LIMIT, session_policy
+from orchestrator.policies import session_policy
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -57,14 +57,3 @@ def test_the_role_and_a_session_without_a_target_leave_the_name_open() -> None:
     assert statement(None)["Condition"]["ArnLike"] == {"lambda:FunctionArn": [base, f"{base}:*"]}
     (in_the_role,) = spoke.statements(SPEC.permissions)
     assert in_the_role["Condition"]["ArnLike"] == {"lambda:FunctionArn": [base, f"{base}:*"]}
-
-
-def test_room_is_left_for_the_sessions_tags_which_sts_packs_into_the_same_space() -> None:
-    target = Target("s", (Member("thing/orders", "orders", place("us-east-1"), place("us-west-2")),))
-    narrow = session_policy(SPEC, Phase.ACTIVATE, Mode.PLANNED, target)
-    tags = {"Customer": "x" * (SESSION_POLICY_LIMIT - len(narrow))}
-
-    assert ":function:orders" in narrow
-    cut = session_policy(SPEC, Phase.ACTIVATE, Mode.PLANNED, target, tags=tags)
-
-    assert ":function:orders" not in cut, "it gives up the names rather than being refused by STS"
