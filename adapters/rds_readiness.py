@@ -1,12 +1,13 @@
-"""What is judged of an RDS read replica before a run. Pure."""
+"""What is judged of an RDS database before a run; of a restore see `adapters.rds_restore_readiness`. Pure."""
 
 from __future__ import annotations
 
 import re
 
-from adapters.judging import ready, red, warning
-from adapters.specs.rds import REPLICATED_ENGINES
-from adapters.views.rds import RdsView
+from adapters.judging import ready, red, too_slow, warning
+from adapters.rds_restore_readiness import restores
+from adapters.specs.rds import READ_REPLICA, REPLICATED_ENGINES, SPEC
+from adapters.views.rds import RdsView, base_name
 from adapters.views.rds_models import Instance
 from orchestrator.contract import Finding, RunContext
 from orchestrator.words import Mode
@@ -17,17 +18,33 @@ USABLE_KEYS = ("Enabled",)
 def findings(view: RdsView, run: RunContext) -> list[Finding]:
     """Return every finding; in an emergency only the target side counts."""
     me, target = view.member.resource_id, view.target
+    slow = [] if run.mode is Mode.DRILL else too_slow(view.member, SPEC.strategy(view.strategy))
+    if view.strategy != READ_REPLICA:
+        return [*restores(view, run), *slow] or [ready(me, f"{base_name(view.member.target.id)} can be restored.")]
     if target is None:
         return [
-            red(me, "no-target", f"there is no DB instance {view.member.target.id} in {view.member.target.region}.")
+            red(
+                me,
+                "no-target",
+                f"there is no DB instance {view.member.target.id} in {view.member.target.region}.",
+                "create the replica, or set dr:recovery-strategy to one that restores; then: dr plan",
+            )
         ]
-    found = _engine(me, target, run) + _target(me, target, view)
+    found = slow + _accounts(me, view) + _engine(me, target, run) + _target(me, target, view)
     if run.mode is not Mode.EMERGENCY:
         found += _link(me, target, view, run) + _keys(me, view)
     if run.mode is Mode.PLANNED:
         found += _source(me, target, view)
     lag = f"lag {view.lag_seconds[0]:.0f} s" if view.lag_seconds and view.lag_seconds[0] >= 0 else "lag unknown"
     return found or [ready(me, f"{target.DBInstanceIdentifier} can take over, {lag}.")]
+
+
+def _accounts(me: str, view: RdsView) -> list[Finding]:
+    mine, theirs = view.member.source.account, view.member.target.account
+    if mine == theirs:
+        return []
+    text = f"the sides are in accounts {mine} and {theirs}: {view.strategy} stays within one account."
+    return [red(me, "accounts", text, "keep both sides in one account, then: dr plan")]
 
 
 def _engine(me: str, target: Instance, run: RunContext) -> list[Finding]:

@@ -9,13 +9,9 @@ later run, a person and the rollback can read; the replication of RDS itself doe
 from __future__ import annotations
 
 from adapters.fencing import FENCE_GROUP, FENCED_TAG, group_call
+from adapters.rds_making import not_yet, own_tags
 from adapters.reading import tag_list, tag_map
-from adapters.specs.rds import (
-    DATAPOINTS_AT_ZERO,
-    DRAIN_BOUND_SECONDS,
-    FAILED_STATUSES,
-    PLATFORM_TAGS,
-)
+from adapters.specs.rds import DATAPOINTS_AT_ZERO, DRAIN_BOUND_SECONDS, FAILED_STATUSES, READ_REPLICA
 from adapters.views.rds import RdsView, base_name, retired_name
 from adapters.views.rds_models import Instance
 from orchestrator.contract import Call, Later, Param, RunContext, Step, blocked, busy, done, failed, todo
@@ -79,7 +75,8 @@ def cut(view: RdsView, run: RunContext) -> Step:
     """Return the step that ends the established connections; its truth is the restart among the instance's events."""
     name, old = "cut-connections", view.old
     if old is None or view.promoted:
-        return done(name, "nothing replicates from it any more", effect=Effect.REVERSIBLE)
+        why = "nothing replicates from it any more" if view.strategy == READ_REPLICA else "it was restored elsewhere"
+        return done(name, why, effect=Effect.REVERSIBLE)
     call = Call("rds", "RebootDBInstance", {"DBInstanceIdentifier": old.DBInstanceIdentifier}, Side.SOURCE)
     fenced_at = run.called_at.get("fence")
     if view.restarted_at is not None and (fenced_at is None or view.restarted_at >= fenced_at):
@@ -159,7 +156,7 @@ def replica(view: RdsView, run: RunContext) -> list[Step]:
         if there is None
         else done("replica", f"{name} is a replica of {member.target.arn}", effect=Effect.COMPENSABLE)
     )
-    return [made, _release(view, run), _follows(view, name)]
+    return [made, release(view, run), _follows(view, name)]
 
 
 def _follows(view: RdsView, name: str) -> Step:
@@ -173,8 +170,8 @@ def _follows(view: RdsView, name: str) -> Step:
     return busy("replicating", observed)
 
 
-def _release(view: RdsView, run: RunContext) -> Step:
-    """Take the retired instance out of the scope, so that the next inventory sees one claimant of the name."""
+def release(view: RdsView, run: RunContext) -> Step:
+    """Return the step that takes the retired instance out of the scope, so that the next inventory sees one claimant of the name."""
     name, old = "release-retired", view.retired
     arn = view.member.source.arn.rpartition(":")[0] + f":{retired_name(view.member, run)}"
     call = Call("rds", "RemoveTagsFromResource", {"ResourceName": arn, "TagKeys": [ENABLED]}, Side.SOURCE)
@@ -186,7 +183,6 @@ def _release(view: RdsView, run: RunContext) -> Step:
 def _replica_params(view: RdsView, run: RunContext) -> dict[str, Param]:
     """Return the parameters of the new replica: everything Regional as the old primary has it, AWS copies none of it."""
     member, facts = view.member, view.member.source.facts
-    tags = {k: v for k, v in member.tags.items() if k not in PLATFORM_TAGS and not k.startswith("aws:")}
     groups = view.retired.own_groups if view.retired else facts.get("security_groups")
     regional: dict[str, Param] = {
         "KmsKeyId": facts.get("kms_key"),
@@ -203,18 +199,14 @@ def _replica_params(view: RdsView, run: RunContext) -> dict[str, Param]:
         **{key: value for key, value in regional.items() if value},
         "MultiAZ": bool(facts.get("multi_az")),
         "DeletionProtection": bool(facts.get("deletion_protection")),
-        "Tags": tag_list({**tags, **run.tags}),
+        "Tags": tag_list({**own_tags(member), **run.tags}),
     }
 
 
 def _when_available(name: str, instance: Instance, call: Call, why: str) -> Step:
-    status = instance.DBInstanceStatus
-    if status == "available":
+    if instance.DBInstanceStatus == "available":
         return todo(name, call, Effect.REVERSIBLE, why)
-    observed = f"{instance.DBInstanceIdentifier} is {status}, expected available"
-    if status in FAILED_STATUSES:
-        return failed(name, observed, "repair the instance, then retry.")
-    return busy(name, observed, effect=Effect.REVERSIBLE, call=call)
+    return not_yet(name, instance, effect=Effect.REVERSIBLE, call=call, remedy="repair the instance, then retry.")
 
 
 def _modify(instance: Instance, change: dict[str, Param]) -> Call:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.specs.rds import FAILED_STATUSES, PROMOTION_BOUND_SECONDS
+from adapters.rds_making import not_yet
+from adapters.specs.rds import FAILED_STATUSES, PROMOTION_BOUND_SECONDS, READ_REPLICA
 from adapters.views.rds import RdsView
 from orchestrator.contract import Call, Param, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import Effect, Side
@@ -34,20 +35,19 @@ def promote(view: RdsView, run: RunContext) -> Step:
     if waited is not None and waited > PROMOTION_BOUND_SECONDS:
         return failed(name, f"{observed}, {waited / 60:.0f} min after the call", "look at its events in the console.")
     if status != "available":
-        return busy(name, observed, effect=Effect.IRREVERSIBLE, call=call)
+        return not_yet(name, view.target, effect=Effect.IRREVERSIBLE, call=call)
     return todo(name, call, Effect.IRREVERSIBLE, observed)
 
 
 def standing(view: RdsView, name: str) -> Step:
     """Return the wait until the target is available."""
+    if view.target is None and view.strategy != READ_REPLICA:
+        return busy(name, f"{view.member.target.id} is not there yet")
     if view.target is None:
         return failed(name, f"there is no DB instance {view.member.target.id}", "create the replica, then: dr plan")
-    observed = f"{view.target.DBInstanceIdentifier} is {view.target.DBInstanceStatus}"
-    if view.target.DBInstanceStatus in FAILED_STATUSES:
-        return failed(name, f"{observed}, expected available", "look at its events in the console, then retry.")
     if view.target.DBInstanceStatus != "available":
-        return busy(name, f"{observed}, expected available")
-    return done(name, observed)
+        return not_yet(name, view.target)
+    return done(name, f"{view.target.DBInstanceIdentifier} is available")
 
 
 def backups(view: RdsView) -> Step:
@@ -62,6 +62,8 @@ def backups(view: RdsView) -> Step:
     kept = target.BackupRetentionPeriod if target else 0
     if kept >= days:
         return done(name, f"backups are kept for {kept} days", effect=Effect.REVERSIBLE)
+    if target is None and view.strategy != READ_REPLICA:
+        return done(name, f"it is restored with backups kept for {days} days", effect=Effect.REVERSIBLE)
     if target is not None and ("BackupRetentionPeriod" in target.PendingModifiedValues or not view.promoted):
         return busy(name, f"backups are kept for {kept} days, {days} are on the way", effect=Effect.REVERSIBLE)
     return todo(name, call, Effect.REVERSIBLE, f"backups are kept for {kept} days, expected {days}")

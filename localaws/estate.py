@@ -26,6 +26,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$")
 SEEDERS: dict[str, str] = {
     "drs-server": "localaws.seeds.drs_server:seed",
     "rds-replica": "localaws.seeds.rds_replica:seed",
+    "rds-single": "localaws.seeds.rds_single:seed",
     "aurora-global": "localaws.seeds.aurora_global:seed",
     "elasticache-global": "localaws.seeds.elasticache_global:seed",
     "elasticache-standalone": "localaws.seeds.elasticache_standalone:seed",

@@ -1,6 +1,7 @@
-"""A drill of an RDS read replica: a snapshot of the replica, restored beside it behind a group that lets nobody in.
+"""A drill of an RDS database: a copy restored in the target Region behind a group that lets nobody in.
 
-The standing replica is never promoted. Nothing is copied into the copy's groups, so no application finds it by accident.
+It is made from a snapshot of the standing replica, which is never promoted, or from the newest backups or snapshot that were
+copied there. Nothing is put into the copy's groups, so no application finds it by accident.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from collections.abc import Mapping
 
 from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
+from adapters.rds_making import restore_call
 from adapters.reading import drill_name, tag_list
-from adapters.specs.rds import FAILED_STATUSES
+from adapters.specs.rds import BACKUPS, FAILED_STATUSES, READ_REPLICA
 from adapters.views.rds import RdsView
-from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, done, failed, todo
+from adapters.views.rds_carried import available, restorable
+from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, blocked, done, failed, todo
 from orchestrator.words import CheckState, Effect, Side
 
 _UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "rebooting")
@@ -22,6 +25,8 @@ _UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "rebooting")
 def make(view: RdsView, run: RunContext) -> list[Step]:
     """Return the steps that make the copy."""
     name, copy, replica = drill_name(run, view.member.target.id), view.copy, view.target
+    if view.strategy != READ_REPLICA:
+        return _make_from_content(view, run, name)
     if replica is None:
         return [failed("drill-snapshot", f"there is no DB instance {view.member.target.id}.", "dr plan")]
     if not copy.ours:
@@ -48,13 +53,8 @@ def make(view: RdsView, run: RunContext) -> list[Step]:
             else {}
         ),
     }
-    isolated = (
-        done("drill-security-group", copy.group, effect=Effect.REVERSIBLE)
-        if copy.group
-        else todo("drill-security-group", group, Effect.REVERSIBLE, "not there")
-    )
     return [
-        isolated,
+        _isolated(copy.group, group),
         made("drill-snapshot", copy.snapshot, Call("rds", "CreateDBSnapshot", snapshot, Side.TARGET), FAILED_STATUSES),
         made(
             "drill-instance",
@@ -63,6 +63,36 @@ def make(view: RdsView, run: RunContext) -> list[Step]:
             FAILED_STATUSES,
         ),
     ]
+
+
+def _isolated(there: str, call: Call) -> Step:
+    if there:
+        return done("drill-security-group", there, effect=Effect.REVERSIBLE)
+    return todo("drill-security-group", call, Effect.REVERSIBLE, "not there")
+
+
+def _make_from_content(view: RdsView, run: RunContext, name: str) -> list[Step]:
+    copy, carried, place = view.copy, view.carried, view.member.target
+    of = restorable(carried.backups) if view.strategy == BACKUPS else available(carried.copies)
+    if not copy.ours:
+        return not_ours("drill-instance", name, run.run_id)
+    vpc_id = view.target.vpc_id if view.target else carried.vpc_id
+    if not copy.instance and (of is None or not vpc_id):
+        lacking = (
+            "no subnet group" if not vpc_id else "no backups" if view.strategy == BACKUPS else "no copied snapshot"
+        )
+        why = f"{lacking} of {view.member.source.id} can be used in {place.region}"
+        return [blocked("drill-instance", why, "see the findings of dr plan; a planned run makes the first copy.")]
+    own: dict[str, Param] = {
+        "VpcSecurityGroupIds": [copy.group or Later("id of the drill's security group")],
+        "DeletionProtection": False,
+        "MultiAZ": False,
+        "PubliclyAccessible": False,
+        "Tags": tag_list(run.tags),
+    }
+    group = group_call(name, "Isolates the copy of a drill", vpc_id, run, Side.TARGET)
+    made_here = made("drill-instance", copy.instance, restore_call(name, view, of, own), FAILED_STATUSES)
+    return [_isolated(copy.group, group), made_here]
 
 
 def delete(view: RdsView, run: RunContext) -> list[Step]:

@@ -1,142 +1,86 @@
-"""RDS's declaration. Sources: RDS user guide "Working with DB instance read replicas"; RDS API reference."""
+"""RDS's declaration. Sources: RDS user guide "Working with DB instance read replicas", "Replicating automated backups to
+another AWS Region", "Copying a DB snapshot", "Restoring to a DB instance"; RDS API reference.
+"""
 
 from __future__ import annotations
 
-from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from adapters.specs.rds_permissions import PERMISSIONS
+from orchestrator.spec import Spec, Strategy
+from orchestrator.words import Phase
 
-_DB = "arn:{partition}:rds:{region}:{account}:db:{name}"
-_RETIRED = "arn:{partition}:rds:{region}:{account}:db:*-retired-*"
-_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
-_DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_FOR_RDS = {"StringLike": {"kms:ViaService": "rds.*.amazonaws.com"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
+READ_REPLICA = "read-replica"
+BACKUPS = "automated-backup-replication"
+SNAPSHOTS = "snapshot-copy"
 
 SPEC = Spec(
     key="rds",
     title="Amazon RDS",
-    resource_types=("rds:db",),
-    companion_types=("rds:snapshot", "rds:auto-backup", "rds:subgrp", "rds:pg", "rds:og"),
+    resource_types=("rds:db", "rds:subgrp"),
+    companion_types=("rds:snapshot", "rds:auto-backup", "rds:pg", "rds:og"),
     manifest_actions=("RDSMySQL", "RDSPostgreSQL", "RDSMariaDB"),
     strategies=(
         Strategy(
-            name="read-replica",
+            name=READ_REPLICA,
             title="Cross-Region read replica: fence, drain, promote, replicate the other way",
             planned_loss="none",
             emergency_loss="replication lag, typically seconds",
             typical_minutes={Phase.INSTANTIATE: 1, Phase.ACTIVATE: 12, Phase.CLEANUP: 3, Phase.REPLICATE: 15},
             rollback_until="until the promotion is called; afterwards a failback brings the data home",
         ),
-    ),
-    permissions=(
-        Permission(actions=("rds:DescribeDBInstances",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})),
-        Permission(
-            actions=(
-                "cloudwatch:GetMetricData",
-                "ec2:DescribeSecurityGroups",
-                "kms:DescribeKey",
-                "rds:DescribeAccountAttributes",
-                "rds:DescribeEvents",
-            ),
-            uses=frozenset({Use.OBSERVE}),
+        Strategy(
+            name=BACKUPS,
+            title="Automated backups replicated to the target Region: fence, wait for the last log, restore to it",
+            planned_loss="none",
+            emergency_loss="what the newest log that had arrived does not hold, typically 5 to 25 minutes",
+            typical_minutes={Phase.INSTANTIATE: 5, Phase.ACTIVATE: 60, Phase.CLEANUP: 4, Phase.REPLICATE: 10},
+            rollback_until="until the restore is called; afterwards a failback brings the data home",
         ),
-        Permission(actions=("rds:DescribeDBSnapshots",), uses=frozenset({Use.OBSERVE}), modes=_DRILL),
-        Permission(
-            actions=("rds:ModifyDBInstance",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
-            resources=(_DB, _RETIRED),
-            conditions=_ENABLED,
-            modes=_REAL,
-        ),
-        Permission(
-            actions=("rds:RebootDBInstance", "rds:AddTagsToResource"),
-            uses=frozenset({Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_DB,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
-        ),
-        Permission(
-            actions=("rds:PromoteReadReplica",),
-            uses=frozenset({Use.ACTIVATE}),
-            resources=(_DB,),
-            conditions=_ENABLED,
-            modes=_REAL,
-        ),
-        Permission(
-            actions=("rds:RemoveTagsFromResource",),
-            uses=frozenset({Use.REPLICATE, Use.ROLLBACK}),
-            resources=("arn:{partition}:rds:{region}:{account}:db:*",),
-            conditions=_ENABLED,
-            modes=_PLANNED,
-        ),
-        Permission(
-            actions=("rds:CreateDBInstanceReadReplica", "rds:AddTagsToResource"),
-            uses=frozenset({Use.REPLICATE}),
-            resources=(
-                "arn:{partition}:rds:{region}:{account}:db:*",
-                "arn:{partition}:rds:{region}:{account}:cluster:*",
-                "arn:{partition}:rds:{region}:{account}:subgrp:*",
-                "arn:{partition}:rds:{region}:{account}:pg:*",
-                "arn:{partition}:rds:{region}:{account}:og:*",
-            ),
-            conditions={"StringEquals": {"aws:RequestTag/dr:enabled": "true"}},
-            modes=_PLANNED,
-        ),
-        Permission(actions=("rds:CrossRegionCommunication",), uses=frozenset({Use.REPLICATE}), modes=_PLANNED),
-        Permission(
-            actions=("kms:CreateGrant",),
-            uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
-            resources=(_KEY,),
-            conditions=_FOR_RDS,
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(
-            actions=("ec2:CreateSecurityGroup",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(
-            actions=("ec2:CreateTags",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_GROUP,),
-            conditions=_MAKES_GROUP,
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(
-            actions=("rds:CreateDBSnapshot", "rds:RestoreDBInstanceFromDBSnapshot", "rds:AddTagsToResource"),
-            uses=frozenset({Use.INSTANTIATE}),
-            resources=(
-                _DB,
-                "arn:{partition}:rds:{region}:{account}:db:drill-*",
-                "arn:{partition}:rds:{region}:{account}:snapshot:drill-*",
-                "arn:{partition}:rds:{region}:{account}:subgrp:*",
-                "arn:{partition}:rds:{region}:{account}:pg:*",
-                "arn:{partition}:rds:{region}:{account}:og:*",
-            ),
-            conditions={"Null": {"aws:RequestTag/dr:drill-id": "false"}},
-            modes=_DRILL,
-        ),
-        Permission(
-            actions=("rds:DeleteDBInstance", "rds:DeleteDBSnapshot", "ec2:DeleteSecurityGroup"),
-            uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-            resources=(
-                "arn:{partition}:rds:{region}:{account}:db:drill-*",
-                "arn:{partition}:rds:{region}:{account}:snapshot:drill-*",
-                _GROUP,
-            ),
-            conditions=_DRILL_OWNS,
-            modes=_DRILL,
+        Strategy(
+            name=SNAPSHOTS,
+            title="A snapshot taken behind the fence is copied to the target Region and restored there",
+            planned_loss="none",
+            emergency_loss="everything written since the newest snapshot that had been copied",
+            typical_minutes={Phase.INSTANTIATE: 30, Phase.ACTIVATE: 90, Phase.CLEANUP: 3, Phase.REPLICATE: 40},
+            rollback_until="until the restore is called; afterwards a failback brings the data home",
         ),
     ),
+    permissions=PERMISSIONS,
+    default_strategy=READ_REPLICA,
     documentation="https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html",
     poll_seconds=15,
     deadline_minutes=360,
+    refuses=(
+        "DocumentDB, Neptune, RDS Custom and Multi-AZ DB clusters: they answer to the calls of RDS and are moved by others; "
+        "one that carries dr:enabled stops the run.",
+        "Read replicas of Oracle, SQL Server and Db2: their way back is another one (switchover, licences); the strategies "
+        "that restore take these engines.",
+        "Sides in two accounts: replicas and replicated backups stay in one account, and snapshots are not shared by it.",
+        "Promoting, fencing, renaming or detaching anything in a drill.",
+        "Restoring while an instance of the name stands on the target side and the source still takes writes: which of the "
+        "two is current, a person says.",
+        "Deleting an old primary that is not fenced, that something still replicates from, or whose successor is not "
+        "protected; it is never deleted without a final snapshot, and its automated backups are kept.",
+    ),
+    limits=(
+        "A promoted replica cannot become a replica again: REPLICATE makes a new one (RDS user guide, read replicas).",
+        "15 replicas of one source, about 5 cross-Region replicas in a VPC (RDS user guide, read replicas).",
+        "20 replicated backups in a destination Region; 20 snapshot copies at a time into one (RDS user guide, quotas).",
+        "An unencrypted source cannot have an encrypted replica; an encrypted copy needs a key of its Region.",
+        "Parameter groups, option groups and subnet groups are Regional: keep the same names of the first two in both Regions.",
+        "A restored instance reads its blocks from S3 at first access: the first hours are slow (RDS user guide, restoring).",
+        "The endpoint's name changes with the Region: let clients follow a DNS record that a later wave moves.",
+        "Passwords kept by ManageMasterUserPassword do not follow: use a secret replicated to the other Region.",
+        "Retired instances, and snapshots of runs, cost money until they are removed: run with Decommission, delete by hand.",
+        "Nothing repeats the copy made by REPLICATE under snapshot-copy: a schedule must copy later snapshots.",
+        "Snapshots that AWS Backup copies are not looked at (DescribeDBSnapshots lists them only when asked for).",
+    ),
+    unconfirmed=(
+        "Whether replicated backups follow a renamed instance: replication is stopped before the rename.",
+        "Which statuses replicated backups have besides pending, replicating, active and retained: any other stops the run.",
+        "Whether a replica of SQL Server can be snapshotted: read-replica refuses the engine.",
+        "Whether managed master passwords and replicas exclude each other on every engine: AWS itself declines where they do.",
+        "Whether a stopped instance takes other security groups: a stopped source is to be started before it is fenced.",
+    ),
 )
 
 REPLICATED_ENGINES = ("mysql", "mariadb", "postgres")
@@ -167,3 +111,42 @@ DRAIN_BOUND_SECONDS = 1800
 PROMOTION_BOUND_SECONDS = 3600
 EVENT_RESTARTED = "restarted"
 NAME_LIMIT = 63
+PASSING_STATUSES = (
+    "backing-up",
+    "configuring-enhanced-monitoring",
+    "configuring-iam-database-auth",
+    "configuring-log-exports",
+    "converting-to-vpc",
+    "creating",
+    "delete-precheck",
+    "deleting",
+    "maintenance",
+    "modifying",
+    "moving-to-vpc",
+    "rebooting",
+    "renaming",
+    "resetting-master-credentials",
+    "starting",
+    "stopping",
+    "storage-config-upgrade",
+    "storage-initialization",
+    "storage-optimization",
+    "upgrading",
+)
+"""Statuses of an instance that end by themselves (RDS user guide, "Viewing Amazon RDS DB instance status")."""
+SNAPSHOT_PASSING = ("creating", "copying")
+SNAPSHOT_FAILED = ("failed", "error", "incompatible-restore", "incompatible-parameters", "deleting")
+BACKUP_READY = ("replicating", "active")
+BACKUP_PASSING = ("pending", "creating")
+BACKUP_KEPT = "retained"
+BACKUP_MISSING = ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackupNotFoundFault")
+SUBNET_GROUP_MISSING = ("DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFound")
+PARAMETER_GROUP_MISSING = ("DBParameterGroupNotFound", "DBParameterGroupNotFoundFault")
+LOG_BOUND_SECONDS = 3600
+"""How long the log of the fence may take to arrive in the other Region before a person is asked."""
+STANDBY_FOR_TAG = "dr:standby-for"
+"""On a DB subnet group: the instances, separated by spaces, whose counterpart is to be restored in it."""
+GROUPS_TAG = "dr:security-groups"
+KEY_TAG = "dr:kms-key"
+OTHER_SERVICES = {"docdb": "Amazon DocumentDB", "neptune": "Amazon Neptune", "custom-": "RDS Custom"}
+"""Beginnings of engines that RDS's calls list as if they were its own."""

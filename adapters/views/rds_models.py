@@ -46,6 +46,19 @@ class StatusInfo(BaseModel):
     Message: str = ""
 
 
+class HostAndPort(BaseModel):
+    """Where an instance is connected to; absent while it is being made."""
+
+    Address: str = ""
+    Port: int = 0
+
+
+class BackupLink(BaseModel):
+    """That backups of an instance are replicated."""
+
+    DBInstanceAutomatedBackupsArn: str = ""
+
+
 class Instance(BaseModel):
     """A DB instance."""
 
@@ -70,6 +83,15 @@ class Instance(BaseModel):
     StatusInfos: list[StatusInfo] = []
     PendingModifiedValues: dict[str, JsonValue | datetime] = {}
     TagList: list[KeyValue] = []
+    Endpoint: HostAndPort | None = None
+    InstanceCreateTime: datetime | None = None
+    PubliclyAccessible: bool = False
+    DBInstanceAutomatedBackupsReplications: list[BackupLink] = []
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return its tags."""
+        return tag_map(self.TagList)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -148,13 +170,82 @@ class Key(BaseModel):
 
 
 class Snapshot(BaseModel):
-    """A DB snapshot."""
+    """A DB snapshot; one that was copied from another Region names what it is a copy of."""
 
+    DBSnapshotIdentifier: str = ""
+    DBSnapshotArn: str = ""
     Status: str = ""
+    SnapshotCreateTime: datetime | None = None
+    OriginalSnapshotCreateTime: datetime | None = None
+    SourceDBSnapshotIdentifier: str | None = None
     TagList: list[KeyValue] = []
+
+    @property
+    def at(self) -> datetime | None:
+        """Return when the data was as it is in here; the time of a copy tells nothing of that."""
+        return self.OriginalSnapshotCreateTime or self.SnapshotCreateTime
+
+    def is_from(self, region: str) -> bool:
+        """Say whether it was copied here from a Region."""
+        return (self.SourceDBSnapshotIdentifier or "").split(":")[3:4] == [region]
 
 
 class Snapshots(BaseModel):
     """rds:DescribeDBSnapshots."""
 
     DBSnapshots: list[Snapshot] = []
+
+
+class Window(BaseModel):
+    """Between which times backups can be restored."""
+
+    LatestTime: datetime | None = None
+
+
+class Backup(BaseModel):
+    """Automated backups of an instance; `Region` is the instance's, wherever the backups are."""
+
+    DBInstanceAutomatedBackupsArn: str = ""
+    DBInstanceArn: str = ""
+    Region: str = ""
+    Status: str = ""
+    RestoreWindow: Window | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """Return the latest time that can be restored."""
+        return self.RestoreWindow.LatestTime if self.RestoreWindow else None
+
+
+class Backups(BaseModel):
+    """rds:DescribeDBInstanceAutomatedBackups."""
+
+    DBInstanceAutomatedBackups: list[Backup] = []
+
+
+class PlaceGroup(SubnetGroup):
+    """A DB subnet group, described by itself."""
+
+    DBSubnetGroupArn: str = ""
+
+
+class PlaceGroups(BaseModel):
+    """rds:DescribeDBSubnetGroups."""
+
+    DBSubnetGroups: list[PlaceGroup] = []
+
+
+class Described(BaseModel):
+    """rds:DescribeDBParameterGroups; that it answers is all that matters."""
+
+
+class Orderable(BaseModel):
+    """rds:DescribeOrderableDBInstanceOptions."""
+
+    OrderableDBInstanceOptions: list[dict[str, JsonValue]] = []
+
+
+class Tags(BaseModel):
+    """rds:ListTagsForResource."""
+
+    TagList: list[KeyValue] = []

@@ -132,7 +132,7 @@ _TAG_ACTIONS = {
     **{prefix: f"{prefix}:TagResource" for prefix in _TAG_RESOURCE.split()},
 }
 _SNAPSHOTTING = {"CreateDBSnapshot", "CreateDBClusterSnapshot", "CopyDBSnapshot", "CopyDBClusterSnapshot"}
-_CREATING = ("Create", "Copy", "Restore", "Register", "Put", "Run")
+_CREATING = ("Create", "Copy", "Restore", "Register", "Put", "Run", "StartDBInstanceAutomatedBackups")
 
 
 def _tagging(service: str, operation: str, params: Params, own: list[Need], where: Where) -> list[Need]:

@@ -35,7 +35,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     replica_name = entry.setting("replica_name", entry.name)
 
     def settings(region: str) -> dict[str, Any]:
-        return _regional(world, account, region, entry, engine, version)
+        return regional(world, account, region, entry, engine, version)
 
     with rds.instantly():
         source = world.call(
@@ -76,7 +76,8 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         )
 
 
-def _regional(world: World, account: str, region: str, entry: Entry, engine: str, version: str) -> dict[str, Any]:
+def regional(world: World, account: str, region: str, entry: Entry, engine: str, version: str) -> dict[str, Any]:
+    """Create a Region's groups and key; return the parameters that put an instance there."""
     encrypted = bool(entry.setting("encrypted", True))
     around = surroundings(world, account, region, entry.name, port_of(engine), encrypted=encrypted)
     group = f"{entry.name}-params"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from orchestrator.errors import DrError
+from orchestrator.inventory import Resource
 from orchestrator.words import LIFECYCLE, CheckState, Operation, Outcome, Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
@@ -408,17 +410,11 @@ def test_a_drill_is_rolled_back_while_its_copy_is_still_being_made(world: World)
     assert world.aws("rds", TARGET).describe_db_snapshots(SnapshotType="manual")["DBSnapshots"] == []
 
 
-def test_a_manifest_s_size_is_reached_before_the_switch(world: World) -> None:
+def test_a_manifest_s_size_is_reached_before_the_switch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    member = Resource.member
+    size = {"instanceClass": "db.r6g.xlarge"}
+    monkeypatch.setattr(Resource, "member", lambda *args: replace(member(*args), settings=size))
     run = world.start()
-    (target,) = run.plan.targets
-    grown = target.model_copy(
-        update={
-            "members": tuple(
-                m.model_copy(update={"settings": {"instanceClass": "db.r6g.xlarge"}}) for m in target.members
-            )
-        }
-    )
-    run.platform.blobs.put(f"runs/{run.run_id}/targets/{target.target_id}.json", grown.model_dump_json().encode())
     run.phase(Phase.INSTANTIATE)
     assert instance(world, TARGET)["DBInstanceClass"] == "db.r6g.xlarge"
     assert run.made() == ["ModifyDBInstance"]

@@ -444,6 +444,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "memorydb-multi-region": "memorydb",
         "opensearch-ccr": "opensearch",
         "rds-replica": "rds",
+        "rds-single": "rds",
     }
     return sorted({by_kind[entry.kind] for entry in entries if entry.kind in by_kind})
 

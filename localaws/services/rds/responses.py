@@ -171,6 +171,8 @@ class RdsViews(RdsWalks):
         shown["PercentProgress"] = 100 if state.status == Status.AVAILABLE else 20
         if state.created is not None:
             shown["SnapshotCreateTime"] = state.created
+            if "DBSnapshotIdentifier" in shown:
+                shown["OriginalSnapshotCreateTime"] = state.original or state.created
         if state.source_arn is None:
             return shown
         if "DBClusterSnapshotIdentifier" in shown:

@@ -92,6 +92,7 @@ class RdsSnapshots(RdsLinks):
         stages = [Stage(Status.CREATING, Seconds.COPY_SNAPSHOT)]
         state = self.walk_snapshot(copied, stages, "copy-db-snapshot")
         state.source_arn, state.source_region = source.arn, source.region
+        state.original = self.snapshot_state(source).original or self.snapshot_state(source).created
         return {"DBSnapshot": self.show_snapshot(call, copied)}
 
     def _instance_snapshot(self, call: Call, identifier: str) -> Any:

@@ -117,8 +117,9 @@ class ClusterState(ResourceState):
 
 @dataclass
 class SnapshotState(ResourceState):
-    """State of a DB or cluster snapshot; the source fields are set on a copy."""
+    """State of a DB or cluster snapshot; the source fields are set on a copy, and when its original was taken."""
 
+    original: datetime | None = None
     source_arn: str | None = None
     source_region: str | None = None
 

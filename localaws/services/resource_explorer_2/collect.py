@@ -152,6 +152,11 @@ def _memorydb(backend: Any) -> Found:
         yield snapshot.arn, "memorydb:snapshot", _pairs(backend.tagger.list_tags_for_resource(snapshot.arn)["Tags"])
 
 
+def _rds(backend: Any) -> Found:
+    for group in backend.subnet_groups.values():
+        yield group.arn, "rds:subgrp", _pairs(group.tags)
+
+
 def _rules(backend: Any) -> Found:
     for bus in backend.event_buses.values():
         for rule in bus.rules.values():
@@ -179,5 +184,6 @@ LISTERS: Mapping[str, Callable[[Any], Found]] = {
     "opensearch": _opensearch,
     "autoscaling": _autoscaling,
     "memorydb": _memorydb,
+    "rds": _rds,
     "events": _rules,
 }

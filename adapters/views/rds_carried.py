@@ -1,0 +1,164 @@
+"""What is read of RDS where a database is restored: backups and snapshots on both sides, and the place it is restored in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from adapters.reading import tag_map
+from adapters.specs.rds import (
+    BACKUP_KEPT,
+    BACKUP_MISSING,
+    BACKUPS,
+    PARAMETER_GROUP_MISSING,
+    SUBNET_GROUP_MISSING,
+)
+from adapters.views.rds_models import (
+    Backup,
+    Backups,
+    Described,
+    Instance,
+    Orderable,
+    PlaceGroup,
+    PlaceGroups,
+    Snapshot,
+    Snapshots,
+    Tags,
+)
+from orchestrator.contract import Member, Place, Reader
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Newest first. `here` is the target side's Region, `back` the source side's."""
+
+    vpc_id: str = ""
+    """The VPC of the target side's subnet group."""
+    missing: tuple[str, ...] = ()
+    """What a restore needs on the target side and is not there."""
+    backups: tuple[Backup, ...] = ()
+    """Backups of the source, here."""
+    copies: tuple[Snapshot, ...] = ()
+    """Copied snapshots of the source, here."""
+    snapshots: tuple[Snapshot, ...] = ()
+    """Snapshots of the source, in its own Region."""
+    back_backups: tuple[Backup, ...] = ()
+    back_copies: tuple[Snapshot, ...] = ()
+    back_snapshots: tuple[Snapshot, ...] = ()
+    """The same of the target, the other way round; nothing of instances that bore its name before."""
+    stand_in: PlaceGroup | None = None
+    """The source side's subnet group, which must name the database once nothing of it stands there."""
+    stand_in_tags: Mapping[str, str] | None = None
+
+
+def shipped(backups: tuple[Backup, ...]) -> Backup | None:
+    """Return the backups that are still being replicated."""
+    return next((each for each in backups if each.Status != BACKUP_KEPT), None)
+
+
+def restorable(backups: tuple[Backup, ...]) -> Backup | None:
+    """Return the backups that reach furthest, replicated still or kept."""
+    return next((each for each in backups if each.until is not None), None)
+
+
+def available(snapshots: tuple[Snapshot, ...]) -> Snapshot | None:
+    """Return the newest complete snapshot."""
+    return next((each for each in snapshots if each.Status == "available"), None)
+
+
+def named(snapshots: tuple[Snapshot, ...], name: str) -> Snapshot | None:
+    """Return the snapshot of a name."""
+    return next((each for each in snapshots if each.DBSnapshotIdentifier == name), None)
+
+
+def backups_of(reader: Reader, name: str, region: str) -> tuple[Backup, ...]:
+    """Return the backups here of the instance `name` of another Region, furthest reaching first."""
+    reply = reader.find("rds", "DescribeDBInstanceAutomatedBackups", Backups, BACKUP_MISSING, DBInstanceIdentifier=name)
+    found = [each for each in (reply.DBInstanceAutomatedBackups if reply else []) if each.Region == region]
+    return tuple(sorted(found, key=lambda each: each.until or _NEVER, reverse=True))
+
+
+def snapshots_of(reader: Reader, name: str, region: str | None) -> tuple[Snapshot, ...]:
+    """Return the snapshots here of the instance `name`: copied from `region`, or (None) taken here."""
+    pages = reader.pages("rds", "DescribeDBSnapshots", Snapshots, DBInstanceIdentifier=name)
+    found = [
+        each
+        for each in (snapshot for page in pages for snapshot in page.DBSnapshots)
+        if (each.is_from(region) if region else not each.SourceDBSnapshotIdentifier)
+    ]
+    return tuple(sorted(found, key=lambda each: each.at or _NEVER, reverse=True))
+
+
+def look_here(reader: Reader, strategy: str, member: Member, name: str, target: Instance | None) -> Carried:
+    """Read the target side: what has arrived there, and whether it can be restored there."""
+    group = _group(reader, member.target)
+    missing = _missing(reader, member, group) if target is None else ()
+    vpc_id = group.VpcId if group else ""
+    region = member.source.region
+    if strategy == BACKUPS:
+        return Carried(vpc_id, missing, backups=backups_of(reader, name, region))
+    copies = snapshots_of(reader, name, region)
+    own = _since(target, snapshots_of(reader, target.DBInstanceIdentifier, None)) if target else ()
+    return Carried(vpc_id, missing, copies=copies, back_snapshots=own)
+
+
+def _since(instance: Instance | None, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    """Return the snapshots of this very instance: a name is used again by every run."""
+    born = instance.InstanceCreateTime if instance else None
+    return tuple(each for each in snapshots if born is not None and each.at is not None and each.at >= born)
+
+
+def _group(reader: Reader, place: Place) -> PlaceGroup | None:
+    name = place.facts.get("subnet_group")
+    if not isinstance(name, str):
+        return None
+    reply = reader.find("rds", "DescribeDBSubnetGroups", PlaceGroups, SUBNET_GROUP_MISSING, DBSubnetGroupName=name)
+    return reply.DBSubnetGroups[0] if reply and reply.DBSubnetGroups else None
+
+
+def _missing(reader: Reader, member: Member, group: PlaceGroup | None) -> tuple[str, ...]:
+    facts, found = member.source.facts, []
+    if group is None:
+        found.append(f"subnet group {member.target.facts.get('subnet_group') or '(none named)'}")
+    parameters = facts.get("parameter_group")
+    if isinstance(parameters, str) and not _has_parameters(reader, parameters):
+        found.append(f"parameter group {parameters}")
+    asked: dict[str, JsonValue] = {
+        "Engine": facts.get("engine"),
+        "EngineVersion": facts.get("version"),
+        "DBInstanceClass": member.settings.get("instanceClass") or facts.get("class"),
+    }
+    if all(asked.values()):
+        offers = reader.read("rds", "DescribeOrderableDBInstanceOptions", Orderable, **asked)
+        if not offers.OrderableDBInstanceOptions:
+            found.append(f"class {asked['DBInstanceClass']} for {asked['Engine']} {asked['EngineVersion']}")
+    return tuple(found)
+
+
+def _has_parameters(reader: Reader, name: str) -> bool:
+    if name.startswith("default."):
+        return True
+    found = reader.find(
+        "rds", "DescribeDBParameterGroups", Described, PARAMETER_GROUP_MISSING, DBParameterGroupName=name
+    )
+    return found is not None
+
+
+def look_there(
+    there: Reader, strategy: str, member: Member, here: Carried, old: Instance | None, target: Instance | None
+) -> Carried:
+    """Add what the source side tells: its own snapshots, what has come back, and the place it leaves behind."""
+    group, tags = _group(there, member.source), None
+    if group is not None:
+        tags = tag_map(there.read("rds", "ListTagsForResource", Tags, ResourceName=group.DBSubnetGroupArn).TagList)
+    base = replace(here, stand_in=group, stand_in_tags=tags)
+    name, region = (target.DBInstanceIdentifier if target else ""), member.target.region
+    if strategy == BACKUPS:
+        return replace(base, back_backups=backups_of(there, name, region) if name else ())
+    own = snapshots_of(there, old.DBInstanceIdentifier, None) if old else ()
+    return replace(base, snapshots=own, back_copies=_since(target, snapshots_of(there, name, region)) if name else ())
