@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import DrError
-from orchestrator.inventory import Resource
+from orchestrator.targets import PlannedMember
 from orchestrator.words import LIFECYCLE, CheckState, Operation, Outcome, Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
@@ -411,9 +411,9 @@ def test_a_drill_is_rolled_back_while_its_copy_is_still_being_made(world: World)
 
 
 def test_a_manifest_s_size_is_reached_before_the_switch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    member = Resource.member
+    member = PlannedMember.member
     size = {"instanceClass": "db.r6g.xlarge"}
-    monkeypatch.setattr(Resource, "member", lambda *args: replace(member(*args), settings=size))
+    monkeypatch.setattr(PlannedMember, "member", lambda planned: replace(member(planned), settings=size))
     run = world.start()
     run.phase(Phase.INSTANTIATE)
     assert instance(world, TARGET)["DBInstanceClass"] == "db.r6g.xlarge"
