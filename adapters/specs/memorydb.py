@@ -199,7 +199,9 @@ SPEC = Spec(
     unconfirmed=(
         "Whether MultiRegionClusterReplicationLag has further dimensions besides ClusterName, and whether it is published while "
         "nobody writes: a planned run that sees no datapoint behind the fence stops and asks.",
-        "Whether all members may be fenced at once: only the member that is left is, and what is activated is opened.",
+        "Whether the security groups of one member can be changed by themselves (the guide names ACLs, keys, tags and windows): a "
+        "planned run tries it before anything else; where AWS declines, nothing was moved.",
+        "In which statuses MemoryDB declines to list or change tags: nothing is concluded until they can be listed.",
     ),
 )
 

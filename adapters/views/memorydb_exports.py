@@ -29,10 +29,13 @@ def bucket_of(place: Place) -> str:
 
 
 def listed(reader: Reader, bucket: str, name: str) -> tuple[Export, ...]:
-    """Return the exports of a cluster in a bucket (s3:ListBucket); most accounts keep a few, a page holds 1,000 objects."""
+    """Return the exports of a cluster in a bucket (s3:ListBucket)."""
     found = reader.find("s3", "ListObjectsV2", Objects, BUCKET_MISSING, Bucket=bucket, Prefix=f"{name}.")
     parts: dict[str, list[tuple[str, datetime]]] = {}
-    for each in found.Contents if found else ():
+    pages = [found] if found else []
+    if found and found.IsTruncated:  # a page holds 1,000 objects
+        pages = reader.pages("s3", "ListObjectsV2", Objects, Bucket=bucket, Prefix=f"{name}.")
+    for each in (each for page in pages for each in page.Contents):
         if match := _EXPORT.fullmatch(each.Key):
             parts.setdefault(match["name"], []).append((each.Key, each.LastModified))
     return tuple(

@@ -176,6 +176,7 @@ class Objects(BaseModel):
     """s3:ListObjectsV2."""
 
     Contents: list[Object] = []
+    IsTruncated: bool = False
 
 
 class Destination(BaseModel):

@@ -169,6 +169,18 @@ def test_an_emergency_leaves_an_export_aside_whose_shards_have_not_all_arrived(m
     assert all("orders.nightly-" in arn for arn in made.params["SnapshotArns"])
 
 
+def test_the_newest_export_is_found_among_thousands(world: World) -> None:
+    s3 = world.aws("s3", TARGET)
+    for number in range(1001):
+        s3.put_object(Bucket=bucket(TARGET), Key=f"orders.{number:04}-0001.rdb", Body=b"x")
+    world.wait(minutes=5)
+    s3.put_object(Bucket=bucket(TARGET), Key="orders.zulu-0001.rdb", Body=b"x")
+    world.inventory()
+    world.darken(SOURCE)
+    run = world.start(emergency=True, AcceptDataLoss=True)
+    assert run.plan.losses[0].detail == "age of the newest export, orders.zulu"
+
+
 def test_a_second_emergency_finds_what_the_first_restored_and_makes_no_second_one(world: World) -> None:
     world.inventory()
     world.darken(SOURCE)
