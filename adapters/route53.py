@@ -3,17 +3,18 @@
 instantiate  nothing; a TTL above 60 s is a readiness finding
 activate     failover-routing: route53.UpdateHealthCheck (Disabled and Inverted) forces the PRIMARY unhealthy, and back;
              weighted: one route53.ChangeResourceRecordSets with both records, route53.GetChange until INSYNC;
-             alarm-health-check: cloudwatch.PutMetricData on the standby side, 1 takes over, 0 steps back.
+             alarm-health-check: cloudwatch.PutMetricData on the standby side, 1 takes over, 0 steps back;
+             arc-routing-control: one route53-recovery-cluster.UpdateRoutingControlStates, see route53_arc.
              Then, for all: wait until the zone's own name servers answer with the target's value
 cleanup      nothing: the override stays while the target side serves
 replicate    nothing: the records serve both directions
 
-In an emergency whose target is not us-east-1 Route 53's control plane is out of reach: failover-routing waits for Route 53
-to fail over by itself, alarm-health-check works as ever, weighted is blocked unless DNS has moved already. Records cannot
-be tagged: a tagged health check stands for the record sets that use it, and the Region in a set identifier tells its side.
-A tagged hosted zone in which no tagged health check is used is an error, because nothing of it would move. It never
-deletes records, never sets both weights to 0, never swaps PRIMARY and SECONDARY, refuses records
-of traffic policies, and touches no production name in a drill.
+In an emergency whose target is not us-east-1 Route 53's control plane is out of reach: failover-routing waits for
+Route 53 to fail over by itself, alarm-health-check and arc-routing-control work as ever, weighted is blocked unless
+DNS has moved already. Records cannot be tagged: a tagged health check stands for the record sets that use it, and the
+Region in a set identifier tells its side. A tagged hosted zone in which no tagged health check is used is an error,
+because nothing of it would move. It never deletes records, never sets both weights to 0, never swaps PRIMARY and
+SECONDARY, refuses records of traffic policies, and touches no production name in a drill.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
+from adapters import route53_arc as arc
 from adapters.judging import ready, red, warning
 from adapters.route53_discovery import find
-from adapters.specs.route53 import ALARM, ALARM_SECONDS, FAILOVER_ROUTING, FULL_WEIGHT, SPEC, TTL_SECONDS, WEIGHTED
+from adapters.specs.route53 import (
+    ALARM,
+    ALARM_SECONDS,
+    FAILOVER_ROUTING,
+    FULL_WEIGHT,
+    ROUTING_CONTROL,
+    SPEC,
+    TTL_SECONDS,
+    WEIGHTED,
+)
 from adapters.views.route53 import CHANGE_STEP, RecordView, look
 from orchestrator.contract import (
     Adapter,
@@ -49,7 +60,7 @@ from orchestrator.contract import (
 from orchestrator.words import CheckState, Effect, Mode, Phase, Side
 
 _NO_CONTROL = "record changes need Route 53's control plane in us-east-1, which this emergency run may not call"
-_USE_ALARM = "change the record by hand once Route 53's API answers; for the future use alarm-health-check."
+_USE_ALARM = "change the record by hand once Route 53's API answers; for the future use alarm-health-check or arc-routing-control."
 
 
 class Route53Adapter(Adapter[RecordView]):
@@ -86,6 +97,7 @@ class Route53Adapter(Adapter[RecordView]):
         if run.mode is Mode.DRILL and not view.resolved.get(run.target_region):
             findings.append(red(me, "no-target", f"the target's value for {name} does not resolve."))
         findings += _alarm_findings(view) if view.strategy == ALARM else []
+        findings += arc.findings(view) if view.strategy == ROUTING_CONTROL else []
         if _blocked(view, run.target_region):
             findings.append(red(me, "control-plane", f"{name}: {_NO_CONTROL}.", _USE_ALARM))
         return findings or [ready(me, f"{name} answers {', '.join(view.answers)}.")]
@@ -169,6 +181,8 @@ def _move(view: RecordView, run: RunContext, to: str, away_from: str) -> list[St
         return [blocked("both-records", reason, "make the missing record, with its Region as set identifier.")]
     if _blocked(view, to) and not view.serves(to):
         return [blocked("control-plane", _NO_CONTROL, _USE_ALARM)]
+    if view.strategy == ROUTING_CONTROL:
+        return [*arc.switch(view, run, to, away_from), _answered(view, to)]
     steps = {FAILOVER_ROUTING: _force, WEIGHTED: _weigh, ALARM: _signal}[view.strategy](view, run, to, away_from)
     return [*steps, _answered(view, to)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters.reading import tag_map
-from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, WEIGHTED
+from adapters.route53_arc import controls_of, endpoints_of
+from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, ROUTING_CONTROL, WEIGHTED
 from adapters.views.route53_models import (
     Facts,
     GotHealthCheck,
@@ -87,6 +88,7 @@ def _found(
     records = _by_region(group, name)
     check = _primary_check(aws, records)
     strategy = _strategy(records, check, name)
+    controls = controls_of(aws, records, name) if strategy == ROUTING_CONTROL else {}
     facts = Facts(
         zone_id=zone.plain_id,
         zone_name=zone.Name.rstrip("."),
@@ -96,6 +98,8 @@ def _found(
         type=group[0].Type,
         records=records,
         check=check,
+        controls=controls,
+        endpoints=endpoints_of(aws, controls, name) if controls else [],
     )
     kept = facts.model_dump(mode="json", exclude_unset=True)
     tagged = [r.HealthCheckId for r in group if r.HealthCheckId and r.HealthCheckId in tags]
@@ -137,12 +141,14 @@ def _strategy(records: Mapping[str, Record], check: HealthCheck | None, name: st
     if all(r.Weight is not None for r in records.values()) and len(records) > 1:
         return WEIGHTED
     kind = check.HealthCheckConfig.Type if check else ""
-    if roles != ["PRIMARY", "SECONDARY"] or kind in {"", "RECOVERY_CONTROL"}:
+    if roles != ["PRIMARY", "SECONDARY"] or not kind:
         raise ValidationError(
             f"{name} is no weighted pair and no failover pair whose PRIMARY has a health check (roles {roles}, {kind}).",
             "remove dr:enabled from its health check, or make it such a pair.",
             code="UnsupportedRouting",
         )
+    if kind == "RECOVERY_CONTROL":
+        return ROUTING_CONTROL
     if kind != "CLOUDWATCH_METRIC":
         return FAILOVER_ROUTING
     assert check is not None

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from botocore import xform_name
 from pydantic import JsonValue
 
+from orchestrator.cluster_endpoints import SERVICE as CLUSTER
 from orchestrator.plan import Plan, PlannedAction, PlannedCall, PlannedStep
 from orchestrator.words import Effect, StepState
 
@@ -131,10 +132,21 @@ def _command(call: PlannedCall) -> tuple[list[str], str]:
     if call.service in HTTP_SERVICES:
         words = _over_http(call)
     else:
-        body = json.dumps(dict(call.params), sort_keys=True)
-        words = ["aws", call.service, xform_name(call.operation, "-"), "--cli-input-json", body]
+        params = {name: value for name, value in call.params.items() if name != "Endpoints" or call.service != CLUSTER}
+        body = json.dumps(params, sort_keys=True)
+        words = ["aws", call.service, xform_name(call.operation, "-"), "--cli-input-json", body, *_endpoint(call)]
     quoted = [re.sub("\0(\\w+)\0", r"""'"$\1"'""", shlex.quote(LATER.sub(named, word))) for word in words]
     return [f"ask {name} {shlex.quote(what)}" for name, what in later.items()], " ".join(quoted)
+
+
+def _endpoint(call: PlannedCall) -> list[str]:
+    """Return where a cluster of routing controls is asked: the Region's own endpoint, else the first; others are as good."""
+    endpoints = call.params.get("Endpoints") if call.service == CLUSTER else None
+    if not isinstance(endpoints, list):
+        return []
+    listed = [(str(each["Region"]), str(each["Endpoint"])) for each in endpoints if isinstance(each, dict)]
+    chosen = sorted(listed, key=lambda each: each[0] != call.region)[:1]
+    return [word for region, url in chosen for word in ("--region", region, "--endpoint-url", url)]
 
 
 def _over_http(call: PlannedCall) -> list[str]:

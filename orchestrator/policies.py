@@ -25,6 +25,7 @@ DRILL_DENIED = (
     "drs:Disconnect*",
     "route53:Change*",
     "route53:Update*",
+    "route53-recovery-cluster:Update*",
     "elasticache:Failover*",
     "elasticache:Disassociate*",
     "elasticfilesystem:DeleteReplication*",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -28,10 +28,13 @@ from pydantic import JsonValue
 from pydantic import ValidationError as ModelError
 
 from orchestrator.aws_errors import translate
-from orchestrator.contract import Call, Later, M, Reader, RunContext, Target
+from orchestrator.cluster_endpoints import SERVICE as ROUTING_CONTROLS
+from orchestrator.cluster_endpoints import ClusterClient
+from orchestrator.contract import Call, M, Reader, RunContext, Target
 from orchestrator.errors import RefusedError, UpstreamError
 from orchestrator.ledger.records import Run
 from orchestrator.policies import session_policy
+from orchestrator.sending import sendable
 from orchestrator.signed_http import SERVICE as SIGNED_HTTP
 from orchestrator.signed_http import SignedHttpClient
 from orchestrator.spec import Spec
@@ -41,6 +44,11 @@ from orchestrator.words import Mode, Phase, Side
 GLOBAL_CONTROL_PLANE_REGION = "us-east-1"
 """Where the control planes of Route 53, IAM and Organizations live (partition aws)."""
 GLOBAL_SERVICES = frozenset({"route53", "iam", "organizations"})
+HOMES = {
+    **dict.fromkeys(GLOBAL_SERVICES, GLOBAL_CONTROL_PLANE_REGION),
+    "route53-recovery-control-config": "us-west-2",
+}
+"""Where the control plane of a service without Regions lives, for those that an adapter may ask for."""
 READ_PREFIXES = ("Describe", "Get", "List", "Search", "Lookup", "BatchGet", "Head", "Test")
 SESSION_SECONDS = 900
 CREDENTIALS_REUSED_SECONDS = 600
@@ -51,6 +59,7 @@ _READS = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     user_agent_extra="dr-orchestrator",
 )
+_ONE_OF_FIVE = _READS.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
 _CHANGES = _READS.merge(Config(read_timeout=40, retries={"mode": "standard", "total_max_attempts": 1}))
 
 
@@ -102,13 +111,16 @@ class AwsReader:
         what: str,
         dns_servers: Sequence[str] = (),
         refused: frozenset[str] = frozenset(),
+        lost: frozenset[str] = frozenset(),
     ) -> None:
+        """`refused` are services that may not be called, `lost` Regions, wherever an endpoint may be chosen."""
         self.account = account
         self.region = region
         self._session = session
         self._what = what
         self._dns_servers = dns_servers
         self._refused = refused
+        self._lost = lost
         self._clients: dict[tuple[str, bool], Any] = {}
         self._making = threading.Lock()
 
@@ -121,7 +133,7 @@ class AwsReader:
         """Return a botocore client; those for changes never retry by themselves."""
         if service in self._refused:
             raise RefusedError(
-                f"an emergency run may not call {service}: its control plane lives in {GLOBAL_CONTROL_PLANE_REGION}.",
+                f"an emergency run may not call {service}: its control plane lives in {HOMES[service]}.",
                 "use a data plane: a pre-made record steered by a health check.",
             )
         key = (service, changes)
@@ -133,8 +145,12 @@ class AwsReader:
     def _made(self, service: str, config: Config) -> Any:
         if service == SIGNED_HTTP:
             return SignedHttpClient(self._session._session, self.region, config)
-        region = GLOBAL_CONTROL_PLANE_REGION if service in GLOBAL_SERVICES else self.region
-        return self._session.client(service, region_name=region, config=config)
+        if service == ROUTING_CONTROLS:
+            return ClusterClient(self._cluster_endpoint, self.region, self._lost)
+        return self._session.client(service, region_name=HOMES.get(service, self.region), config=config)
+
+    def _cluster_endpoint(self, region: str, url: str) -> Any:
+        return self._session.client(ROUTING_CONTROLS, region_name=region, endpoint_url=url, config=_ONE_OF_FIVE)
 
     def read(self, service: str, operation: str, model: type[M], /, **params: JsonValue | datetime) -> M:
         """See `contract.Reader.read`."""
@@ -222,7 +238,7 @@ class Hub:
         self._clients: dict[str, Any] = {}
         self._making = threading.Lock()
         self._credentials: dict[tuple[str, ...], tuple[float, Mapping[str, str]]] = {}
-        self._readers: dict[tuple[str, str, frozenset[str]], tuple[float, AwsReader]] = {}
+        self._readers: dict[tuple[str, str, frozenset[str], frozenset[str]], tuple[float, AwsReader]] = {}
 
     @classmethod
     def plain(cls, region: str) -> Hub:
@@ -249,11 +265,12 @@ class Hub:
         caller: Caller,
         policy: str | None,
         refused: frozenset[str] = frozenset(),
+        lost: frozenset[str] = frozenset(),
     ) -> AwsReader:
         """Assume the spoke role of a technology and return a reader there; raise `AccessDeniedError` when refused."""
         role = self.access.role_arn(account, technology)
         credentials = self._assume(role, caller, policy)
-        key, now = (credentials["AccessKeyId"], region, refused), time.monotonic()
+        key, now = (credentials["AccessKeyId"], region, refused, lost), time.monotonic()
         if key in self._readers:
             return self._readers[key][1]
         session = boto3.Session(
@@ -263,7 +280,7 @@ class Hub:
             region_name=region,
             botocore_session=_shared_core(),
         )
-        reader = AwsReader(account, region, session, role, self._dns_servers, refused)
+        reader = AwsReader(account, region, session, role, self._dns_servers, refused, lost)
         # Making clients costs more than a call: looks of the same session share them while its credentials live.
         kept = [(k, v) for k, v in tuple(self._readers.items()) if now - v[0] < SESSION_SECONDS]
         self._readers = dict([*kept, (key, (now, reader))])
@@ -319,7 +336,7 @@ class RunClients:
     def perform(self, call: Call, token: str) -> Mapping[str, JsonValue]:
         """Make the call once and return what it wants kept; raise `DrError`. Never retries: the caller looks again."""
         reader = self._reader(call.side)
-        params = dict(_sendable(call.params))
+        params = sendable(call.params)
         if call.token:
             params[call.token] = token
         what = f"{call.service}.{call.operation} in {reader.account}/{reader.region}"
@@ -337,8 +354,16 @@ class RunClients:
                     f"this emergency run may not call the {side} side in {region}: that Region is treated as lost.",
                     "use what the target side and the inventory tell.",
                 )
-            refused = frozenset() if self.reaches(Side.GLOBAL) else GLOBAL_SERVICES
-            self._readers[side] = self._hub.spoke(account, region, self._spec.key, self._caller, self._policy, refused)
+            emergency, home = self._run.mode is Mode.EMERGENCY, self._run.target_region
+            self._readers[side] = self._hub.spoke(
+                account,
+                region,
+                self._spec.key,
+                self._caller,
+                self._policy,
+                frozenset(service for service, where in HOMES.items() if emergency and where != home),
+                frozenset({self._run.source_region} if emergency else ()),
+            )
         return self._readers[side]
 
     def _place(self, side: Side) -> tuple[str, str]:
@@ -349,21 +374,6 @@ class RunClients:
         if place.region == "global":
             return place.account, self._run.source_region if side is Side.SOURCE else self._run.target_region
         return place.account, place.region
-
-
-def _sendable(params: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    for name, value in params.items():
-        yield name, _plain(value, name)
-
-
-def _plain(value: Any, where: str) -> Any:
-    if isinstance(value, Later):
-        raise UpstreamError(f'parameter {where} still waits for "{value.what}".', "this is a defect of the adapter.")
-    if isinstance(value, Mapping):
-        return {k: _plain(v, f"{where}.{k}") for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v, where) for v in value]
-    return value
 
 
 def _shared_core() -> Any:

@@ -14,6 +14,8 @@ _MINUTES = {Phase.INSTANTIATE: 0.0, Phase.ACTIVATE: 2.0, Phase.CLEANUP: 0.0, Pha
 _ROLLBACK = "at any time, by moving the traffic back"
 
 FAILOVER_ROUTING, WEIGHTED, ALARM = "failover-routing", "weighted", "alarm-health-check"
+ROUTING_CONTROL = "arc-routing-control"
+_CONTROLS = "arn:{partition}:route53-recovery-control::{account}:controlpanel/*/routingcontrol/*"
 
 SPEC = Spec(
     key="route53",
@@ -45,6 +47,14 @@ SPEC = Spec(
             typical_minutes=_MINUTES,
             rollback_until=_ROLLBACK,
         ),
+        Strategy(
+            name=ROUTING_CONTROL,
+            title="A failover pair whose checks follow routing controls: switched through any of a cluster's five endpoints",
+            planned_loss="none",
+            emergency_loss="none",
+            typical_minutes=_MINUTES,
+            rollback_until=_ROLLBACK,
+        ),
     ),
     permissions=(
         Permission(
@@ -65,6 +75,29 @@ SPEC = Spec(
             resources=("arn:{partition}:route53:::change/*",),
         ),
         Permission(actions=("cloudwatch:DescribeAlarms",), uses=frozenset({Use.OBSERVE})),
+        Permission(
+            actions=(
+                "route53-recovery-control-config:DescribeControlPanel",
+                "route53-recovery-control-config:DescribeCluster",
+            ),
+            uses=frozenset({Use.DISCOVER}),
+            resources=(
+                "arn:{partition}:route53-recovery-control::{account}:controlpanel/*",
+                "arn:{partition}:route53-recovery-control::{account}:cluster/*",
+            ),
+        ),
+        Permission(
+            actions=("route53-recovery-cluster:GetRoutingControlState",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=(_CONTROLS,),
+        ),
+        Permission(
+            actions=("route53-recovery-cluster:UpdateRoutingControlStates",),
+            uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
+            resources=(_CONTROLS,),
+            conditions={"BoolIfExists": {"route53-recovery-cluster:AllowSafetyRulesOverrides": "false"}},
+            modes=_REAL,
+        ),
         Permission(
             actions=("route53:UpdateHealthCheck",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
@@ -93,6 +126,8 @@ SPEC = Spec(
         "lost. It then waits for health checks to move DNS, or is blocked.",
         "It follows no alarm that lies outside the standby side: it would be lost together with the Region being left.",
         "It takes no tagged hosted zone in which no record uses a tagged health check: nothing of it would move.",
+        "It overrides no safety rule: a change of routing controls that one forbids is declined, and the rule is named.",
+        "It switches no routing controls of another account than the zone's, nor of two clusters, nor behind weighted records.",
         "It touches no production name in a drill; it only asks what the target side's value resolves to.",
     ),
     limits=(
@@ -106,12 +141,18 @@ SPEC = Spec(
         "not moved (Route 53 developer guide, values for failover records).",
         "Health checkers cannot reach private addresses: a private zone needs checks that follow an alarm, and what it "
         "answers can be asked inside its VPCs only (Route 53 developer guide, failover in a private hosted zone).",
+        "A cluster keeps at least three of its five endpoints open, not always the same: each is tried in turn, except that "
+        "of a lost Region (ARC developer guide, getting and updating routing control states using the API).",
+        "Safety rules may ask for a wait between two changes: within it the change is asked again (ARC developer guide, "
+        "safety rules).",
         "Records cannot be tagged; the tags of a health check stand for the record sets that use it (API reference, "
         "ChangeTagsForResource).",
     ),
     unconfirmed=(
         "How long health checkers take to act on a forced check is documented nowhere: DNS itself is asked until it answers "
         "with the target's value, for 20 minutes at most.",
+        "Whether AllowSafetyRulesOverrides is in every request is documented nowhere: the role allows the change when it is "
+        "false or absent, and the platform has no way to ask for an override.",
         "Whether an alarm follows one single value until the next one is promised nowhere unless missing data is ignored: any "
         "other setting of the alarm is a red finding.",
     ),
@@ -126,3 +167,4 @@ HEALTH_CHECKS_AT_ONCE = 10
 """Resources of one route53:ListTagsForResources call."""
 CHANGE_MISSING = ("NoSuchChange",)
 CHECK_MISSING = ("NoSuchHealthCheck",)
+CONTROL_MISSING = ("ResourceNotFoundException",)

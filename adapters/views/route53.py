@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapters.specs.route53 import ALARM, CHANGE_MISSING, CHECK_MISSING, WEIGHTED
+from pydantic import JsonValue
+
+from adapters.specs.route53 import ALARM, CHANGE_MISSING, CHECK_MISSING, CONTROL_MISSING, WEIGHTED
 from adapters.views.route53_models import (
     Alarms,
     AlarmState,
     Change,
+    ControlState,
     Facts,
     GotHealthCheck,
     HealthCheck,
@@ -43,6 +46,8 @@ class RecordView:
     change: str | None = None
     """The status of this run's change; None when there is none, or Route 53 does not know it any more."""
     alarm: AlarmState | None = None
+    controls: Mapping[str, str] = field(default_factory=dict)
+    """Region -> the state of its routing control, On or Off; one that does not exist is left out."""
     resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Region -> the addresses behind that side's value; only asked in a drill."""
 
@@ -77,6 +82,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> RecordView:
         check=_check(control, facts) if control else None,
         change=_change(control, run) if control and target.strategy == WEIGHTED else None,
         alarm=_alarm(aws.at(alarm_side), facts) if target.strategy == ALARM and alarm_side else None,
+        controls=_controls(reader, facts),
         resolved=_resolved(reader, facts) if run.mode is Mode.DRILL else {},
     )
 
@@ -133,6 +139,22 @@ def _alarm(reader: Reader, facts: Facts) -> AlarmState | None:
     name = identifier.Name if identifier else ""
     alarms = reader.read("cloudwatch", "DescribeAlarms", Alarms, AlarmNames=[name]).MetricAlarms
     return alarms[0] if alarms else None
+
+
+def _controls(reader: Reader, facts: Facts) -> dict[str, str]:
+    endpoints: JsonValue = [each.model_dump() for each in facts.endpoints]
+    found = {
+        region: reader.find(
+            "route53-recovery-cluster",
+            "GetRoutingControlState",
+            ControlState,
+            missing=CONTROL_MISSING,
+            Endpoints=endpoints,
+            RoutingControlArn=arn,
+        )
+        for region, arn in facts.controls.items()
+    }
+    return {region: state.RoutingControlState for region, state in found.items() if state}
 
 
 def _resolved(reader: Reader, facts: Facts) -> dict[str, tuple[str, ...]]:

@@ -69,6 +69,7 @@ class CheckConfig(BaseModel):
     Inverted: bool = False
     AlarmIdentifier: _AlarmId | None = None
     InsufficientDataHealthStatus: str | None = None
+    RoutingControlArn: str | None = None
 
 
 class _Dimension(BaseModel):
@@ -176,6 +177,39 @@ class Alarms(BaseModel):
     MetricAlarms: list[AlarmState] = []
 
 
+class ControlState(BaseModel):
+    """route53-recovery-cluster:GetRoutingControlState."""
+
+    RoutingControlState: str
+
+
+class Endpoint(BaseModel):
+    """One of the five endpoints of a cluster."""
+
+    Region: str
+    Endpoint: str
+
+
+class _Cluster(BaseModel):
+    ClusterEndpoints: list[Endpoint] = []
+
+
+class GotCluster(BaseModel):
+    """route53-recovery-control-config:DescribeCluster."""
+
+    Cluster: _Cluster
+
+
+class _Panel(BaseModel):
+    ClusterArn: str
+
+
+class ControlPanel(BaseModel):
+    """route53-recovery-control-config:DescribeControlPanel."""
+
+    ControlPanel: _Panel
+
+
 class Facts(BaseModel):
     """What discovery keeps: enough to act in an emergency without one call to Route 53."""
 
@@ -189,3 +223,7 @@ class Facts(BaseModel):
     """Region -> the whole record set of that side."""
     check: HealthCheck | None = None
     """The PRIMARY's health check; None for weighted pairs."""
+    controls: dict[str, str] = {}
+    """Region -> the routing control that its record follows."""
+    endpoints: list[Endpoint] = []
+    """Where the cluster of the routing controls is asked."""

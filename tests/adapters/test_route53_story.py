@@ -15,7 +15,7 @@ from tests.support.driver import APPS, DNS_SERVER, SOURCE, TARGET, Journey, Worl
 
 NAME = "store.shop.example.com"
 ON = {region: [f"store.{region}.elb.example."] for region in (SOURCE, TARGET)}
-KINDS = ("dns-failover", "dns-weighted", "dns-alarm")
+KINDS = ("dns-failover", "dns-weighted", "dns-alarm", "dns-arc")
 
 Open = Callable[..., "Shop"]
 

@@ -430,6 +430,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "asg": "asg",
         "aurora-global": "aurora",
         "dns-alarm": "route53",
+        "dns-arc": "route53",
         "dns-failover": "route53",
         "dns-weighted": "route53",
         "drs-server": "drs",

@@ -189,3 +189,19 @@ def test_request_to_a_resource_itself_is_signed_by_curl(tmp_path: Path, verb: st
     text = script(plan(step("follow", request)), "now")
     assert f"signed es --fail --request {verb.upper()} --data '{{\"a\": 1}}'" in text
     assert "https://search.example.com/_plugins/x" in text
+
+
+def test_routing_controls_are_switched_through_the_endpoint_of_the_target_region(tmp_path: Path) -> None:
+    endpoints = [{"Region": region, "Endpoint": f"https://c.{region}.example/v1"} for region in ("eu-west-1", TARGET)]
+    entries = [{"RoutingControlArn": "arn:control", "RoutingControlState": "On"}]
+    wanted = call(
+        "UpdateRoutingControlStates",
+        "route53-recovery-cluster",
+        Endpoints=endpoints,
+        UpdateRoutingControlStateEntries=entries,
+    )
+
+    (made,) = play(tmp_path, plan(step("switch-routing-controls", wanted)), "").calls
+
+    assert json.loads(made[made.index("--cli-input-json") + 1]) == {"UpdateRoutingControlStateEntries": entries}
+    assert made[-4:] == ["--region", TARGET, "--endpoint-url", f"https://c.{TARGET}.example/v1"]
