@@ -25,7 +25,7 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters import route53_arc as arc
-from adapters.judging import ready, red, warning
+from adapters.judging import ready, red, too_slow, warning
 from adapters.route53_discovery import find
 from adapters.specs.route53 import (
     ALARM,
@@ -96,6 +96,7 @@ class Route53Adapter(Adapter[RecordView]):
             findings.append(red(me, "no-health-check", f"health check {view.facts.check.Id} of {name} does not exist."))
         if run.mode is Mode.DRILL and not view.resolved.get(run.target_region):
             findings.append(red(me, "no-target", f"the target's value for {name} does not resolve."))
+        findings += too_slow(view.member, SPEC.strategy(view.strategy))
         findings += _alarm_findings(view) if view.strategy == ALARM else []
         findings += arc.findings(view) if view.strategy == ROUTING_CONTROL else []
         if _blocked(view, run.target_region):

@@ -126,6 +126,8 @@ SPEC = Spec(
         "lost. It then waits for health checks to move DNS, or is blocked.",
         "It follows no alarm that lies outside the standby side: it would be lost together with the Region being left.",
         "It takes no tagged hosted zone in which no record uses a tagged health check: nothing of it would move.",
+        "It moves no name that has a single record (simple routing): such a record has no health check whose tags could stand "
+        "for it, and nothing in AWS tells the other side's value. Make it a failover pair.",
         "It overrides no safety rule: a change of routing controls that one forbids is declined, and the rule is named.",
         "It switches no routing controls of another account than the zone's, nor of two clusters, nor behind weighted records.",
         "It touches no production name in a drill; it only asks what the target side's value resolves to.",

@@ -288,6 +288,7 @@ def test_a_standby_that_dns_never_answers_with_ends_in_a_timeout(shop: Open) -> 
     [
         ("dns-failover", {"ttl_seconds": 300}, "ttl", "TTL of 300 s"),
         ("dns-alarm", {"missing_data": "notBreaching"}, "alarm-forgets", "one value would not hold"),
+        ("dns-arc", {"tags": {"dr:rto-target": "1"}}, "rto", "usually takes 2 minutes"),
     ],
 )
 def test_readiness_tells_what_would_hold_the_traffic(

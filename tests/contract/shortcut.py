@@ -65,7 +65,7 @@ class Shortcut:
         sessions.boto3 = SimpleNamespace(Session=self._session)  # type: ignore[assignment]
 
     def _session(self, *, aws_access_key_id: str, **_: Any) -> Any:
-        def client(service: str, region_name: str, config: Any) -> Any:
+        def client(service: str, region_name: str, config: Any, endpoint_url: str | None = None) -> Any:
             return self.client(aws_access_key_id, service, region_name)
 
         return SimpleNamespace(client=client, _session=self._signing_with(aws_access_key_id))

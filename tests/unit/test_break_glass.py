@@ -201,7 +201,7 @@ def test_routing_controls_are_switched_through_the_endpoint_of_the_target_region
         UpdateRoutingControlStateEntries=entries,
     )
 
-    (made,) = play(tmp_path, plan(step("switch-routing-controls", wanted)), "").calls
+    (made,) = play(tmp_path, script(plan(step("switch-routing-controls", wanted)), "now"), [""]).calls
 
     assert json.loads(made[made.index("--cli-input-json") + 1]) == {"UpdateRoutingControlStateEntries": entries}
     assert made[-4:] == ["--region", TARGET, "--endpoint-url", f"https://c.{TARGET}.example/v1"]
