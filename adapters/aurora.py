@@ -1,289 +1,100 @@
-"""Aurora global database: the target cluster of the global cluster becomes its writer.
+"""Amazon Aurora: a cluster in the target Region becomes the writer, as a member of a global database or as a binlog replica.
 
-instantiate  make sure that the target cluster has an instance (rds.CreateDBInstance); drill: snapshot of the target cluster,
-             restored beside it
-activate     planned: rds.SwitchoverGlobalCluster, sent to the writer's Region; emergency: an instance if there is none, then
-             rds.FailoverGlobalCluster with AllowDataLoss, sent to the target's Region; rds.RemoveFromGlobalCluster instead
-             when the engine versions differ, a switchover hangs on the lost Region, or the failover shows no effect
-cleanup      nothing: the old writer's cluster is the reverse replica already; drill: delete the copies
-replicate    wait until the old writer's cluster is a connected reader again
-
-It deliberately never deletes or stops a member of a global cluster, and never uses FailoverGlobalCluster in a planned run.
+The steps are told in `adapters.aurora_global` and `adapters.aurora_replica`, the pairing in `adapters.aurora_discovery`.
 DocumentDB, Neptune and Multi-AZ DB clusters, which Resource Explorer also lists as rds:cluster, are refused by engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any, Protocol
 
-from pydantic import JsonValue
-
-from adapters.drills import aurora as drill
-from adapters.judging import ready, red, too_slow, warning
-from adapters.reading import tag_map
-from adapters.specs.aurora import (
-    AURORA_ENGINES,
-    DETACH_AFTER_SECONDS,
-    FAILED_STATUSES,
-    HUNG_SWITCHOVER_SECONDS,
-    SPEC,
-)
-from adapters.views.aurora import AuroraView, Clusters, DrillCopy, GlobalClusters, look
+from adapters.aurora_discovery import discover
+from adapters.aurora_global import GlobalDatabase
+from adapters.aurora_replica import CrossRegionReplica
+from adapters.specs.aurora import CROSS_REGION_REPLICA, GLOBAL_DATABASE, SPEC
 from orchestrator.contract import (
     Adapter,
-    Call,
     Check,
     Clients,
     Endpoint,
     Finding,
     Found,
     Loss,
-    Place,
     Reader,
     RunContext,
     Step,
     Target,
-    blocked,
-    busy,
-    done,
-    failed,
-    skip,
-    todo,
 )
-from orchestrator.errors import ValidationError
-from orchestrator.words import CheckState, Effect, Mode, Phase, Side
-
-_DESCRIBE = "describe-db-instances --filters Name=db-cluster-id,Values="
-_RESYNC = "wait until the member is connected again, or start the run as an emergency if the source Region is lost."
+from orchestrator.words import Phase
 
 
-class AuroraAdapter(Adapter[AuroraView]):
+class View(Protocol):
+    """What every strategy's view tells."""
+
+    @property
+    def strategy(self) -> str:
+        """Return the strategy's name."""
+
+
+WAYS: dict[str, Adapter[Any]] = {GLOBAL_DATABASE: GlobalDatabase(), CROSS_REGION_REPLICA: CrossRegionReplica()}
+
+
+class AuroraAdapter(Adapter[View]):
     """See the module docstring."""
 
     spec = SPEC
 
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
-        """Return the tagged clusters with the global cluster that joins the two sides."""
-        groups = [g for page in aws.pages("rds", "DescribeGlobalClusters", GlobalClusters) for g in page.GlobalClusters]
-        joined = {m.DBClusterArn: g.GlobalClusterIdentifier for g in groups for m in g.GlobalClusterMembers}
-        clusters = [c for page in aws.pages("rds", "DescribeDBClusters", Clusters) for c in page.DBClusters]
-        found = []
-        for cluster in (c for c in clusters if c.DBClusterArn in arns):
-            if cluster.Engine not in AURORA_ENGINES:
-                raise ValidationError(
-                    f"{cluster.DBClusterArn} runs {cluster.Engine}; expected one of {', '.join(AURORA_ENGINES)}.",
-                    "remove dr:enabled from it: this engine is not supported.",
-                    code="UnsupportedEngine",
-                )
-            group = joined.get(cluster.DBClusterArn)
-            facts: dict[str, JsonValue] = {"global_cluster": group, "version": cluster.EngineVersion}
-            place = Place(aws.account, aws.region, cluster.DBClusterIdentifier, cluster.DBClusterArn, facts)
-            name = group or cluster.DBClusterIdentifier
-            key, strategy = f"{aws.account}/{name}", "global-database" if group else None
-            found.append(Found(key, name, place, tag_map(cluster.TagList), strategy))
+        """See `adapters.aurora_discovery`."""
+        return discover(aws, arns)
+
+    def observe(self, target: Target, aws: Clients, run: RunContext) -> View:
+        """Read what the strategy needs."""
+        found: View = WAYS[target.strategy].observe(target, aws, run)
         return found
 
-    def observe(self, target: Target, aws: Clients, run: RunContext) -> AuroraView:
-        """Read everything from the target's Region: it knows both sides."""
-        return look(target, aws, run)
+    def readiness(self, view: View, run: RunContext) -> list[Finding]:
+        """See the strategy."""
+        return WAYS[view.strategy].readiness(view, run)
 
-    def readiness(self, view: AuroraView, run: RunContext) -> list[Finding]:
-        """Judge topology, synchronisation, instances, and lag against the RPO."""
-        me, group, findings = view.member.resource_id, view.group, []
-        if run.mode is not Mode.EMERGENCY:
-            if group.Status != "available":
-                observed = group.Status or "not there"
-                findings.append(
-                    red(me, "global-status", f"{group.GlobalClusterIdentifier} is {observed}, expected available.")
-                )
-            unsynced = {
-                arn: status for arn, status in view.sync.items() if arn != view.writer_arn and status != "connected"
-            }
-            findings += [
-                red(me, "not-connected", f"{arn} is {status}, expected connected.") for arn, status in unsynced.items()
-            ]
-        if view.member.target.arn not in view.sync and not view.target_writes:
-            findings.append(
-                red(me, "no-member", f"{view.member.target.arn} is no member of {group.GlobalClusterIdentifier}.")
-            )
-        if not view.instances:
-            headless = f"{view.target.DBClusterIdentifier} has no instance; making one takes minutes."
-            findings.append(warning(me, "headless", headless))
-        if view.versions_differ:
-            versions = f"the engine versions differ: {view.versions}."
-            findings.append(red(me, "version", versions, "upgrade the older cluster, then: dr plan"))
-        findings += too_slow(view.member, SPEC.strategy("global-database"))
-        limit = run.rpo_minutes.get(me)
-        if limit is not None and view.lag_ms is not None and view.lag_ms > limit * 60_000:
-            findings.append(red(me, "lag", f"replication lag is {_shown(view.lag_ms)}, dr:rpo-target is {limit} min."))
-        return findings or [ready(me, f"{view.target.DBClusterIdentifier} can take over, lag {_shown(view.lag_ms)}.")]
+    def loss(self, view: View, run: RunContext) -> list[Loss]:
+        """See the strategy."""
+        return WAYS[view.strategy].loss(view, run)
 
-    def loss(self, view: AuroraView, run: RunContext) -> list[Loss]:
-        """Report the replication lag."""
-        seconds = None if view.lag_ms is None else view.lag_ms / 1000
-        return [Loss(view.member.resource_id, seconds, "global database replication lag")]
+    def instantiate(self, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].instantiate(view, run)
 
-    def instantiate(self, view: AuroraView, run: RunContext) -> list[Step]:
-        """Give the target cluster an instance; in a drill, make the copy."""
-        if run.mode is Mode.DRILL:
-            return drill.make(view, run)
-        return [self._instance(view, run)]
+    def activate(self, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].activate(view, run)
 
-    def _instance(self, view: AuroraView, run: RunContext) -> Step:
-        name, cluster = "instance", view.target.DBClusterIdentifier
-        call = drill.create_instance(cluster, f"{cluster}-{run.short_id}", view, run)
-        up = [i for i in view.instances if i.DBInstanceStatus == "available"]
-        if up:
-            return done(name, f"{len(up)} of {len(view.instances)} instance(s) available", effect=Effect.REVERSIBLE)
-        if not view.instances:
-            return todo(name, call, Effect.REVERSIBLE, f"{cluster} has no instance")
-        observed = ", ".join(f"{i.DBInstanceIdentifier} is {i.DBInstanceStatus}" for i in view.instances)
-        if all(i.DBInstanceStatus in FAILED_STATUSES for i in view.instances):
-            return failed(name, f"{observed}, expected available", f"replace it: aws rds {_DESCRIBE}{cluster}")
-        return busy(name, f"{observed}, expected available", effect=Effect.REVERSIBLE, call=call)
+    def cleanup(self, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].cleanup(view, run)
 
-    def activate(self, view: AuroraView, run: RunContext) -> list[Step]:
-        """Make the target cluster the writer."""
-        if run.mode is Mode.DRILL:
-            return skip("a drill promotes nothing; its copy is writable from birth")
-        if run.mode is Mode.EMERGENCY:
-            return [self._instance(view, run), self._fail_over(view, run), self._serving(view)]
-        switch = self._switch_over("switch-over-global-cluster", view, view.member.target, Side.SOURCE)
-        return [switch, self._serving(view)]
+    def replicate(self, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].replicate(view, run)
 
-    def _switch_over(self, name: str, view: AuroraView, to: Place, sent_to: Side) -> Step:
-        group = view.group
-        params = {"GlobalClusterIdentifier": group.GlobalClusterIdentifier, "TargetDbClusterIdentifier": to.arn}
-        call = Call("rds", "SwitchoverGlobalCluster", params, sent_to)
-        if view.switching:
-            return busy(name, view.switching, effect=Effect.REVERSIBLE, call=call)
-        if view.writer_arn == to.arn:
-            return done(name, f"{to.arn} is the writer", effect=Effect.REVERSIBLE)
-        if group.Status != "available":
-            reason = f"{group.GlobalClusterIdentifier} is {group.Status}, expected available"
-            return busy(name, reason, effect=Effect.REVERSIBLE, call=call)
-        if view.sync.get(to.arn) != "connected":
-            observed = view.sync.get(to.arn, "not a member")
-            return blocked(name, f"{to.arn} is {observed}, expected connected", _RESYNC, call=call)
-        return todo(name, call, Effect.REVERSIBLE, f"the writer is {view.writer_arn}")
+    def decommission(self, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].decommission(view, run)
 
-    def _fail_over(self, view: AuroraView, run: RunContext) -> Step:
-        arn, group = view.member.target.arn, view.group.GlobalClusterIdentifier
-        failing_over, detaching = "fail-over-global-cluster", "detach-target-cluster"
-        if view.target_writes:
-            return done(failing_over, f"{arn} is the writer; {_lost(view)}", effect=Effect.IRREVERSIBLE)
-        detachment: dict[str, JsonValue] = {"GlobalClusterIdentifier": group, "DbClusterIdentifier": arn}
-        detach = Call("rds", "RemoveFromGlobalCluster", detachment, Side.TARGET)
-        if view.detached:
-            promoting = f"{arn} has left {group} and is {view.target.Status}"
-            return busy(detaching, promoting, effect=Effect.IRREVERSIBLE, call=detach)
-        why = _detach_reason(view, run.seconds_since(failing_over), (run.now - run.started_at).total_seconds())
-        if why:
-            return todo(detaching, detach, Effect.IRREVERSIBLE, why)
-        forced: dict[str, JsonValue] = {
-            "GlobalClusterIdentifier": group,
-            "TargetDbClusterIdentifier": arn,
-            "AllowDataLoss": True,
-        }
-        call = Call("rds", "FailoverGlobalCluster", forced, Side.TARGET)
-        if view.switching:
-            return busy(failing_over, view.switching, effect=Effect.IRREVERSIBLE, call=call)
-        return todo(failing_over, call, Effect.IRREVERSIBLE, f"the writer is {view.writer_arn}; {_lost(view)}")
+    def rollback(self, phase: Phase, view: View, run: RunContext) -> list[Step]:
+        """See the strategy."""
+        return WAYS[view.strategy].rollback(phase, view, run)
 
-    def _serving(self, view: AuroraView) -> Step:
-        name, cluster = "target-serves", view.target
-        observed = f"{cluster.DBClusterIdentifier} is {cluster.Status}"
-        if cluster.Status in FAILED_STATUSES:
-            return failed(name, f"{observed}, expected available", "open a support case with AWS.")
-        if cluster.Status == "available" and view.has_writer_instance and view.target_writes:
-            return done(name, f"{observed} and has a writer")
-        return busy(name, f"{observed}, writer instance: {view.has_writer_instance}")
+    def health(self, view: View, run: RunContext) -> list[Check]:
+        """See the strategy."""
+        return WAYS[view.strategy].health(view, run)
 
-    def cleanup(self, view: AuroraView, run: RunContext) -> list[Step]:
-        """Leave the old writer alone; in a drill, delete the copy."""
-        if run.mode is Mode.DRILL:
-            return drill.delete(view, run)
-        return skip("the old writer's cluster is the reverse replica; nothing to quiesce")
+    def endpoints(self, view: View, run: RunContext) -> list[Endpoint]:
+        """See the strategy."""
+        return WAYS[view.strategy].endpoints(view, run)
 
-    def replicate(self, view: AuroraView, run: RunContext) -> list[Step]:
-        """Wait until the old writer's cluster reads from the new one."""
-        if run.mode is Mode.DRILL:
-            return skip("a drill leaves replication as it is")
-        arn = view.member.source.arn
-        status = view.sync.get(arn, "not a member")
-        if view.writer_arn == view.member.target.arn and status == "connected":
-            return [done("reverse-replica", f"{arn} is a connected reader")]
-        return [busy("reverse-replica", f"{arn} is {status}, expected connected")]
-
-    def rollback(self, phase: Phase, view: AuroraView, run: RunContext) -> list[Step]:
-        """Switch back while nothing was lost; after a forced failover there is no way back but a failback."""
-        if run.mode is Mode.DRILL:
-            return drill.delete(view, run)
-        if phase is not Phase.ACTIVATE:
-            return skip(f"{phase} changed nothing that must be undone")
-        if run.mode is Mode.EMERGENCY and view.target_writes:
-            return [
-                blocked("switch-back", "a forced failover cannot be undone", "later: dr start --operation failback")
-            ]
-        return [self._switch_over("switch-back", view, view.member.source, Side.TARGET)]
-
-    def health(self, view: AuroraView, run: RunContext) -> list[Check]:
-        """Check who writes and whether the instances serve; in a drill, the copy."""
-        if run.mode is Mode.DRILL:
-            return drill.health(view)
-        me = view.member.resource_id
-        writer = CheckState.HEALTHY if view.target_writes else CheckState.UNHEALTHY
-        up = [i for i in view.instances if i.DBInstanceStatus == "available"]
-        serving = CheckState.HEALTHY if view.target.Status == "available" and up else CheckState.SETTLING
-        instances = f"{view.target.Status}, {len(up)}/{len(view.instances)} instances available"
-        return [
-            Check(me, "writer", writer, f"the writer is {view.writer_arn}"),
-            Check(me, "cluster", serving, instances),
-        ]
-
-    def decommission(self, view: AuroraView, run: RunContext) -> list[Step]:
-        """Delete nothing: the old writer's cluster is the reverse replica."""
-        return skip("the old writer's cluster is the reverse replica: nothing of it may be deleted")
-
-    def endpoints(self, view: AuroraView, run: RunContext) -> list[Endpoint]:
-        """Return the cluster endpoint of the target side, in a drill of its copy."""
-        found = view.copy.endpoint if run.mode is Mode.DRILL else view.target.endpoint
-        return [Endpoint(view.member.resource_id, *found)] if found else []
-
-    def after(self, phase: Phase, view: AuroraView, run: RunContext) -> AuroraView:
-        """Foresee the roles after a switch, and the copy between a drill's INSTANTIATE and CLEANUP."""
-        if run.mode is Mode.DRILL:
-            there = DrillCopy("available", "available", "available")
-            return replace(view, copy=DrillCopy() if phase is Phase.CLEANUP else there)
-        if phase is not Phase.ACTIVATE:
-            return view
-        members = [
-            m.model_copy(
-                update={"IsWriter": m.DBClusterArn == view.member.target.arn, "SynchronizationStatus": "connected"}
-            )
-            for m in view.group.GlobalClusterMembers
-        ]
-        group = view.group.model_copy(
-            update={"GlobalClusterMembers": members, "FailoverState": None, "Status": "available"}
-        )
-        return replace(view, group=group, target=view.target.model_copy(update={"Status": "available"}))
-
-
-def _detach_reason(view: AuroraView, called_seconds: float | None, running_seconds: float) -> str:
-    """Return why the target must be detached instead of failed over, or an empty string. Pure."""
-    if view.versions_differ:
-        return f"a failover needs equal engine versions, these differ: {view.versions}"
-    if called_seconds is not None and called_seconds > DETACH_AFTER_SECONDS:
-        return f"no effect {called_seconds:.0f} s after the failover call"
-    if called_seconds is None and view.switching_without_loss and running_seconds > HUNG_SWITCHOVER_SECONDS:
-        return f"a switchover from before hangs on the lost Region: {view.switching}"
-    return ""
-
-
-def _lost(view: AuroraView) -> str:
-    return f"last known lag {_shown(view.lag_ms)}"
-
-
-def _shown(lag_ms: float | None) -> str:
-    return "unknown" if lag_ms is None else f"{lag_ms / 1000:.1f} s"
+    def after(self, phase: Phase, view: View, run: RunContext) -> View:
+        """See the strategy."""
+        found: View = WAYS[view.strategy].after(phase, view, run)
+        return found

@@ -28,6 +28,7 @@ SEEDERS: dict[str, str] = {
     "rds-replica": "localaws.seeds.rds_replica:seed",
     "rds-single": "localaws.seeds.rds_single:seed",
     "aurora-global": "localaws.seeds.aurora_global:seed",
+    "aurora-replica": "localaws.seeds.aurora_replica:seed",
     "elasticache-global": "localaws.seeds.elasticache_global:seed",
     "elasticache-standalone": "localaws.seeds.elasticache_standalone:seed",
     "memorydb-multi-region": "localaws.seeds.memorydb_multi_region:seed",

@@ -1,4 +1,4 @@
-"""A drill of an Aurora global database: a snapshot of the target cluster, restored beside it.
+"""A drill of an Aurora cluster: a snapshot of the target cluster, restored beside it.
 
 A snapshot is used rather than a copy-on-write clone because cloning a global database's secondary cluster is not confirmed.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
+from adapters.aurora_making import Standing, create_instance
 from adapters.judging import gone, made, not_ours
 from adapters.reading import drill_name, tag_list
-from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS, FAILED_STATUSES
-from adapters.views.aurora import AuroraView
+from adapters.specs.aurora import FAILED_STATUSES
 from orchestrator.contract import Call, Check, RunContext, Step
 from orchestrator.words import CheckState, Side
 
@@ -18,20 +18,7 @@ _UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "configuring-en
 """Statuses in which RDS refuses a deletion, or is at it."""
 
 
-def create_instance(cluster_id: str, name: str, view: AuroraView, run: RunContext) -> Call:
-    """Return the call that adds an instance to a cluster, of the size the manifest or the siblings have."""
-    sibling = view.instances[0].DBInstanceClass if view.instances else DEFAULT_INSTANCE_CLASS
-    params: dict[str, JsonValue] = {
-        "DBInstanceIdentifier": name[:63].rstrip("-"),
-        "DBClusterIdentifier": cluster_id,
-        "Engine": view.target.Engine,
-        "DBInstanceClass": str(view.member.settings.get("instanceClass") or sibling),
-        "Tags": tag_list(run.tags),
-    }
-    return Call("rds", "CreateDBInstance", params, Side.TARGET)
-
-
-def make(view: AuroraView, run: RunContext) -> list[Step]:
+def make(view: Standing, run: RunContext) -> list[Step]:
     """Return the steps that make the copy."""
     name, copy = drill_name(run, view.member.target.id), view.copy
     if not copy.ours:
@@ -58,7 +45,7 @@ def make(view: AuroraView, run: RunContext) -> list[Step]:
     ]
 
 
-def delete(view: AuroraView, run: RunContext) -> list[Step]:
+def delete(view: Standing, run: RunContext) -> list[Step]:
     """Return the steps that delete the copy, never anything without this drill's tag."""
     name, copy = drill_name(run, view.member.target.id), view.copy
     if not copy.ours:
@@ -73,7 +60,7 @@ def delete(view: AuroraView, run: RunContext) -> list[Step]:
     ]
 
 
-def health(view: AuroraView) -> list[Check]:
+def health(view: Standing) -> list[Check]:
     """Check the copy."""
     serving = view.copy.instance == "available"
     state = CheckState.HEALTHY if serving else CheckState.SETTLING

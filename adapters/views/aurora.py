@@ -1,4 +1,4 @@
-"""What is read of an Aurora global database, all from the target's Region."""
+"""What RDS replies of Aurora clusters; and what is read of a global database, all from the target's Region."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, JsonValue
 
 from adapters.reading import KeyValue, drill_name, is_of_this_drill, recent_values, tag_map
-from adapters.specs.aurora import CLUSTER_MISSING, GLOBAL_MISSING, SNAPSHOT_MISSING
+from adapters.specs.aurora import CLUSTER_MISSING, GLOBAL_DATABASE, GLOBAL_MISSING, SNAPSHOT_MISSING
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -20,6 +20,13 @@ class ClusterMember(BaseModel):
     IsClusterWriter: bool = False
 
 
+class Group(BaseModel):
+    """A security group on a cluster."""
+
+    VpcSecurityGroupId: str
+    Status: str = "active"
+
+
 class Cluster(BaseModel):
     """A DB cluster."""
 
@@ -29,6 +36,13 @@ class Cluster(BaseModel):
     Engine: str = ""
     EngineVersion: str = ""
     DBSubnetGroup: str | None = None
+    DBClusterParameterGroup: str | None = None
+    ReplicationSourceIdentifier: str | None = None
+    ReadReplicaIdentifiers: list[str] = []
+    VpcSecurityGroups: list[Group] = []
+    KmsKeyId: str | None = None
+    StorageEncrypted: bool = False
+    DeletionProtection: bool = False
     Endpoint: str | None = None
     Port: int | None = None
     DBClusterMembers: list[ClusterMember] = []
@@ -77,12 +91,19 @@ class GlobalClusters(BaseModel):
     GlobalClusters: list[GlobalCluster] = []
 
 
+class SubnetGroup(BaseModel):
+    """Where an instance is."""
+
+    VpcId: str = ""
+
+
 class Instance(BaseModel):
     """A DB instance of a cluster."""
 
     DBInstanceIdentifier: str
     DBInstanceStatus: str = ""
     DBInstanceClass: str = ""
+    DBSubnetGroup: SubnetGroup | None = None
 
 
 class Instances(BaseModel):
@@ -125,6 +146,7 @@ class AuroraView:
     instances: tuple[Instance, ...]
     lag_ms: float | None = None
     copy: DrillCopy = DrillCopy()
+    strategy: str = GLOBAL_DATABASE
 
     @property
     def writer_arn(self) -> str | None:
@@ -195,13 +217,14 @@ def look(target: Target, aws: Clients, run: RunContext) -> AuroraView:
         member=member,
         group=found[0] if found else GlobalCluster(GlobalClusterIdentifier=group_id),
         target=reader.read("rds", "DescribeDBClusters", Clusters, DBClusterIdentifier=member.target.id).DBClusters[0],
-        instances=tuple(_instances(reader, member.target.id)),
+        instances=tuple(instances_of(reader, member.target.id)),
         lag_ms=_lag_ms(reader, member, run) if measured else None,
-        copy=_copy(reader, member, run) if run.mode is Mode.DRILL else DrillCopy(),
+        copy=copy_of(reader, member, run) if run.mode is Mode.DRILL else DrillCopy(),
     )
 
 
-def _instances(reader: Reader, cluster_id: str) -> list[Instance]:
+def instances_of(reader: Reader, cluster_id: str) -> list[Instance]:
+    """Return a cluster's instances (rds:DescribeDBInstances)."""
     filters: JsonValue = [{"Name": "db-cluster-id", "Values": [cluster_id]}]
     return reader.read("rds", "DescribeDBInstances", Instances, Filters=filters).DBInstances
 
@@ -215,7 +238,8 @@ def _lag_ms(reader: Reader, member: Member, run: RunContext) -> float | None:
     return None
 
 
-def _copy(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
+def copy_of(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
+    """Return what this drill has made of the target cluster."""
     name = drill_name(run, member.target.id)
     snaps = reader.find(
         "rds", "DescribeDBClusterSnapshots", Snapshots, missing=SNAPSHOT_MISSING, DBClusterSnapshotIdentifier=name
@@ -223,7 +247,7 @@ def _copy(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
     clusters = reader.find("rds", "DescribeDBClusters", Clusters, missing=CLUSTER_MISSING, DBClusterIdentifier=name)
     snapshot = snaps.DBClusterSnapshots[0] if snaps and snaps.DBClusterSnapshots else None
     cluster = clusters.DBClusters[0] if clusters and clusters.DBClusters else None
-    instances = _instances(reader, name) if cluster else []
+    instances = instances_of(reader, name) if cluster else []
     tags = [thing.TagList for thing in (snapshot, cluster) if thing is not None]
     return DrillCopy(
         snapshot=snapshot.Status if snapshot else "",

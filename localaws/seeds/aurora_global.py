@@ -31,7 +31,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     tags = tag_list(estate.tags(entry))
     owner = {"MasterUsername": "dbadmin", "MasterUserPassword": "kept-in-the-estate", "DatabaseName": "app"}
     with rds.instantly():
-        source_arn = _cluster(world, account, source_region, entry, entry.name, {**owner, "Tags": tags})
+        source_arn = cluster(world, account, source_region, entry, entry.name, {**owner, "Tags": tags})
         world.call(
             "rds",
             "CreateGlobalCluster",
@@ -43,10 +43,11 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         )
         target_name = entry.setting("target_cluster", entry.name)
         joined = {"GlobalClusterIdentifier": entry.name, "Tags": tags}
-        _cluster(world, account, target_region, entry, target_name, joined)
+        cluster(world, account, target_region, entry, target_name, joined)
 
 
-def _cluster(world: World, account: str, region: str, entry: Entry, name: str, extra: dict[str, Any]) -> str:
+def cluster(world: World, account: str, region: str, entry: Entry, name: str, extra: dict[str, Any]) -> str:
+    """Create a cluster with its surroundings and instances; return its ARN."""
     rds = world.service("rds")
     assert isinstance(rds, RdsService)
     engine = entry.setting("engine", "aurora-postgresql")
@@ -80,8 +81,8 @@ def _cluster(world: World, account: str, region: str, entry: Entry, name: str, e
         **({"KmsKeyId": around.kms_key_arn} if around.kms_key_arn else {}),
         **extra,
     )["DBCluster"]
-    cluster = rds.backend(account, region).clusters[name]
-    rds.cluster_state(cluster).lag_milliseconds = float(entry.setting("lag_milliseconds", 120.0))
+    stored = rds.backend(account, region).clusters[name]
+    rds.cluster_state(stored).lag_milliseconds = float(entry.setting("lag_milliseconds", 120.0))
     for number in range(1, int(entry.setting("instances", 2)) + 1):
         instance_name = f"{name}-{number}"
         world.call(

@@ -429,6 +429,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
     by_kind = {
         "asg": "asg",
         "aurora-global": "aurora",
+        "aurora-replica": "aurora",
         "dns-alarm": "route53",
         "dns-arc": "route53",
         "dns-failover": "route53",

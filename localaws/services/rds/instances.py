@@ -68,6 +68,8 @@ class RdsInstances(RdsLinks):
             self.require_cluster(cluster)
             params["DBClusterIdentifier"] = cluster.db_cluster_identifier
             params.pop("BackupRetentionPeriod", None)
+            if cluster.db_subnet_group_name in cluster.backend.subnet_groups:
+                params["DBSubnetGroupName"] = cluster.db_subnet_group_name
         instance = self.new_instance(call, complete_defaults(params))
         self.walk(
             instance, "create-db-instance", [Stage(Status.CREATING, Seconds.CREATE_INSTANCE, self._created(instance))]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from localaws.services.rds.base import name_in, place_of
 from localaws.services.rds.global_roles import RdsGlobalRoles
 from localaws.services.rds.state import Member, Sync
 
@@ -13,6 +14,7 @@ from localaws.services.rds.state import Member, Sync
 POSTGRES_IDLE_CLIMB_SECONDS = 300
 SLOT_BYTES_PER_SECOND = 1_048_576.0
 NOT_REPLICATING = -1.0
+CLUSTER_LAGS = ("AuroraBinlogReplicaLag", "AuroraGlobalDBRPOLag", "AuroraGlobalDBReplicationLag")
 
 
 class RdsMetrics(RdsGlobalRoles):
@@ -37,7 +39,7 @@ class RdsMetrics(RdsGlobalRoles):
                 if self._of_instance(instance, name, now) is not None:
                     found.append((name, {"DBInstanceIdentifier": identifier}))
         for identifier, cluster in backend.clusters.items():
-            for name in ("DatabaseConnections", "AuroraGlobalDBRPOLag", "AuroraGlobalDBReplicationLag"):
+            for name in ("DatabaseConnections", *CLUSTER_LAGS):
                 if self._of_cluster(cluster, name, now) is not None:
                     found.append((name, {"DBClusterIdentifier": identifier}))
         return found
@@ -73,7 +75,7 @@ class RdsMetrics(RdsGlobalRoles):
         if name == "DatabaseConnections":
             return float(sum(self.connections(one) for one in self.cluster_instances(cluster)))
         if name == "AuroraBinlogReplicaLag" and cluster.replication_source_identifier:
-            return self.cluster_state(cluster).lag_milliseconds / 1000
+            return self._binlog_lag(cluster, at)
         if name not in ("AuroraGlobalDBRPOLag", "AuroraGlobalDBReplicationLag"):
             return None
         one = self.global_of(cluster)
@@ -81,6 +83,21 @@ class RdsMetrics(RdsGlobalRoles):
         if one is None or member is None or member.is_writer or one.writer is None:
             return None
         return self._global_lag(one.writer, member, at)
+
+    def _binlog_lag(self, replica: Any, at: datetime) -> float | None:
+        """Seconds_Behind_Source of the replica's writer: none without an instance, -1 while nothing can be fetched."""
+        if not self.cluster_instances(replica):
+            return None
+        usual = self.cluster_state(replica).lag_milliseconds / 1000
+        place = place_of(replica.replication_source_identifier)
+        source = self.backend(place.account, place.region).clusters.get(name_in(replica.replication_source_identifier))
+        dark_since = self.dark_since(place.region)
+        if dark_since is not None:
+            return usual if at < dark_since else NOT_REPLICATING
+        writers = self.cluster_instances(source) if source is not None else []
+        if not writers:
+            return NOT_REPLICATING
+        return usual if any(self.connections(one) for one in writers if one.is_cluster_writer) else 0.0
 
     def _global_lag(self, writer: Member, member: Member, at: datetime) -> float | None:
         usual = self.cluster_state(member.cluster).lag_milliseconds

@@ -5,10 +5,17 @@ from __future__ import annotations
 from tests.contract.facts import Facts
 
 FACTS = Facts(
-    estates={"global-database": ({"kind": "aurora-global", "name": "orders"},)},
+    estates={
+        "global-database": ({"kind": "aurora-global", "name": "orders"},),
+        "cross-region-replica": ({"kind": "aurora-replica", "name": "orders"},),
+    },
     unused={
+        "ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not",
         "rds:RemoveFromGlobalCluster": "the way out when a failover cannot work: not in an ordinary run; its story is in "
         "tests/adapters",
     },
-    left_out={("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group"},
+    left_out={
+        ("rds:CreateDBCluster", "og"): "Aurora clusters have no option group",
+        ("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group",
+    },
 )
