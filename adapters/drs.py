@@ -7,15 +7,17 @@ activate     planned: wait for backlog 0; drs.StartRecovery for the batch; after
 cleanup      ec2.StopInstances and ec2.CreateTags (dr:fenced) on the source side; drill: drs.TerminateRecoveryInstances
 replicate    drs.ReverseReplication per recovery instance, drs.TagResource on the reverse source server, wait until it is
              CONTINUOUS
+decommission ec2.TerminateInstances on the source side, per server, only while its replication back is CONTINUOUS
 
 Failback is the same code: the server launched is always the one that lies in the Region being activated, and what it
 protects is told by its awsInstanceID. One resource is the pair of source servers with one Name tag, which therefore must
 be unique per scope; until the first ReverseReplication the source side is the protected instance itself.
 
-It never stops replication (StopReplication deletes every point-in-time snapshot), disconnects, deletes or terminates a
-source: superseded source servers and recovery instances stay until Decommission. It does not quiesce the application: do
-that before, or the planned run waits for a backlog that never drains. Launching into existing instances, recovery plans
-and on-premises servers are not supported; nor is failback onto the original instances.
+It never stops replication (StopReplication deletes every point-in-time snapshot), and never disconnects or deletes a
+source server: superseded ones stay, also after a decommission, which terminates stopped EC2 instances and nothing else.
+It does not quiesce the application: do that before, or the planned run waits for a backlog that never drains. Launching
+into existing instances, recovery plans and on-premises servers are not supported; nor is failback onto the original
+instances.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pydantic import JsonValue
 from adapters import drs_launch as job
 from adapters import drs_sides as sides
 from adapters.drills import drs as drill
+from adapters.drs_decommission import deleted
 from adapters.drs_instances import unprotected
 from adapters.judging import ready, red, warning
 from adapters.specs.drs import CATCHING_UP, NO_DATA_YET, SPEC
@@ -148,6 +151,12 @@ class DrsAdapter(Adapter[DrsView]):
         steps = job.terminated(view.servers, "terminate-recovery-instances")
         return [*steps, *(sides.start_sources(view.servers) if view.source_reached else [])]
 
+    def decommission(self, view: DrsView, run: RunContext) -> list[Step]:
+        """Terminate the stopped source instances of servers that are replicated back."""
+        if not view.source_reached:
+            return skip("the source side cannot be reached: nothing of it is deleted")
+        return deleted(view.servers)
+
     def health(self, view: DrsView, run: RunContext) -> list[Check]:
         """Check that the recovery instances run and pass their checks, and the way back once it exists."""
         if run.mode is Mode.DRILL:
@@ -156,7 +165,7 @@ class DrsAdapter(Adapter[DrsView]):
         for each in view.servers:
             state = CheckState.HEALTHY if job.is_serving(each) else CheckState.SETTLING
             checks.append(Check(each.id, "recovery-instance", state, job.machine(each)))
-            if run.phase is Phase.REPLICATE:
+            if run.phase in {Phase.REPLICATE, Phase.DECOMMISSION}:
                 synced = each.reverse is not None and each.reverse.dataReplicationInfo.dataReplicationState
                 well = CheckState.HEALTHY if synced == "CONTINUOUS" else CheckState.SETTLING
                 checks.append(Check(each.id, "way-back", well, f"replication back is {synced or 'not set up'}"))

@@ -163,6 +163,8 @@ def foreseen(phase: Phase, each: ServerView, run: RunContext) -> ServerView:
         return replace(each, launch=Launch())
     if phase is Phase.CLEANUP and each.source:
         return replace(each, source=each.source.model_copy(update={"Tags": [KeyValue(Key=FENCED)]}))
+    if phase is Phase.DECOMMISSION and each.source and not each.kept_for:
+        return replace(each, source=each.source.model_copy(update={"State": RunState(Name="terminated")}))
     if phase is Phase.REPLICATE:
         in_sync = Replication(dataReplicationState="CONTINUOUS")
         return replace(

@@ -55,8 +55,10 @@ _READS = (
     "drs:DescribeJobs",
     "drs:DescribeRecoveryInstances",
     "drs:DescribeReplicationConfigurationTemplates",
+    "drs:DescribeLaunchConfigurationTemplates",
     "ec2:DescribeInstances",
     "ec2:DescribeInstanceStatus",
+    "ec2:DescribeInstanceAttribute",
 )
 
 SPEC = Spec(
@@ -170,6 +172,13 @@ SPEC = Spec(
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             conditions=_VIA_SERVICE,
         ),
+        Permission(
+            actions=("ec2:TerminateInstances",),
+            uses=frozenset({Use.DECOMMISSION}),
+            resources=(_MACHINES,),
+            conditions={**_ENABLED, "Null": {"aws:ResourceTag/dr:fenced": "false"}},
+            modes=_PLANNED,
+        ),
     ),
     documentation="https://docs.aws.amazon.com/drs/latest/userguide/failback-overview.html",
     batch_size=100,
@@ -183,6 +192,8 @@ SPEC = Spec(
         "Launching a server that is in another job: a second launch would replace its recovery instance.",
         "Terminating a recovery instance in a drill that the drill did not launch, or in a rollback after REPLICATE.",
         "StopReplication, DisconnectSourceServer and DeleteSourceServer, ever: they delete every point in time.",
+        "Terminating a source instance, except in a decommission, and there only while it is stopped and fenced, its recovery "
+        "instance serves, replication back of that instance is CONTINUOUS and nothing is set to launch into it.",
     ),
     limits=(
         "100 servers in a job, 20 jobs and 500 servers in jobs at once in an account and Region (DRS quotas).",
@@ -190,6 +201,9 @@ SPEC = Spec(
         "One job per server (DRS quota L-B827C881).",
         "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
         "The Name tag pairs the two directions, so it must be unique in a scope.",
+        "Recovery plans of DRS (StartRecoveryPlanExecution) are not used: waves and gates order the servers here.",
+        "A decommission terminates EC2 instances only. DRS goes on listing their source servers and recovery instances, and "
+        "volumes without DeleteOnTermination stay (EC2 user guide, preserve data when an instance is terminated).",
     ),
     unconfirmed=(
         "Whether a repeated StartRecovery removes the recovery instance that serves: never called again while one is there.",
@@ -223,3 +237,5 @@ DRAIN_SECONDS = 1800
 JOB_LOOKBACK_HOURS = 24
 """How far back jobs are listed to find the one this run started."""
 FENCED = "dr:fenced"
+LAUNCH_INTO = ("AWSDRS", "AllowLaunchingIntoThisInstance")
+"""The tag of an instance that DRS may launch into (DRS user guide, launching into an existing instance)."""

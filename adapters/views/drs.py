@@ -27,6 +27,7 @@ from adapters.views.drs_models import (
     Servers,
     Templates,
 )
+from adapters.views.drs_needs import launches_into_sources, locked, need, tagged_for_launch
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -50,6 +51,10 @@ class ServerView:
     """The state of this run's instance that DRS has given up and EC2 has not terminated yet."""
     source: Machine | None = None
     reverse: Server | None = None
+    kept_for: str = ""
+    """Why the source instance must stay although it was replaced: DRS is to launch into it."""
+    locked: bool = False
+    """Whether EC2 refuses to terminate the source instance; asked only before that."""
 
     @property
     def id(self) -> str:
@@ -144,7 +149,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
 
 def _jobs(reader: Reader, run: RunContext) -> list[Job]:
     """Return the jobs of the last day, newest first; where nothing is launched or terminated, none are read."""
-    if run.mode is not Mode.DRILL and run.phase in {Phase.CLEANUP, Phase.REPLICATE}:
+    if run.mode is not Mode.DRILL and run.phase in {Phase.CLEANUP, Phase.REPLICATE, Phase.DECOMMISSION}:
         return []
     since = run.started_at - timedelta(hours=JOB_LOOKBACK_HOURS)
     filters: JsonValue = {"fromDate": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
@@ -253,13 +258,22 @@ def _with_sources(views: list[ServerView], reader: Reader, run: RunContext) -> l
     protected: dict[str, str] = {v.id: v.server.protects for v in views if v.server and v.server.protects}
     found = _machines(reader, protected.values())
     protectors: Mapping[str | None, Server] = {}
-    if run.phase is Phase.REPLICATE:
+    if run.phase in {Phase.REPLICATE, Phase.DECOMMISSION}:
         protectors = {server.protects: server for server in listed(reader)}
-    return [
+    views = [
         replace(
             view,
             source=found.get(protected.get(view.id, "")),
             reverse=protectors.get(view.recovered.recoveryInstanceID) if view.recovered else None,
+        )
+        for view in views
+    ]
+    if run.phase is not Phase.DECOMMISSION:
+        return [replace(view, kept_for=tagged_for_launch(view.source)) for view in views]
+    into_source = launches_into_sources(reader)
+    return [
+        replace(
+            view, kept_for=into_source or need(reader, view.source, view.reverse), locked=locked(reader, view.source)
         )
         for view in views
     ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from adapters.reading import KeyValue, tag_map
-from adapters.specs.drs import FENCED
+from adapters.specs.drs import FENCED, LAUNCH_INTO
 
 _DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
@@ -181,11 +181,32 @@ class RecoveredInstances(BaseModel):
     items: list[Recovered] = []
 
 
+class _Into(BaseModel):
+    launchIntoEC2InstanceID: str | None = None
+
+
 class Launch(BaseModel):
     """drs:GetLaunchConfiguration."""
 
     launchDisposition: str = "STARTED"
     copyTags: bool = True
+    launchIntoInstanceProperties: _Into | None = None
+
+    @property
+    def into(self) -> str:
+        """Return the id of the EC2 instance that DRS launches into; empty when it launches a new one."""
+        properties = self.launchIntoInstanceProperties
+        return (properties.launchIntoEC2InstanceID if properties else None) or ""
+
+
+class _LaunchTemplate(BaseModel):
+    launchIntoSourceInstance: bool = False
+
+
+class LaunchTemplates(BaseModel):
+    """drs:DescribeLaunchConfigurationTemplates."""
+
+    items: list[_LaunchTemplate] = []
 
 
 class Point(BaseModel):
@@ -252,6 +273,11 @@ class Machine(BaseModel):
         """Say whether it carries the mark of a source that must stay down."""
         return FENCED in tag_map(self.Tags)
 
+    @property
+    def launch_into(self) -> bool:
+        """Say whether DRS may launch into it."""
+        return tag_map(self.Tags).get(LAUNCH_INTO[0]) == LAUNCH_INTO[1]
+
 
 class _Reservation(BaseModel):
     Instances: list[Machine] = []
@@ -261,3 +287,13 @@ class Machines(BaseModel):
     """ec2:DescribeInstances."""
 
     Reservations: list[_Reservation] = []
+
+
+class _Flag(BaseModel):
+    Value: bool = False
+
+
+class Protection(BaseModel):
+    """ec2:DescribeInstanceAttribute, of disableApiTermination."""
+
+    DisableApiTermination: _Flag = _Flag()

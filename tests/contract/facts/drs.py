@@ -27,7 +27,6 @@ FACTS = Facts(
         "ec2:DescribeAccountAttributes": BY_DRS,
         "ec2:DescribeAvailabilityZones": BY_DRS,
         "ec2:DescribeImages": BY_DRS,
-        "ec2:DescribeInstanceAttribute": BY_DRS,
         "ec2:DescribeInstanceTypes": BY_DRS,
         "ec2:DescribeLaunchTemplates": BY_DRS,
         "ec2:DescribeSecurityGroups": BY_DRS,

@@ -1,0 +1,37 @@
+"""What is read of a source instance before it is terminated: whether DRS is to launch into it, whether EC2 would refuse."""
+
+from __future__ import annotations
+
+from adapters.specs.drs import LAUNCH_INTO
+from adapters.views.drs_models import Launch, LaunchTemplates, Machine, Protection, Server
+from orchestrator.contract import Reader
+
+
+def launches_into_sources(reader: Reader) -> str:
+    """Say that DRS in this Region launches into source instances; empty when it does not."""
+    pages = reader.pages("drs", "DescribeLaunchConfigurationTemplates", LaunchTemplates)
+    if any(each.launchIntoSourceInstance for page in pages for each in page.items):
+        return f"DRS in {reader.region} launches into source instances (launchIntoSourceInstance)"
+    return ""
+
+
+def need(reader: Reader, source: Machine | None, reverse: Server | None) -> str:
+    """Say why the way back needs the source instance; empty when it does not."""
+    if reverse is not None:
+        launch = reader.read("drs", "GetLaunchConfiguration", Launch, sourceServerID=reverse.sourceServerID)
+        if launch.into:
+            return f"{reverse.sourceServerID} is set to launch into {launch.into}"
+    return tagged_for_launch(source)
+
+
+def tagged_for_launch(source: Machine | None) -> str:
+    """Say that the instance is tagged as one that DRS may launch into; empty when it is not."""
+    return f"it carries {'='.join(LAUNCH_INTO)}" if source and source.launch_into else ""
+
+
+def locked(reader: Reader, source: Machine | None) -> bool:
+    """Say whether EC2 refuses to terminate the instance; one that is gone is not asked for."""
+    if source is None or source.State.Name in {"terminated", "shutting-down"}:
+        return False
+    asked = {"InstanceId": source.InstanceId, "Attribute": "disableApiTermination"}
+    return reader.read("ec2", "DescribeInstanceAttribute", Protection, **asked).DisableApiTermination.Value
