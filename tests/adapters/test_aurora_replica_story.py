@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orchestrator.words import CheckState, Operation, Outcome, Phase
+from adapters.aurora import WAYS
+from adapters.reading import Datapoint
+from adapters.views.aurora_replica import ReplicaView
+from orchestrator.context import run_context
+from orchestrator.contract import RunContext, Step
+from orchestrator.targets import load_target
+from orchestrator.words import CheckState, Mode, Operation, Outcome, Phase, StepState
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
 SOURCE_ARN = f"arn:aws:rds:{SOURCE}:{APPS}:cluster:orders"
@@ -163,8 +172,8 @@ def test_rolling_back_the_cleanup_gives_the_old_primary_its_name_and_the_promoti
     assert "cannot be undone" in run.rollback(Phase.ACTIVATE).detail
 
 
-def test_a_source_that_does_not_drain_stops_the_run_before_the_promotion(world: World) -> None:
-    # Given a fence that somebody has opened
+def test_a_fence_that_somebody_has_opened_stops_the_run_before_the_promotion(world: World) -> None:
+    # Given a fence group that lets clients in
     run = world.start()
     run.phase(Phase.INSTANTIATE)
     run.until(Phase.ACTIVATE, "fence-group")
@@ -210,3 +219,112 @@ def test_a_drill_restores_a_copy_beside_the_replica_and_leaves_no_trace(world: W
     assert set(clusters(world, TARGET)) == {"orders"}
     assert world.operations(SOURCE) == []
     assert world.refusals() == []
+
+
+# --- what a view alone decides ----------------------------------------------------------------------------------------
+
+WAY = WAYS["cross-region-replica"]
+
+
+def looked_at(world: World, phase: Phase = Phase.ACTIVATE) -> tuple[ReplicaView, RunContext]:
+    """Return what a planned run sees before anything is changed."""
+    run = world.start()
+    target = load_target(run.platform.blobs, run.run_id, run.action(phase).target_id)
+    context = run_context(run.run, phase, target, world.clock.now())
+    adapter = run.platform.adapter("aurora")
+    return adapter.observe(target, run.platform.open_session(run.run, adapter, context, target), context), context
+
+
+def by_name(steps: list[Step]) -> Mapping[str, Step]:
+    return {step.name: step for step in steps}
+
+
+def with_target(view: ReplicaView, **update: object) -> ReplicaView:
+    return replace(view, target=view.target.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    "status", ["failed", "inaccessible-encryption-credentials", "cloning-failed", "migration-failed"]
+)
+def test_every_failure_status_ends_a_step_with_a_remedy_and_is_never_waited_for(world: World, status: str) -> None:
+    view, run = looked_at(world)
+    assert view.source is not None
+    broken = [each.model_copy(update={"DBInstanceStatus": status}) for each in view.instances]
+
+    alone = with_target(view, Status=status, ReplicationSourceIdentifier=None)
+    shut = replace(view, source=view.source.model_copy(update={"Status": status}))
+
+    ended = [
+        by_name(WAY.instantiate(replace(view, instances=tuple(broken)), run))["instance"],
+        by_name(WAY.activate(shut, run))["fence"],
+        by_name(WAY.activate(replace(view, source_instances=tuple(broken)), run))["cut-connections"],
+        by_name(WAY.activate(with_target(view, Status=status), run))["promote"],
+        by_name(WAY.activate(alone, replace(run, mode=Mode.EMERGENCY)))["target-serves"],
+    ]
+
+    assert [(each.name, each.state) for each in ended if each.state is not StepState.FAILED] == []
+    assert all(each.remedy and status in each.reason for each in ended)
+
+
+@pytest.mark.parametrize("status", ["failed", "inaccessible-encryption-credentials"])
+def test_a_follower_that_cannot_be_made_is_a_failure_with_a_remedy(world: World, status: str) -> None:
+    # Given a target that stands alone, and a replica on the source side that is broken
+    view, run = looked_at(world, Phase.REPLICATE)
+    assert view.source is not None
+    alone = with_target(view, ReplicationSourceIdentifier=None)
+    follower = view.source.model_copy(update={"Status": status, "ReplicationSourceIdentifier": TARGET_ARN})
+    broken = tuple(each.model_copy(update={"DBInstanceStatus": status}) for each in view.source_instances)
+
+    steps = by_name(WAY.replicate(replace(alone, source=follower, source_instances=broken), run))
+
+    assert (steps["replica"].state, steps["replica-instance"].state) == (StepState.FAILED, StepState.FAILED)
+    assert steps["replica"].remedy == "delete it, then retry."
+
+
+@pytest.mark.parametrize(
+    ("lag", "minutes", "state", "why"),
+    [
+        (0.0, 5, StepState.DONE, "lag was zero at 3 datapoints in a row"),
+        (4.0, 5, StepState.BUSY, "lag 4 s, 4 s, 4 s, expected 3 datapoints at zero"),
+        (4.0, 31, StepState.BLOCKED, "lag 4 s, 4 s, 4 s, not zero 31 min after the source was fenced"),
+        (-1.0, 5, StepState.BLOCKED, "lag -1 s, -1 s, -1 s means that replication is broken"),
+    ],
+)
+def test_only_a_lag_of_zero_behind_the_fence_lets_the_promotion_go_on(
+    world: World, lag: float, minutes: int, state: StepState, why: str
+) -> None:
+    view, run = looked_at(world)
+    restarted = run.now - timedelta(minutes=minutes)
+    points = tuple(Datapoint(run.now - timedelta(minutes=each), lag) for each in (1, 2, 3))
+
+    step = by_name(WAY.activate(replace(view, restarted_at=restarted, lag_points=points), run))["drain"]
+
+    assert (step.state, step.reason) == (state, why)
+    # And what was measured before the restart proves nothing
+    early = replace(view, restarted_at=run.now, lag_points=points)
+    assert by_name(WAY.activate(early, run))["drain"].state is StepState.BUSY
+
+
+def test_each_thing_that_forbids_a_promotion_is_a_finding(world: World) -> None:
+    view, run = looked_at(world, Phase.INSTANTIATE)
+
+    def codes(seen: ReplicaView) -> set[str]:
+        return {finding.code for finding in WAY.readiness(seen, run)}
+
+    elsewhere = replace(view.member, target=replace(view.member.target, account="333333333333"))
+    assert codes(view) == {"ready"}
+    assert codes(with_target(view, Engine="aurora-postgresql")) == {"engine"}
+    assert codes(with_target(view, Status="modifying")) == {"status"}
+    assert codes(with_target(view, ReplicationSourceIdentifier=f"{SOURCE_ARN}-other")) == {"other-source"}
+    assert codes(replace(view, member=elsewhere)) == {"accounts"}
+    assert codes(replace(view, instances=())) == {"headless"}
+    assert codes(replace(view, lag_points=())) == {"lag"}
+    assert codes(with_target(replace(view, source=None), ReplicationSourceIdentifier=None)) == {"promoted"}
+
+
+def test_nothing_is_retired_followed_or_deleted_before_the_promotion(world: World) -> None:
+    view, run = looked_at(world, Phase.CLEANUP)
+
+    for steps in (WAY.cleanup(view, run), WAY.replicate(view, run)):
+        assert [(step.state, step.remedy) for step in steps] == [(StepState.BLOCKED, "run ACTIVATE first")]
+    assert [step.call for step in WAY.decommission(view, run)] == [None]
