@@ -210,6 +210,8 @@ def _readiness(each: ServerView, run: RunContext) -> list[Finding]:
         findings.append(warning(me, "catching-up", f"{seen}, expected CONTINUOUS."))
     elif state in NO_DATA_YET or (state != "CONTINUOUS" and state not in CATCHING_UP and not emergency):
         findings.append(red(me, "not-replicating", f"{seen}, expected CONTINUOUS."))
+    if job.launches_into(each):
+        findings.append(red(me, "launch-into", f"{job.launches_into(each)}.", job.INTO_REMEDY))
     if server.stagingArea.status == "EXTENSION_ERROR":
         findings.append(red(me, "extension", f"{server.sourceServerID} cannot be extended from its staging account."))
     limit = run.rpo_minutes.get(me)
@@ -221,7 +223,10 @@ def _readiness(each: ServerView, run: RunContext) -> list[Finding]:
     if emergency and each.launch and not each.launch.copyTags:
         findings.append(warning(me, "tags", f"{server.sourceServerID} launches instances without its tags."))
     obstacle, _ = job.unobstructed([each], run)
-    return findings + [red(me, "obstructed", f"{step.reason}.", step.remedy) for step in obstacle]
+    known = {finding.message for finding in findings}
+    return findings + [
+        red(me, "obstructed", f"{step.reason}.", step.remedy) for step in obstacle if f"{step.reason}." not in known
+    ]
 
 
 def _lag(each: ServerView) -> str:
@@ -245,6 +250,8 @@ def _launch_settings(each: ServerView) -> Step:
         return failed(name, f"there is no source server {server_id}", "install the agent again.", members=(each.id,))
     params: dict[str, JsonValue] = {"sourceServerID": server_id, "launchDisposition": "STARTED", "copyTags": True}
     call = Call("drs", "UpdateLaunchConfiguration", params, Side.TARGET)
+    if job.launches_into(each):
+        return blocked(name, job.launches_into(each), job.INTO_REMEDY, members=(each.id,))
     if each.launch is None or (each.launch.launchDisposition == "STARTED" and each.launch.copyTags):
         return done(name, "launches start and carry the tags", effect=Effect.REVERSIBLE)
     seen = f"launchDisposition {each.launch.launchDisposition}, copyTags {each.launch.copyTags}"

@@ -18,6 +18,7 @@ Servers = Sequence[ServerView]
 Judged = tuple[list[Step], list[ServerView]]
 Judge = Callable[[Servers], Judged]
 
+INTO_REMEDY = "take the instance out of the server's launch settings in DRS, or exclude the server, then: dr plan"
 _LOG = "look at the job's log in the DRS console of the target Region, correct the cause, then retry."
 
 
@@ -36,12 +37,25 @@ def unobstructed(servers: Servers, run: RunContext) -> Judged:
     left: list[ServerView] = []
     for view in servers:
         why = _obstacle(view, run)
+        remedy = "if it is in use, leave it; if it is a leftover, terminate it in DRS, then retry."
+        if not why and run.mode is Mode.DRILL:
+            # The end of the drill would terminate that instance.
+            why, remedy = launches_into(view), INTO_REMEDY
         if why:
-            remedy = "if it is in use, leave it; if it is a leftover, terminate it in DRS, then retry."
             steps.append(blocked(f"unobstructed-{view.member.name}", why, remedy, members=(view.id,)))
         else:
             left.append(view)
     return steps, left
+
+
+def launches_into(view: ServerView) -> str:
+    """Say that DRS would launch into an existing instance; empty when it launches a new one, or when that was not read."""
+    if view.launch is None or not view.launch.into:
+        return ""
+    return (
+        f"{view.member.target.id} is set to launch into {view.launch.into}: its volumes would be replaced, and a rollback or "
+        "the end of a drill would terminate it; expected a launch of a new instance"
+    )
 
 
 def _obstacle(view: ServerView, run: RunContext) -> str:

@@ -201,6 +201,7 @@ SPEC = Spec(
         "One job per server (DRS quota L-B827C881).",
         "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
         "The Name tag pairs the two directions, so it must be unique in a scope.",
+        "Servers set to launch into an existing instance are red: that strategy (drs-launch-into) is not supported.",
         "Recovery plans of DRS (StartRecoveryPlanExecution) are not used: waves and gates order the servers here.",
         "A decommission terminates EC2 instances only. DRS goes on listing their source servers and recovery instances, and "
         "volumes without DeleteOnTermination stay (EC2 user guide, preserve data when an instance is terminated).",
