@@ -4,17 +4,19 @@ instantiate  nothing; a TTL above 60 s is a readiness finding
 activate     failover-routing: route53.UpdateHealthCheck (Disabled and Inverted) forces the PRIMARY unhealthy, and back;
              weighted: one route53.ChangeResourceRecordSets with both records, route53.GetChange until INSYNC;
              alarm-health-check: cloudwatch.PutMetricData on the standby side, 1 takes over, 0 steps back;
-             arc-routing-control: one route53-recovery-cluster.UpdateRoutingControlStates, see route53_arc.
+             arc-routing-control: one route53-recovery-cluster.UpdateRoutingControlStates, see route53_arc;
+             simple-upsert: one route53.ChangeResourceRecordSets with the one record, see route53_simple.
              Then, for all: wait until the zone's own name servers answer with the target's value
 cleanup      nothing: the override stays while the target side serves
 replicate    nothing: the records serve both directions
 
 In an emergency whose target is not us-east-1 Route 53's control plane is out of reach: failover-routing waits for
-Route 53 to fail over by itself, alarm-health-check and arc-routing-control work as ever, weighted is blocked unless
-DNS has moved already. Records cannot be tagged: a tagged health check stands for the record sets that use it, and the
-Region in a set identifier tells its side. A tagged hosted zone in which no tagged health check is used is an error,
-because nothing of it would move. It never deletes records, never sets both weights to 0, never swaps PRIMARY and
-SECONDARY, refuses records of traffic policies, and touches no production name in a drill.
+Route 53 to fail over by itself, alarm-health-check and arc-routing-control work as ever, weighted and simple-upsert
+are blocked unless DNS has moved already. Records cannot be tagged: a tagged health check stands for the record sets
+that use it, and the Region in a set identifier tells its side. A tagged hosted zone stands for one simple record or
+for nothing: then it is an error, because nothing of it would move. It never deletes records, never sets both weights
+to 0, never swaps PRIMARY and SECONDARY, refuses records of traffic policies, and touches no production name in a
+drill.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters import route53_arc as arc
+from adapters import route53_simple as simple
 from adapters.judging import ready, red, too_slow, warning
 from adapters.route53_discovery import find
 from adapters.specs.route53 import (
@@ -33,6 +36,7 @@ from adapters.specs.route53 import (
     FAILOVER_ROUTING,
     FULL_WEIGHT,
     ROUTING_CONTROL,
+    SIMPLE,
     SPEC,
     TTL_SECONDS,
     WEIGHTED,
@@ -99,6 +103,7 @@ class Route53Adapter(Adapter[RecordView]):
         findings += too_slow(view.member, SPEC.strategy(view.strategy))
         findings += _alarm_findings(view) if view.strategy == ALARM else []
         findings += arc.findings(view) if view.strategy == ROUTING_CONTROL else []
+        findings += simple.findings(view) if view.strategy == SIMPLE else []
         if _blocked(view, run.target_region):
             findings.append(red(me, "control-plane", f"{name}: {_NO_CONTROL}.", _USE_ALARM))
         return findings or [ready(me, f"{name} answers {', '.join(view.answers)}.")]
@@ -184,6 +189,8 @@ def _move(view: RecordView, run: RunContext, to: str, away_from: str) -> list[St
         return [blocked("control-plane", _NO_CONTROL, _USE_ALARM)]
     if view.strategy == ROUTING_CONTROL:
         return [*arc.switch(view, run, to, away_from), _answered(view, to)]
+    if view.strategy == SIMPLE:
+        return [*simple.rewrite(view, run, to), _answered(view, to)]
     steps = {FAILOVER_ROUTING: _force, WEIGHTED: _weigh, ALARM: _signal}[view.strategy](view, run, to, away_from)
     return [*steps, _answered(view, to)]
 
@@ -193,7 +200,9 @@ def _blocked(view: RecordView, to: str) -> bool:
     if view.controlled:
         return False
     overridden = view.facts.check is not None and view.facts.check.forced
-    return view.strategy == WEIGHTED or (view.strategy == FAILOVER_ROUTING and overridden and to == view.primary_region)
+    return view.strategy in {WEIGHTED, SIMPLE} or (
+        view.strategy == FAILOVER_ROUTING and overridden and to == view.primary_region
+    )
 
 
 def _force(view: RecordView, run: RunContext, to: str, away_from: str) -> list[Step]:

@@ -1,4 +1,4 @@
-"""Find the record sets behind tagged health checks, and capture all that moving them takes."""
+"""Find the record sets behind tagged health checks and zones, and capture all that moving them takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from adapters.reading import tag_map
 from adapters.route53_arc import controls_of, endpoints_of
-from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, ROUTING_CONTROL, WEIGHTED
+from adapters.route53_simple import simple_record
+from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, ROUTING_CONTROL, SIMPLE, WEIGHTED
 from adapters.views.route53_models import (
     Facts,
     GotHealthCheck,
@@ -20,14 +21,15 @@ from adapters.views.route53_models import (
 )
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.errors import ValidationError
-from orchestrator.tags import ENABLED, KNOWN
+from orchestrator.tags import ENABLED, KNOWN, STRATEGY
 
 Key = tuple[str, str]
 
 
 def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
-    """Return each record set that uses a tagged health check; raise `ValidationError` for one that cannot be moved, and for
-    a tagged zone in which nothing would move.
+    """Return each record set that uses a tagged health check, and each that its zone's tags name.
+
+    Raise `ValidationError` for one that cannot be moved, and for a tagged zone in which nothing would move.
     """
     if not arns:
         return []
@@ -41,9 +43,15 @@ def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
         for record in (r for page in pages for r in page.ResourceRecordSets):
             groups.setdefault((record.Name.rstrip("."), record.Type), []).append(record)
         used = {k: group for k, group in groups.items() if any(r.HealthCheckId in tags for r in group)}
-        if zone.plain_id in tagged_zones and not used:
+        own = _tags(aws, [zone.plain_id], "hostedzone").get(zone.plain_id, {}) if zone.plain_id in tagged_zones else {}
+        single = own.get(STRATEGY) == SIMPLE
+        if zone.plain_id in tagged_zones and not (used or single):
             raise _nothing_moves(zone)
-        servers = _name_servers(aws, zone) if used else []
+        servers = _name_servers(aws, zone) if used or single else []
+        if single:
+            arn = f"arn:{partition}:route53:::hostedzone/{zone.plain_id}"
+            everything = [record for group in groups.values() for record in group]
+            found.append(simple_record(aws.account, arn, zone, servers, everything, own))
         types_of = {name: sorted(t for n, t in used if n == name) for name, _ in used}
         for (name, kind), group in sorted(used.items()):
             # The first type of a name goes by the name alone, because nearly all names have one type.
@@ -61,11 +69,11 @@ def _nothing_moves(zone: Zone) -> ValidationError:
     )
 
 
-def _tags(aws: Reader, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+def _tags(aws: Reader, ids: Sequence[str], kind: str = "healthcheck") -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for start in range(0, len(ids), HEALTH_CHECKS_AT_ONCE):
         batch = list(ids[start : start + HEALTH_CHECKS_AT_ONCE])
-        reply = aws.read("route53", "ListTagsForResources", TagSets, ResourceType="healthcheck", ResourceIds=[*batch])
+        reply = aws.read("route53", "ListTagsForResources", TagSets, ResourceType=kind, ResourceIds=[*batch])
         found |= {each.ResourceId: tag_map(each.Tags) for each in reply.ResourceTagSets}
     return found
 

@@ -38,6 +38,7 @@ SEEDERS: dict[str, str] = {
     "dns-weighted": "localaws.seeds.dns:seed_weighted",
     "dns-alarm": "localaws.seeds.dns:seed_alarm",
     "dns-arc": "localaws.seeds.dns:seed_arc",
+    "dns-simple": "localaws.seeds.dns:seed_simple",
     "efs-replication": "localaws.seeds.efs_replication:seed",
     "efs-backup": "localaws.seeds.efs_replication:seed_backup",
     "fsx-backup": "localaws.seeds.fsx_backup:seed",

@@ -43,6 +43,8 @@ OWN = (
     "dr:security-groups",
     "dr:standby-for",
     "dr:artifact",
+    "dr:record",
+    "dr:record-values",
 )
 """Tags the platform itself writes or that a single adapter reads."""
 

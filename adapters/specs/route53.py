@@ -14,7 +14,7 @@ _MINUTES = {Phase.INSTANTIATE: 0.0, Phase.ACTIVATE: 2.0, Phase.CLEANUP: 0.0, Pha
 _ROLLBACK = "at any time, by moving the traffic back"
 
 FAILOVER_ROUTING, WEIGHTED, ALARM = "failover-routing", "weighted", "alarm-health-check"
-ROUTING_CONTROL = "arc-routing-control"
+ROUTING_CONTROL, SIMPLE = "arc-routing-control", "simple-upsert"
 _CONTROLS = "arn:{partition}:route53-recovery-control::{account}:controlpanel/*/routingcontrol/*"
 
 SPEC = Spec(
@@ -50,6 +50,14 @@ SPEC = Spec(
         Strategy(
             name=ROUTING_CONTROL,
             title="A failover pair whose checks follow routing controls: switched through any of a cluster's five endpoints",
+            planned_loss="none",
+            emergency_loss="none",
+            typical_minutes=_MINUTES,
+            rollback_until=_ROLLBACK,
+        ),
+        Strategy(
+            name=SIMPLE,
+            title="A single record, rewritten to one side's value; needs Route 53's control plane in us-east-1",
             planned_loss="none",
             emergency_loss="none",
             typical_minutes=_MINUTES,
@@ -125,9 +133,10 @@ SPEC = Spec(
         "It changes no record and no health check in an emergency whose target is not us-east-1: that control plane may be "
         "lost. It then waits for health checks to move DNS, or is blocked.",
         "It follows no alarm that lies outside the standby side: it would be lost together with the Region being left.",
-        "It takes no tagged hosted zone in which no record uses a tagged health check: nothing of it would move.",
-        "It moves no name that has a single record (simple routing): such a record has no health check whose tags could stand "
-        "for it, and nothing in AWS tells the other side's value. Make it a failover pair.",
+        "It takes no tagged hosted zone in which no record uses a tagged health check, unless it is for simple-upsert: nothing of it "
+        "would move.",
+        "It rewrites a single record only if its zone's tags dr:record and dr:record-values tell its name and both sides' "
+        "values, and never one that holds a third value; one such record per zone.",
         "It overrides no safety rule: a change of routing controls that one forbids is declined, and the rule is named.",
         "It switches no routing controls of another account than the zone's, nor of two clusters, nor behind weighted records.",
         "It touches no production name in a drill; it only asks what the target side's value resolves to.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from adapters.specs.route53 import ALARM, CHANGE_MISSING, CHECK_MISSING, CONTROL_MISSING, WEIGHTED
+from adapters.specs.route53 import ALARM, CHANGE_MISSING, CHECK_MISSING, CONTROL_MISSING, SIMPLE, WEIGHTED
 from adapters.views.route53_models import (
     Alarms,
     AlarmState,
@@ -23,6 +23,7 @@ from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.words import Mode, Side
 
 CHANGE_STEP = "change-weights"
+RECORD_STEP = "change-record"
 ADDRESS_TYPES = {"A", "AAAA"}
 
 
@@ -46,6 +47,8 @@ class RecordView:
     change: str | None = None
     """The status of this run's change; None when there is none, or Route 53 does not know it any more."""
     alarm: AlarmState | None = None
+    live: Record | None = None
+    """The single record of simple routing as it is now."""
     controls: Mapping[str, str] = field(default_factory=dict)
     """Region -> the state of its routing control, On or Off; one that does not exist is left out."""
     resolved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -70,25 +73,28 @@ def look(target: Target, aws: Clients, run: RunContext) -> RecordView:
     reader, controlled = aws.at(Side.TARGET), aws.reaches(Side.GLOBAL)
     control = aws.at(Side.GLOBAL) if controlled else None
     alarm_side = _alarm_side(aws, facts, run)
+    single = target.strategy == SIMPLE
+    live = records_of(control, facts.zone_id, facts.name, facts.type) if control else []
     return RecordView(
         member=member,
         strategy=target.strategy,
         facts=facts,
-        records=records_of(control, facts.zone_id, facts.name, facts.type) if control else facts.records,
+        records=by_region(live) if control and not single else facts.records,
         answers=reader.resolve(facts.name, facts.type, facts.name_servers),
         expected={region: _expected(reader, record) for region, record in facts.records.items()},
         controlled=controlled,
         alarm_side=alarm_side,
         check=_check(control, facts) if control else None,
-        change=_change(control, run) if control and target.strategy == WEIGHTED else None,
+        change=_change(control, run) if control and target.strategy in {WEIGHTED, SIMPLE} else None,
         alarm=_alarm(aws.at(alarm_side), facts) if target.strategy == ALARM and alarm_side else None,
+        live=live[0] if single and live else None,
         controls=_controls(reader, facts),
         resolved=_resolved(reader, facts) if run.mode is Mode.DRILL else {},
     )
 
 
-def records_of(reader: Reader, zone_id: str, name: str, kind: str) -> dict[str, Record]:
-    """Return the record sets of one name and type, by the Region in their set identifier."""
+def records_of(reader: Reader, zone_id: str, name: str, kind: str) -> list[Record]:
+    """Return the record sets of one name and type."""
     found = reader.read(
         "route53",
         "ListResourceRecordSets",
@@ -98,8 +104,12 @@ def records_of(reader: Reader, zone_id: str, name: str, kind: str) -> dict[str, 
         StartRecordType=kind,
         MaxItems="10",
     ).ResourceRecordSets
-    same = [r for r in found if r.Name.rstrip(".") == name.rstrip(".") and r.Type == kind]
-    return {r.region: r for r in same if r.region}
+    return [r for r in found if r.Name.rstrip(".") == name.rstrip(".") and r.Type == kind]
+
+
+def by_region(records: Sequence[Record]) -> dict[str, Record]:
+    """Return record sets by the Region in their set identifier."""
+    return {r.region: r for r in records if r.region}
 
 
 def _expected(reader: Reader, record: Record) -> tuple[str, ...]:
@@ -119,7 +129,7 @@ def _check(reader: Reader, facts: Facts) -> HealthCheck | None:
 
 
 def _change(reader: Reader, run: RunContext) -> str | None:
-    change = run.kept.get(CHANGE_STEP, {}).get("change")
+    change = {**run.kept.get(CHANGE_STEP, {}), **run.kept.get(RECORD_STEP, {})}.get("change")
     if not isinstance(change, str):
         return None
     plain = change.rsplit("/", 1)[-1]

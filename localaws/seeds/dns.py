@@ -1,4 +1,4 @@
-"""`dns-failover`, `dns-weighted`, `dns-alarm`, `dns-arc`: a pair of CNAME records, one for each side.
+"""`dns-failover`, `dns-weighted`, `dns-alarm`, `dns-arc`, `dns-simple`: a pair of CNAME records, one for each side.
 
 The record is `<name without -dns>.<zone>`; the set identifiers are the Regions; the values are the endpoints
 `<name without -dns>.<Region>.elb.example`, which live in their Region. An endpoint serves while its Region is
@@ -17,6 +17,8 @@ dns-alarm: PRIMARY's check follows the alarm `dr-switch-<record>` on the target 
 `StandbyTakesOver`, dimension Record=<record>, 1 or more within 10 s raises it.
 dns-arc: PRIMARY and SECONDARY whose checks follow routing controls `<record>-<Region>`, the source side's On. They are
 in the control panel `<record>` of the account's cluster `estate`; a safety rule keeps at least one of them On.
+dns-simple: one record, `www.<name without -dns>.<zone>`, in a zone of its own, `<name without -dns>.<zone>`, which carries the
+entry's tags, `dr:record` and `dr:record-values`; it holds the source endpoint.
 """
 
 from __future__ import annotations
@@ -83,6 +85,34 @@ class _Pair:
 
     def call(self, operation: str, **params: Any) -> Any:
         return self.world.call("route53", operation, self.account, CONTROL_REGION, **params)
+
+
+class _Single(_Pair):
+    @property
+    def zone(self) -> str:
+        return f"{self.label}.{super().zone}"
+
+    @property
+    def record(self) -> str:
+        return f"www.{self.zone}"
+
+
+def seed_simple(world: World, estate: Estate, entry: Entry) -> None:
+    """Make a single record that holds the source endpoint, in a zone whose tags tell both sides' values."""
+    single = _Single(world, estate, entry)
+    zone_id = _zone(single)
+    for region in estate.regions:
+        _register_endpoint(single, region)
+    values = " ".join(f"{region}={single.endpoint(region)}" for region in estate.regions)
+    tags = {**single.tags, "dr:record": single.record, "dr:record-values": values}
+    single.call("ChangeTagsForResource", ResourceType="hostedzone", ResourceId=zone_id, AddTags=tag_list(tags))
+    record = {
+        "Name": single.record,
+        "Type": "CNAME",
+        "TTL": int(entry.setting("ttl_seconds", 60)),
+        "ResourceRecords": [{"Value": single.endpoint(estate.primary_region)}],
+    }
+    single.route53.put_records(single.account, zone_id, [record])
 
 
 def seed_failover(world: World, estate: Estate, entry: Entry) -> None:

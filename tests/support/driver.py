@@ -433,6 +433,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "dns-alarm": "route53",
         "dns-arc": "route53",
         "dns-failover": "route53",
+        "dns-simple": "route53",
         "dns-weighted": "route53",
         "drs-server": "drs",
         "ecs-service": "ecs",
