@@ -86,11 +86,12 @@ class Export:
     bucket: str
     keys: tuple[str, ...]
     at: datetime
+    partition: str = "aws"
 
     @property
     def arns(self) -> list[JsonValue]:
         """Return what a new group is seeded from."""
-        return [f"arn:aws:s3:::{self.bucket}/{key}" for key in self.keys]
+        return [f"arn:{self.partition}:s3:::{self.bucket}/{key}" for key in self.keys]
 
 
 @dataclass(frozen=True)

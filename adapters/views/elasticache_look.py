@@ -236,7 +236,12 @@ def _exports(reader: Reader, view: ElastiCacheView, place: Place) -> tuple[Expor
             sets.setdefault(match[1], {})[int(match[2])] = (each.Key, each.LastModified)
     complete = [parts for parts in sets.values() if sorted(parts) == list(range(1, view.shards + 1))]
     found = [
-        Export(bucket, tuple(parts[n][0] for n in sorted(parts)), min(at for _, at in parts.values()))
+        Export(
+            bucket,
+            tuple(parts[n][0] for n in sorted(parts)),
+            min(at for _, at in parts.values()),
+            place.arn.split(":")[1],
+        )
         for parts in complete
     ]
     return tuple(sorted(found, key=lambda each: each.at, reverse=True))
