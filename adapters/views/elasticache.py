@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from adapters.fencing import FENCED_TAG, SecurityGroup
 from adapters.reading import Datapoint
 from adapters.specs.elasticache import FAILED_STATUSES, GLOBAL_DATASTORE, NAME_LIMIT
-from adapters.views.elasticache_models import Datastore, DatastoreMember, Node, ReplicationGroup
+from adapters.views.elasticache_models import Datastore, DatastoreMember, Node, ReplicationGroup, StoredObject
 from orchestrator.contract import Member, Place, RunContext
 
 _MADE_BY_A_RUN = re.compile(r"-[0-9a-f]{8}$")
@@ -213,3 +213,20 @@ def export_name(view: ElastiCacheView, run: RunContext) -> str:
 def is_group(place: Place) -> bool:
     """Say whether a replication group was there, and not only a subnet group for one."""
     return ":replicationgroup:" in place.arn
+
+
+def complete_exports(stored: Iterable[StoredObject], bucket: str, shards: int, partition: str) -> tuple[Export, ...]:
+    """Return the exports of which a bucket holds every shard's object, newest first."""
+    sets: dict[str, dict[int, StoredObject]] = {}
+    for each in stored:
+        match = re.fullmatch(r"(.+)-(\d{4})\.rdb", each.Key)
+        if match:
+            sets.setdefault(match[1], {})[int(match[2])] = each
+    whole = [parts for parts in sets.values() if sorted(parts) == list(range(1, shards + 1))]
+    found = [
+        Export(
+            bucket, tuple(parts[n].Key for n in sorted(parts)), min(o.LastModified for o in parts.values()), partition
+        )
+        for parts in whole
+    ]
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from adapters.views.elasticache import (
     ElastiCacheView,
     Export,
     base_name,
+    complete_exports,
     is_group,
     made_name,
     snapshot_name,
@@ -62,7 +62,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> ElastiCacheView:
     view = _chosen(member, target.strategy, ours, theirs)
     if target.strategy == GLOBAL_DATASTORE:
         view = _with_datastore(view, here, there, theirs, run)
-    elif target.strategy == BACKUP_RESTORE:
+    if target.strategy == BACKUP_RESTORE or (target.strategy == GLOBAL_DATASTORE and run.mode is Mode.DRILL):
         view = _with_exports(view, here, there, run)
     if there is not None and view.source is not None:
         vpc = _vpc_of(there, view.source.subnet_group)
@@ -229,22 +229,8 @@ def _exports(reader: Reader, view: ElastiCacheView, place: Place) -> tuple[Expor
     if not bucket:
         return ()
     pages = reader.pages("s3", "ListObjectsV2", StoredObjects, Bucket=bucket, Prefix=f"{view.base}.")
-    sets: dict[str, dict[int, tuple[str, datetime]]] = {}
-    for each in (stored for page in pages for stored in page.Contents):
-        match = re.fullmatch(r"(.+)-(\d{4})\.rdb", each.Key)
-        if match:
-            sets.setdefault(match[1], {})[int(match[2])] = (each.Key, each.LastModified)
-    complete = [parts for parts in sets.values() if sorted(parts) == list(range(1, view.shards + 1))]
-    found = [
-        Export(
-            bucket,
-            tuple(parts[n][0] for n in sorted(parts)),
-            min(at for _, at in parts.values()),
-            place.arn.split(":")[1],
-        )
-        for parts in complete
-    ]
-    return tuple(sorted(found, key=lambda each: each.at, reverse=True))
+    stored = [each for page in pages for each in page.Contents]
+    return complete_exports(stored, bucket, view.shards, place.arn.split(":")[1])
 
 
 def _vpc_of(reader: Reader, subnet_group: str | None) -> str | None:

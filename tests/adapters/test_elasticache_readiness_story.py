@@ -17,7 +17,7 @@ from orchestrator.errors import UpstreamError
 from orchestrator.words import Operation, Outcome, Phase, Side
 from tests.adapters.test_elasticache_standalone_story import view_of
 from tests.adapters.test_elasticache_story import ALONE, DATASTORE, ORDERS, admits, detach, group, security_groups
-from tests.support.driver import APPS, SOURCE, TARGET, World, open_world
+from tests.support.driver import APPS, COMMON_TAGS, SOURCE, TARGET, World, open_world
 
 
 @pytest.fixture
@@ -125,6 +125,23 @@ def test_a_drill_whose_snapshot_aws_declines_fails_and_changes_nothing(world: Wo
     assert drill.phase(Phase.CLEANUP).outcome is Outcome.SUCCEEDED
     found = world.aws("ec2", TARGET).describe_security_groups(Filters=[{"Name": "tag-key", "Values": ["dr:drill-id"]}])
     assert found["SecurityGroups"] == []
+
+
+def test_a_drill_prefers_an_export_to_the_unconfirmed_snapshot_of_a_secondary(world: World) -> None:
+    s3, client = world.aws("s3", TARGET), world.aws("elasticache", TARGET)
+    s3.create_bucket(Bucket="orders-copies", CreateBucketConfiguration={"LocationConstraint": TARGET})
+    s3.put_object(Bucket="orders-copies", Key="orders.nightly-0001.rdb", Body=b"REDIS0011")
+    (subnets,) = client.describe_cache_subnet_groups(CacheSubnetGroupName="orders-subnets")["CacheSubnetGroups"]
+    marks = {**COMMON_TAGS, "dr:standby-for": "orders", "dr:export-bucket": "orders-copies"}
+    client.add_tags_to_resource(
+        ResourceName=subnets["ARN"], Tags=[{"Key": key, "Value": value} for key, value in marks.items()]
+    )
+    drill = world.start(Operation.TEST)
+    assert "drill-snapshot" not in drill.findings
+
+    assert drill.phase(Phase.INSTANTIATE).outcome is Outcome.SUCCEEDED
+    assert drill.made() == ["CreateSecurityGroup", "CreateReplicationGroup"]
+    assert world.refusals() == []
 
 
 def test_a_fence_that_lets_somebody_in_is_no_fence(world: World) -> None:
