@@ -191,14 +191,14 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
     if not replicas:
         carried = look_there(there, here.strategy, here.member, here.carried, old, here.target)
         seen = replace(seen, carried=carried)
-    return _with_leftovers(seen, there) if run.phase is Phase.DECOMMISSION else seen
+    return _with_leftovers(seen, there, run) if run.phase is Phase.DECOMMISSION else seen
 
 
-def _with_leftovers(seen: RdsView, there: Reader) -> RdsView:
+def _with_leftovers(seen: RdsView, there: Reader, run: RunContext) -> RdsView:
     """Add every retired instance of the database and their final snapshots; each may be in another VPC than the last."""
     every = [each for page in there.pages("rds", "DescribeDBInstances", Instances) for each in page.DBInstances]
     left = tuple(each for each in every if is_retired(each, seen.member))
-    names = {seen.member.source.id, *(each.DBInstanceIdentifier for each in left)}
+    names = {retired_name(seen.member, run), *(each.DBInstanceIdentifier for each in left)}
     fence = seen.fence or (find_group(there, FENCE_GROUP, left[0].vpc_id) if left else None)
     found = [(final_name(name), _snapshot(there, final_name(name))) for name in sorted(names)]
     return replace(seen, leftovers=left, fence=fence, finals={name: s.Status for name, s in found if s is not None})

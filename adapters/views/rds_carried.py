@@ -19,9 +19,9 @@ from adapters.specs.rds import (
 from adapters.views.rds_models import (
     Backup,
     Backups,
-    Described,
     Instance,
     Orderable,
+    ParameterGroups,
     PlaceGroup,
     PlaceGroups,
     Snapshot,
@@ -144,9 +144,9 @@ def _has_parameters(reader: Reader, name: str) -> bool:
     if name.startswith("default."):
         return True
     found = reader.find(
-        "rds", "DescribeDBParameterGroups", Described, PARAMETER_GROUP_MISSING, DBParameterGroupName=name
+        "rds", "DescribeDBParameterGroups", ParameterGroups, PARAMETER_GROUP_MISSING, DBParameterGroupName=name
     )
-    return found is not None
+    return found is not None and bool(found.DBParameterGroups)
 
 
 def look_there(

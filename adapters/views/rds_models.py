@@ -235,8 +235,10 @@ class PlaceGroups(BaseModel):
     DBSubnetGroups: list[PlaceGroup] = []
 
 
-class Described(BaseModel):
-    """rds:DescribeDBParameterGroups; that it answers is all that matters."""
+class ParameterGroups(BaseModel):
+    """rds:DescribeDBParameterGroups."""
+
+    DBParameterGroups: list[dict[str, JsonValue]] = []
 
 
 class Orderable(BaseModel):
