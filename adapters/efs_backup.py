@@ -76,14 +76,14 @@ class BackupRestore(Adapter[RestoreView]):
 
     def loss(self, view: RestoreView, run: RunContext) -> list[Loss]:
         """Report the age of the newest recovery point."""
-        me, newest = view.member.resource_id, jobs.usable(view.points)
+        me, taken = view.member.resource_id, view.newest_taken
         if view.serving and view.successor:
             return [Loss(me, 0.0, f"{view.target.id} serves on the target side already")]
-        if newest is None:
+        if taken is None:
             where = view.member.target.region
             return [Loss(me, None, f"no recovery point has arrived in {where}: everything would be lost")]
-        age = (run.now - newest.point.CreationDate).total_seconds()
-        return [Loss(me, age, "age of the newest copied recovery point")]
+        age = (run.now - taken).total_seconds()
+        return [Loss(me, age, "age of what the newest copied recovery point holds")]
 
     def instantiate(self, view: RestoreView, run: RunContext) -> list[Step]:
         """Do nothing; in a drill, restore the newest recovery point."""

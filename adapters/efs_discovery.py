@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from adapters.specs.efs import BACKUP_RESTORE, FAILED_LIFE, FENCED_TAG, REPLICATION
-from adapters.views.efs_backups import copies_of
+from adapters.views.efs_backups import copies_of, points_of
 from adapters.views.efs_models import (
     CopyJob,
     FileSystem,
@@ -27,6 +27,8 @@ from adapters.views.efs_restore import region_of
 from adapters.views.efs_sides import access_points_of, mounts_of, restore_tags
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.tags import ENABLED
+
+COPIES_REMEMBERED = 10
 
 
 def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
@@ -91,8 +93,16 @@ def _facts(aws: Reader, each: FileSystem, copied: CopyJob | None) -> dict[str, J
             {"PosixUser": p.PosixUser, "RootDirectory": p.RootDirectory, "Tags": [tag.model_dump() for tag in p.Tags]}
             for p in points
         ],
-        **({"vault": copied.SourceBackupVaultArn} if copied else {}),
+        **({"vault": copied.SourceBackupVaultArn, "taken": _taken(aws, each)} if copied else {}),
     }
+
+
+def _taken(aws: Reader, each: FileSystem) -> dict[str, JsonValue]:
+    """Return when the data of the newest copies was taken: a copy may be younger than what it holds."""
+    dates = {point.arn: point.point.CreationDate for point in points_of(aws, [each.FileSystemArn])}
+    jobs = [job for job in copies_of(aws, each.FileSystemArn) if job.DestinationRecoveryPointArn][:COPIES_REMEMBERED]
+    known = [(str(j.DestinationRecoveryPointArn), dates.get(j.SourceRecoveryPointArn)) for j in jobs]
+    return {arn: date.isoformat() for arn, date in known if date is not None}
 
 
 def _groups(aws: Reader, mounts: Sequence[MountTarget]) -> list[JsonValue]:

@@ -189,9 +189,9 @@ def _standing(view: RestoreView, run: RunContext) -> list[Finding]:
 
 def _points(view: RestoreView, run: RunContext) -> list[Finding]:
     me, limit = view.member.resource_id, run.rpo_minutes.get(view.member.resource_id)
-    if not view.points:
+    if view.newest_taken is None:
         return [_no_point(view)]
-    age = (run.now - view.points[0].point.CreationDate).total_seconds() / 60
+    age = (run.now - view.newest_taken).total_seconds() / 60
     if limit is not None and age > limit:
         text = f"the newest copied recovery point is {age:.0f} min old, dr:rpo-target is {limit} min."
         # A planned run takes a backup of its own.

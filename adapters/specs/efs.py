@@ -51,6 +51,7 @@ SPEC = Spec(
         "A restored file system holds everything under /aws-backup-restore_<datetime>, never at its root, and AWS tells that name "
         "nowhere (AWS Backup developer guide, Restore an Amazon EFS file system): a person moves it, then makes access points.",
         "The mount name contains the file system's id: clients of the other side mount another name.",
+        "From the fence on, clients of the source side can neither write nor read; how long depends on the next sync or backup.",
         "A sync usually ends within 15 minutes; with over 100 million files or files over 100 GB it takes longer (EFS user guide).",
         "After a replication ends, differences may lie in the directory lost+found of the replica's root (EFS user guide).",
         "The throughput mode can be changed to bursting or lowered only once in 24 hours (EFS API reference, UpdateFileSystem).",
@@ -65,7 +66,9 @@ SPEC = Spec(
         "configuration is deleted locally.",
         "What IAM judges when a replication is deleted on the target side by the id of a file system of another Region: the "
         "permission is bound to the name, not to tags.",
-        "Whether the creation time of a copied recovery point is that of the original: a planned run follows the copy job instead.",
+        "Whether the creation time of a copied recovery point is that of the original: the age of the data is taken from the "
+        "source's recovery point where the inventory knows it, and a planned run follows the copy job.",
+        "Whether a restore that is encrypted and names no key takes the account's default key: name one in dr:restore-key.",
     ),
 )
 

@@ -45,7 +45,11 @@ PERMISSIONS = (
         session_actions=("elasticfilesystem:Describe*",),
     ),
     Permission(
-        actions=("backup:ListCopyJobs", "elasticfilesystem:DescribeMountTargetSecurityGroups"),
+        actions=(
+            "backup:ListCopyJobs",
+            "backup:ListRecoveryPointsByResource",
+            "elasticfilesystem:DescribeMountTargetSecurityGroups",
+        ),
         uses=frozenset({Use.DISCOVER}),
     ),
     Permission(actions=("ec2:DescribeNetworkInterfaceAttribute",), uses=frozenset({Use.DISCOVER})),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from adapters.reading import Datapoint
@@ -53,6 +55,15 @@ class RestoreView:
     def is_mine(self, run: RunContext) -> bool:
         """Say whether the target side's file system is the one that this run restored."""
         return self.target.fs is not None and self.target.fs.CreationToken == restore_token(run, self.member)
+
+    @property
+    def newest_taken(self) -> datetime | None:
+        """Return when the data of the newest recovery point was taken, as the inventory or else the copy tells."""
+        kept = self.member.source.facts.get("taken")
+        known = kept.get(self.points[0].arn) if isinstance(kept, Mapping) and self.points else None
+        if known:
+            return datetime.fromisoformat(str(known))
+        return self.points[0].point.CreationDate if self.points else None
 
     @property
     def restoring(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.words import LIFECYCLE, CheckState, Operation, Outcome, Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World
 from tests.support.efs import (
+    ROLE,
     after_emergency,
     approve,
     back_up,
@@ -18,6 +19,7 @@ from tests.support.efs import (
     id_in,
     is_closed,
     mounts,
+    observed,
     recovery_points,
     statements,
     tags_of,
@@ -384,19 +386,36 @@ def test_a_source_that_is_gone_is_named(world: World) -> None:
     assert "Emergency" in action.remedy
 
 
+def test_the_loss_is_counted_from_when_the_data_was_taken_not_from_when_it_was_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a recovery point that was copied two hours after it was taken
+    world = backed_up_world(monkeypatch, recovery_points=1)
+    arn = file_system(world, SOURCE)["FileSystemArn"]
+    world.wait(120)
+    world.aws("backup", SOURCE).start_copy_job(
+        RecoveryPointArn=recovery_points(world, SOURCE, arn)[0]["RecoveryPointArn"],
+        SourceBackupVaultName="files",
+        DestinationBackupVaultArn=f"arn:aws:backup:{TARGET}:{APPS}:backup-vault:files",
+        IamRoleArn=ROLE,
+    )
+    world.wait(15)
+    world.inventory()
+    world.darken(SOURCE)
+
+    (loss,) = world.start(emergency=True, AcceptDataLoss=True).plan.losses
+
+    assert loss.seconds is not None
+    assert loss.seconds > 3 * 3600
+
+
 def test_the_probe_is_told_where_clients_mount(world: World) -> None:
     run = world.start()
     up_to(run, Phase.ACTIVATE)
-    adapter = run.platform.adapter("efs")
-    from orchestrator.context import run_context
-    from orchestrator.targets import load_target
 
-    target = load_target(run.platform.blobs, run.run_id, run.action(Phase.ACTIVATE).target_id)
-    context = run_context(run.run, Phase.ACTIVATE, target, world.clock.now())
-    view = adapter.observe(target, run.platform.open_session(run.run, adapter, context, target), context)
+    adapter, view, context = observed(run, Phase.ACTIVATE)
 
     shown = world.aws("efs", TARGET).describe_mount_targets(FileSystemId=id_in(world, TARGET))["MountTargets"]
     assert {(each.host, each.port) for each in adapter.endpoints(view, context)} == {
         (mount["IpAddress"], 2049) for mount in shown
     }
-    assert view.target.place.account == APPS

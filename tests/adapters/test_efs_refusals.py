@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from localaws.services.efs.models import ReplicationStatus
-from orchestrator.words import LIFECYCLE, Outcome, Phase
+from orchestrator.words import LIFECYCLE, Outcome, Phase, StepState
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World
-from tests.support.efs import file_system, id_in, protection, replicated_world, replication, statements, tags_of
+from tests.support.efs import (
+    file_system,
+    id_in,
+    observed,
+    protection,
+    replicated_world,
+    replication,
+    statements,
+    tags_of,
+)
 
 
 @pytest.fixture
@@ -415,3 +425,64 @@ def test_a_protection_that_was_taken_off_by_hand_is_named(world: World) -> None:
     assert "is DISABLED, expected ENABLED" in action.detail
     assert "--replication-overwrite-protection ENABLED" in action.remedy
     assert "dr:fenced" in tags_of(file_system(world, SOURCE))
+
+
+def test_two_accounts_need_a_role_to_replicate_back_with(world: World) -> None:
+    run = world.start()
+    up_to(run, Phase.CLEANUP)
+    adapter, view, context = observed(run, Phase.REPLICATE)
+    far = replace(view.member.source, account="333333333333", arn=view.member.source.arn.replace(APPS, "333333333333"))
+    across = replace(view, member=replace(view.member, source=far), source=replace(view.source, place=far))
+
+    assert "role" in {finding.code for finding in adapter.readiness(across, context)}
+    (refused,) = (step for step in adapter.replicate(across, context) if step.name == "replicate-back")
+    assert refused.state is StepState.BLOCKED
+    assert "replicationRoleArn" in refused.remedy
+
+    # When the manifest names one, the other account's file system is called by its ARN
+    named = replace(across, member=replace(across.member, settings={"replicationRoleArn": "arn:aws:iam::1:role/efs"}))
+    (step,) = (step for step in adapter.replicate(named, context) if step.name == "replicate-back")
+    assert step.call is not None
+    assert step.call.params["Destinations"] == [
+        {"FileSystemId": far.arn, "Region": SOURCE, "RoleArn": "arn:aws:iam::1:role/efs"}
+    ]
+
+
+def test_clients_of_the_replica_are_told_to_the_probe_by_address(world: World) -> None:
+    run = world.start()
+    adapter, view, context = observed(run, Phase.ACTIVATE)
+
+    shown = world.aws("efs", TARGET).describe_mount_targets(FileSystemId=id_in(world, TARGET))["MountTargets"]
+    assert {each.host for each in adapter.endpoints(view, context)} == {mount["IpAddress"] for mount in shown}
+
+
+def test_an_emergency_goes_on_with_an_end_that_somebody_has_begun(world: World) -> None:
+    world.inventory()
+    source = id_in(world, SOURCE)
+    world.darken(SOURCE)
+    world.aws("efs", TARGET).delete_replication_configuration(SourceFileSystemId=source)
+
+    run = world.start(emergency=True, AcceptDataLoss=True)
+    action = run.phase(Phase.ACTIVATE)
+
+    assert "is being ended already" in run.findings["ending"]
+    assert action.outcome is Outcome.SUCCEEDED, action.detail
+    assert [call.params.get("DeletionMode") for call in world.calls() if call.operation.startswith("DeleteRep")] == [
+        "LOCAL_CONFIGURATION_ONLY"
+    ]
+
+
+def test_a_source_that_is_gone_has_nothing_to_be_replicated_back_to(world: World) -> None:
+    run = world.start()
+    up_to(run, Phase.CLEANUP)
+    efs, source = world.aws("efs", SOURCE), id_in(world, SOURCE)
+    for mount in efs.describe_mount_targets(FileSystemId=source)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=mount["MountTargetId"])
+    world.wait(2)
+    efs.delete_file_system(FileSystemId=source)
+    world.wait(2)
+
+    refused = run.phase(Phase.REPLICATE)
+
+    assert refused.outcome is Outcome.FAILED
+    assert f"there is no file system {source} to replicate back to" in refused.detail

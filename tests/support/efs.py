@@ -9,6 +9,9 @@ import pytest
 
 from localaws.services.backup import BackupService
 from localaws.services.efs import EfsService
+from orchestrator.context import run_context
+from orchestrator.contract import Adapter, RunContext
+from orchestrator.targets import load_target
 from orchestrator.words import Phase
 from tests.support.driver import APPS, SOURCE, TARGET, Journey, World, open_world
 
@@ -111,6 +114,18 @@ def approve(run: Journey, phase: Phase) -> None:
     """Answer the gate of a phase."""
     run.platform.ledger.change_stage(
         run.run_id, run.stage(phase).stage_id, lambda stage: stage.but(approved_by="operator@example.com")
+    )
+
+
+def observed(run: Journey, phase: Phase) -> tuple[Adapter[Any], Any, RunContext]:
+    """Return the adapter, and what it sees in a phase of a run."""
+    adapter = run.platform.adapter("efs")
+    target = load_target(run.platform.blobs, run.run_id, run.action(phase).target_id)
+    context = run_context(run.run, phase, target, run.world.clock.now())
+    return (
+        adapter,
+        adapter.observe(target, run.platform.open_session(run.run, adapter, context, target), context),
+        context,
     )
 
 

@@ -172,6 +172,7 @@ class BackupService(Restores):
                     self.fail(job, "A Region did not answer.")
                     return
                 made = self._keep(self._copy_of(point, account, region, vault))
+                made.created_at = self.world.clock.now()
                 job.shape["DestinationRecoveryPointArn"] = made.arn
 
             self._run(job, "backup.copy-job", point.resource_arn, COPY_SECONDS, copied)
