@@ -78,12 +78,17 @@ def _ended(view: ReplicationView, name: str, run: RunContext) -> Step | None:
         return blocked(name, f"{why}, expected from {view.member.source.id}", "correct the dr:* tags, then: dr plan")
     if held is not None:
         return None
-    if view.activated or name in run.called_at:
+    if view.activated or _asked_for(run):
         return done(name, f"{target.id} replicates from nobody", effect=Effect.IRREVERSIBLE)
     unknown = f"{target.id} replicates from nobody, and nothing tells that it ever did: what it holds is unknown"
     if run.mode is Mode.EMERGENCY:  # whoever asks for an emergency has no better side left
         return done(name, "replicates from nobody", effect=Effect.IRREVERSIBLE, warning=unknown)
     return blocked(name, unknown, vouch(view))
+
+
+def _asked_for(run: RunContext) -> bool:
+    """Say whether this very action asked for the end of the replication."""
+    return not {ENDING, LOCALLY}.isdisjoint(run.called_at)
 
 
 def vouch(view: ReplicationView) -> str:
@@ -179,7 +184,7 @@ def mark(view: ReplicationView, run: RunContext) -> Step:
     name, side = "mark-serving", view.target
     if side.marked or view.reversed:
         return done(name, f"{side.id} is noted as serving", effect=Effect.REVERSIBLE)
-    if side.replication is None and not view.activated and ENDING not in run.called_at:
+    if side.replication is None and not view.activated and not _asked_for(run):
         return done(name, f"left to a person who knows what {side.id} holds", effect=Effect.REVERSIBLE)
     return todo(name, tag(side, run.tags, Side.TARGET), Effect.REVERSIBLE, f"{side.id} is not noted as serving")
 
