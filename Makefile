@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := $(BIN)/pytest -p no:cacheprovider
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 2 --dist loadgroup
 
 .PHONY: install demo test check lint format types unit contract functional asl infra generate package bench clean
 
@@ -28,7 +28,7 @@ test: install ## all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) tests/unit tests/adapters tests/contract $(PARALLEL) --cov --cov-report=term --cov-fail-under=85
-	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli $(PARALLEL)
+	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
 	$(PYTEST) tests/functional
 
 check: lint types unit contract ## the fast gate: under a minute
@@ -63,6 +63,8 @@ generate: install ## rewrite what is generated and checked in
 	$(BIN)/python -m infra.spoke
 	$(BIN)/python -m infra.probe
 	$(BIN)/python -m cli.main manifest schema > docs/manifest.schema.json
+	$(BIN)/python -m tests.docs.readme
+	$(BIN)/python -m tests.contract.cards
 
 package: install ## build the functions for AWS
 	$(BIN)/python -m infra.package --target aws
