@@ -1,4 +1,4 @@
-"""Find adapters by key or by manifest action.
+"""Find adapters by key.
 
 The map is explicit and lazy: a new technology is one line here and its own files. An unknown name is an error that
 lists the known ones and the closest.
@@ -46,16 +46,6 @@ def adapter(key: str) -> Adapter[Any]:
 def adapters() -> list[Adapter[Any]]:
     """Return every adapter, ordered by key."""
     return [adapter(key) for key in sorted(MODULES)]
-
-
-def for_manifest_action(action: str) -> Adapter[Any]:
-    """Return the adapter behind a manifest action, such as `AuroraMySQL`; raise `ValidationError` if there is none."""
-    actions = {name: each for each in adapters() for name in each.spec.manifest_actions}
-    if action not in actions:
-        raise ValidationError(
-            f'no adapter knows the action "{action}".', _suggest(action, actions), code="UnknownAction"
-        )
-    return actions[action]
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:

@@ -15,17 +15,12 @@ from cli.hub import enter
 from cli.options import Exit, foreseen, output_option, say
 from orchestrator.errors import ValidationError
 from orchestrator.ledger.records import Scope
-from orchestrator.manifest import Manifest, parse, schema
+from orchestrator.manifest import Manifest, actions_of, parse, schema
 from orchestrator.manifest import check as check_text
 from orchestrator.manifest_diff import differences
 from orchestrator.stocktaking import manifest_key
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def known_actions() -> dict[str, str]:
-    """Return manifest action -> adapter key."""
-    return {action: each.spec.key for each in adapters() for action in each.spec.manifest_actions}
 
 
 @click.group()
@@ -39,7 +34,7 @@ def manifest() -> None:
 @foreseen
 def check(files: tuple[Path, ...], output: str) -> None:
     """Name every problem in manifests. Exit code 2 when there is one."""
-    found = {str(path): check_text(path.read_bytes(), known_actions())[1] for path in files}
+    found = {str(path): check_text(path.read_bytes(), actions_of(adapters()))[1] for path in files}
     if output == "json":
         plain = {name: [vars(problem) for problem in problems] for name, problems in found.items()}
         click.echo(json.dumps(plain, indent=1))
@@ -112,6 +107,6 @@ def publish(file: Path, regions: tuple[str, ...]) -> None:
 
 def _read(file: Path) -> Manifest:
     try:
-        return parse(file.read_bytes(), known_actions())
+        return parse(file.read_bytes(), actions_of(adapters()))
     except ValidationError as err:
         raise ValidationError(f"{file}: {err.message}", f"dr manifest check {file}", code=err.code) from err

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic import ValidationError as ModelError
 
+from orchestrator.contract import Adapter
 from orchestrator.errors import ValidationError
 from orchestrator.references import REFERENCE, malformed
 from orchestrator.request import CustomerName, Environment, closest
@@ -26,6 +27,11 @@ PROBLEMS_SHOWN = 50
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^\S(.*\S)?$")]
 Arn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+$")]
 RecoveryPhase = Literal["INSTANTIATE", "ACTIVATE", "CLEANUP", "REPLICATE"]
+
+
+def actions_of(adapters: Iterable[Adapter[Any]]) -> dict[str, str]:
+    """Return manifest action -> key of the adapter that it stands for."""
+    return {action: each.spec.key for each in adapters for action in each.spec.manifest_actions}
 
 
 class _Part(BaseModel):

@@ -6,7 +6,7 @@ from orchestrator import discovery
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Run, Scope
-from orchestrator.manifest import Manifest, Problem, complaint, parse
+from orchestrator.manifest import Manifest, Problem, actions_of, complaint, parse
 from orchestrator.merging import joined_by, merge, of_other_scope, references_to_resolve, unresolved
 from orchestrator.platform import DISCOVERY, Platform
 from orchestrator.references import resolve
@@ -45,11 +45,6 @@ def manifest_key(scope: Scope) -> str:
     return f"manifests/{scope.customer}/{scope.environment}.json"
 
 
-def actions_of(platform: Platform) -> dict[str, str]:
-    """Return manifest action -> key of the adapter behind it."""
-    return {action: each.spec.key for each in platform.adapters() for action in each.spec.manifest_actions}
-
-
 def refresh(platform: Platform, scope: Scope, regions: tuple[str, str], manifest: Manifest | None = None) -> Snapshot:
     """Look at everything tagged for the scope in both Regions, and at what a manifest names by ARN.
 
@@ -58,7 +53,7 @@ def refresh(platform: Platform, scope: Scope, regions: tuple[str, str], manifest
     remarks: list[str] = []
     known = manifest or _lying_there(platform, scope, remarks)
     hits = discovery.explore(platform.explorer(), scope, regions, platform.explorer_view_arn)
-    named = discovery.named(known, actions_of(platform)) if known else []
+    named = discovery.named(known, actions_of(platform.adapters())) if known else []
     where = discovery.places(hits, platform.adapters(), platform.accounts, regions, named)
 
     snapshot = discovery.take(
@@ -119,7 +114,7 @@ def _manifest_of(platform: Platform, run: Run) -> Manifest | None:
     if run.manifest_key is None:
         return None
     body, version = platform.blobs.get_version(run.manifest_key, run.manifest_version)
-    manifest = parse(body, actions_of(platform))
+    manifest = parse(body, actions_of(platform.adapters()))
     problems = of_other_scope(manifest, run.scope)
     if problems:
         raise complaint(problems)
@@ -133,7 +128,7 @@ def _lying_there(platform: Platform, scope: Scope, remarks: list[str]) -> Manife
     """Return the scope's manifest; one that is no good is remarked upon, and does not keep the inventory from being fresh."""
     try:
         body, _ = platform.blobs.get_version(manifest_key(scope))
-        return parse(body, actions_of(platform))
+        return parse(body, actions_of(platform.adapters()))
     except NotFoundError:
         return None
     except ValidationError as err:
@@ -143,7 +138,7 @@ def _lying_there(platform: Platform, scope: Scope, remarks: list[str]) -> Manife
 
 def _as_written(platform: Platform, run: Run, manifest: Manifest, snapshot: Snapshot) -> Snapshot:
     """Return the inventory as the manifest wants it moved; raise `ValidationError` with every problem."""
-    actions, region = actions_of(platform), run.target_region
+    actions, region = actions_of(platform.adapters()), run.target_region
     wanted = references_to_resolve(manifest, snapshot, actions, region)
     values, missing = resolve(wanted, lambda account, where: platform.open_reader(account, where, DISCOVERY))
     merged = merge(manifest, snapshot, actions, values, region)

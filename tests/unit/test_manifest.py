@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.manifest_commands import known_actions
+from adapters.registry import adapters
 from orchestrator.errors import ValidationError
-from orchestrator.manifest import Manifest, check, parse, schema
+from orchestrator.manifest import Manifest, actions_of, check, parse, schema
 from orchestrator.manifest_diff import differences
 from orchestrator.words import Phase
 
@@ -234,7 +234,7 @@ def test_schema_that_is_published_is_the_one_that_is_read() -> None:
 
 
 def test_every_action_that_adapters_know_can_be_written() -> None:
-    actions = known_actions()
+    actions = actions_of(adapters())
     assert {"AuroraMySQL", "AuroraPostgreSQL"} <= set(actions)
     for action in actions:
         assert check(changed(layers__0__resources__0__action=action), {**ACTIONS, **actions})[1] == []
