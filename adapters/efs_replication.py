@@ -4,7 +4,7 @@ instantiate  what AWS replicates nothing of: efs.CreateMountTarget, efs.CreateAc
              efs.PutFileSystemPolicy; drill: backup.StartRestoreJob of the newest recovery point here, efs.TagResource
 activate     planned: fence the source (efs.PutFileSystemPolicy, efs.TagResource, see `adapters.efs_fence`), wait for a sync that
              covers the last write, note it (efs.TagResource), efs.DeleteReplicationConfiguration sent to the target side; emergency:
-             the same deletion at once, after five minutes without effect for the target side alone (LOCAL_CONFIGURATION_ONLY);
+             the same deletion at once, after two minutes without effect for the target side alone (LOCAL_CONFIGURATION_ONLY);
              efs.TagResource (dr:execution-id: the serving side)
 cleanup      the fence if it is not there yet; efs.DeleteReplicationConfiguration of what an emergency left on the source side;
              drill: efs.DeleteFileSystem

@@ -108,7 +108,7 @@ QUIET_BOUND_SECONDS = 1800
 """How long clients may go on writing behind the fence before a person is asked."""
 DRAIN_BOUND_SECONDS = 14_400
 """How long no sync may cover the fence before a person is asked."""
-LOCAL_AFTER_SECONDS = 300
+LOCAL_AFTER_SECONDS = 120
 """How long an emergency waits for the deletion on both sides before it deletes on the target side alone."""
 ENDING_BOUND_SECONDS = 1800
 WRITES_NAMESPACE, WRITES = "AWS/EFS", "DataWriteIOBytes"
