@@ -17,7 +17,7 @@ NO_BREAKER = {"ecs-service": {"circuit_breaker": False}}
 
 def without_capacity(world: World, customer: str, kinds: list[str]) -> tuple[Shop, Running, Gate]:
     """Start a run whose ECS service finds no capacity in us-west-2; return it at its failure gate."""
-    shop = world.shop(customer, kinds, changes=NO_BREAKER)
+    shop = world.shop(customer, kinds, NO_BREAKER)
     world.break_things({"effect": "fail", "kind": "ecs.start-tasks", "resource": shop.service})
     run = shop.start("failover")
     return shop, run, run.gate(GateKind.FAILURE)

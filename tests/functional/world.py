@@ -66,8 +66,9 @@ class World:
         self,
         customer: str,
         kinds: Sequence[str] | None = None,
-        without: Sequence[str] = (),
         changes: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        without: Sequence[str] = (),
     ) -> Shop:
         """Open a shop of one resource of each kind (or of `kinds`, or all but `without`) for a customer, running in us-east-1.
 
