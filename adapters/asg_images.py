@@ -82,7 +82,7 @@ def _copy(view: AsgView, origin: AsgSide, image: Image, side: AsgSide, where: Si
     coming = _newest(side.copies, *IMAGE_COMING)
     if coming is not None:
         return busy(name, f"{coming.ImageId} is {coming.State}", effect=_REVERSIBLE, call=call)
-    broken = [c for c in side.copies if c.CreationDate is None or c.CreationDate >= run.started_at]
+    broken = [c for c in side.copies if c.CreationDate is None or c.CreationDate >= run.began]
     if broken:
         remedy = "look at its state reason in the console (a key that may not be used, mostly), then retry."
         return failed(name, f"the copy {broken[0].ImageId} of {image.ImageId} is {broken[0].State}", remedy)
@@ -173,7 +173,7 @@ def refresh(side: AsgSide, version: TemplateVersion, where: Side, run: RunContex
         raise UpstreamError(
             f"the instance refresh of {side.place.id} is {latest.Status}, not known here.", "report it."
         )
-    mine = latest is not None and latest.StartTime is not None and latest.StartTime >= run.started_at
+    mine = latest is not None and latest.StartTime is not None and latest.StartTime >= run.began
     if latest is not None and mine and latest.Status in FAILED_REFRESHES:
         seen = f"is {latest.Status}: {latest.StatusReason or 'no reason given'}"
         return [failed(name, seen, f"look at the activities of {side.place.id}, then retry.")]

@@ -109,7 +109,7 @@ def _others(instances: list[Instance]) -> list[str]:
 
 def troubles(side: AsgSide, run: RunContext, patience: float = PATIENCE_SECONDS) -> str:
     """Return why waiting longer will not help, or nothing: what has failed last, and for how long, since this attempt began."""
-    fresh = [each for each in side.activities if each.StartTime >= run.started_at]
+    fresh = [each for each in side.activities if each.StartTime >= run.began]
     ended = list(takewhile(lambda each: each.StatusCode in FAILED_ACTIVITIES, fresh))
     if not ended:
         return ""

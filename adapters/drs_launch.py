@@ -75,7 +75,7 @@ def needs_launch(view: ServerView, run: RunContext) -> bool:
     """Say whether the server has no launch of this run, or only one that failed or was undone before this attempt."""
     if view.job is None:
         return True
-    earlier = view.job.creationDateTime < run.started_at
+    earlier = view.job.creationDateTime < run.began
     undone = view.launch_state == "launched" and view.own is None
     return earlier and (view.launch_state == "failed" or undone)
 

@@ -81,7 +81,7 @@ def _reached(side: EcsSide, service: Service, size: Size, run: RunContext, down:
 def _redeployed(side: EcsSide, where: Side, service: Service, run: RunContext) -> list[Step]:
     """Begin anew after a deployment that its circuit breaker ended before this attempt: ECS starts no tasks of it any more."""
     ended = [d for d in service.deployments if d.status == "PRIMARY" and d.rolloutState == "FAILED"]
-    if not ended or ended[0].updatedAt is None or ended[0].updatedAt >= run.started_at:
+    if not ended or ended[0].updatedAt is None or ended[0].updatedAt >= run.began:
         return []
     params: dict[str, JsonValue] = {"cluster": side.cluster, "service": side.name, "forceNewDeployment": True}
     call = Call("ecs", "UpdateService", params, where)
@@ -92,7 +92,7 @@ def _redeployed(side: EcsSide, where: Side, service: Service, run: RunContext) -
 def _stable(side: EcsSide, service: Service, run: RunContext) -> Step:
     name, observed = "service-stable", f"{service.runningCount} of {service.desiredCount} tasks run"
     current = [d.rolloutState for d in service.deployments if d.status == "PRIMARY"]
-    fresh = [event.message for event in service.events if event.createdAt >= run.started_at]
+    fresh = [event.message for event in service.events if event.createdAt >= run.began]
     trouble = [message for message in fresh if any(words in message for words in TROUBLE)]
     if "FAILED" in current:
         return failed(name, f"{observed}; the circuit breaker tripped", f"look at the tasks of {side.place.id}.")

@@ -103,7 +103,7 @@ def _judged(
         return done(name, shown, effect=effect)
     if job.State in BUSY_JOB:
         return busy(name, f"{shown}, expected COMPLETED", effect=effect, call=call)
-    if job.CreationDate < run.started_at:  # it failed in an earlier attempt: a person asked for a new one
+    if job.CreationDate < run.began:  # it failed in an earlier attempt: a person asked for a new one
         return todo(name, call, effect, f"{why}; {shown}")
     return failed(name, f"{shown}, expected COMPLETED", "read the message in the AWS Backup console, then retry.")
 

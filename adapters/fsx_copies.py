@@ -37,7 +37,7 @@ def mine(backups: Sequence[Backup], run: RunContext) -> list[Backup]:
         each
         for each in backups
         if each.tags.get(EXECUTION_ID) == run.run_id
-        and (each.Lifecycle not in FAILED_BACKUP or each.CreationTime >= run.started_at)
+        and (each.Lifecycle not in FAILED_BACKUP or each.CreationTime >= run.began)
     ]
 
 
@@ -98,5 +98,5 @@ def first_available(backups: Sequence[Backup]) -> Backup | None:
 def copy_of(copies: Sequence[Backup], of: Backup | None, run: RunContext) -> Backup | None:
     """Return the copy of a backup; one that failed before this attempt does not count."""
     found = [each for each in copies if of is not None and each.SourceBackupId == of.BackupId]
-    alive = (each for each in found if each.Lifecycle not in FAILED_BACKUP or each.CreationTime >= run.started_at)
+    alive = (each for each in found if each.Lifecycle not in FAILED_BACKUP or each.CreationTime >= run.began)
     return min(alive, key=lambda each: each.Lifecycle in FAILED_BACKUP, default=None)

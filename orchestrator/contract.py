@@ -111,6 +111,11 @@ class RunContext:
     """True while `phase` is being undone; the session then holds the permissions of `Use.ROLLBACK` instead."""
 
     @property
+    def began(self) -> datetime:
+        """Return when this action started, for comparison with time stamps of AWS, which drop fractions of a second."""
+        return self.started_at.replace(microsecond=0)
+
+    @property
     def short_id(self) -> str:
         """Return eight characters that are the same for every retry of the run; for names of created things."""
         return hashlib.sha256(self.run_id.encode()).hexdigest()[:8]

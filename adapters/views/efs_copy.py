@@ -44,6 +44,6 @@ def job_of(made: FileSystem | None, jobs: Sequence[RestoreJob], run: RunContext)
     """Return the job that made a file system; before it has made one, the newest unfinished or failed of this attempt."""
     if made is not None:
         return next((job for job in jobs if job.CreatedResourceArn == made.FileSystemArn), None)
-    nameless = [job for job in jobs if not job.CreatedResourceArn and job.CreationDate >= run.started_at]
+    nameless = [job for job in jobs if not job.CreatedResourceArn and job.CreationDate >= run.began]
     busy = [job for job in nameless if job.State in BUSY_JOB]
     return next(iter([*busy, *nameless]), None)

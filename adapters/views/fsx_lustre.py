@@ -58,7 +58,7 @@ class LustreSide:
                 if each.Type == kind
                 and each.tags.get(EXECUTION_ID) == run.run_id
                 and (since is None or each.CreationTime >= since)
-                and (each.Lifecycle not in {"FAILED", "CANCELED"} or each.CreationTime >= run.started_at)
+                and (each.Lifecycle not in {"FAILED", "CANCELED"} or each.CreationTime >= run.began)
             ),
             None,
         )
