@@ -51,7 +51,7 @@ from orchestrator.contract import (
     done,
     skip,
 )
-from orchestrator.tags import STRATEGY
+from orchestrator.tags import ENABLED, STRATEGY
 from orchestrator.words import CheckState, Mode, Phase, Side
 
 DESCRIBED_AT_ONCE = 50
@@ -63,7 +63,11 @@ class AsgAdapter(Adapter[AsgView]):
     spec = SPEC
 
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
-        """Return the tagged groups; the two sides have the same name."""
+        """Return the tagged groups, all of them when none is named; the two sides have the same name."""
+        if not arns:
+            tagged: JsonValue = [{"Name": "tag-key", "Values": [ENABLED]}]
+            pages = aws.pages("autoscaling", "DescribeAutoScalingGroups", Groups, Filters=tagged)
+            return [_found(aws, each) for page in pages for each in page.AutoScalingGroups if not each.Status]
         found = []
         names = sorted(arn.rpartition("autoScalingGroupName/")[2] for arn in arns)
         for start in range(0, len(names), DESCRIBED_AT_ONCE):

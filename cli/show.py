@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -46,7 +48,7 @@ def status(view: RunView) -> RenderableType:
         f"   {clock(view.elapsed_seconds)} elapsed{target}{ends}\n",
         f"resources: {view.resources_done} done, {view.resources_pending} pending, {view.resources_failed} failed   run {view.run_id}",
     )
-    parts: list[RenderableType] = [head, stages(view.stages)]
+    parts: list[RenderableType] = [head, *_inventory(view.inventory_taken_at), stages(view.stages)]
     parts += [Text(f"  … {line.action_id}: {line.step}: {line.detail}", style="cyan") for line in view.under_way[:12]]
     parts += [Text(f"  ✗ {line.action_id}: {line.state}: {line.detail}", style="red") for line in view.failures]
     parts += [gate(each) for each in view.open_gates]
@@ -108,7 +110,7 @@ def plan(frozen: Plan) -> RenderableType:
                 )
                 for step in action.steps:
                     leaf.add(_step(step))
-    parts: list[RenderableType] = [tree, critical_path(frozen)]
+    parts: list[RenderableType] = [tree, critical_path(frozen), *_inventory(frozen.inventory_taken_at)]
     parts += [Text(each, style="yellow") for each in frozen.remarks]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))
@@ -118,6 +120,10 @@ def plan(frozen: Plan) -> RenderableType:
             seen = "unknown" if loss.seconds is None else f"{loss.seconds:.1f} s"
             parts.append(Text(f"if forced now, {loss.resource_id} would lose: {seen} ({loss.detail})", style="yellow"))
     return Group(*parts)
+
+
+def _inventory(taken_at: datetime | None) -> list[Text]:
+    return [Text(f"built on the inventory of {taken_at:%Y-%m-%d %H:%M} UTC", style="bright_black")] if taken_at else []
 
 
 def critical_path(frozen: Plan) -> Text:

@@ -11,6 +11,7 @@ import click
 from adapters.registry import adapter
 from cli.hub import enter
 from cli.options import Exit, foreseen, output_option, region_option, say
+from orchestrator.carrying import gaps
 from orchestrator.clock import SystemClock
 from orchestrator.errors import NotFoundError, ValidationError
 from orchestrator.inventory import Snapshot
@@ -72,6 +73,8 @@ def inventory(customer: str, environment: str, region: str, fresh: bool, output:
     for each in snapshot.resources:
         sides = ", ".join(f"{side.account}/{region}" for region, side in sorted(each.sides.items()))
         click.echo(f"  {each.resource_id}  {each.strategy or 'strategy unknown'}  {sides}")
+    for finding in (*gaps(snapshot), *snapshot.findings):
+        say(f"{finding.severity}: {finding.resource_id}: {finding.message} {finding.remedy}".rstrip())
     for line in snapshot.remarks:
         say(line)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from lambdas.boundary import logger, verb
 from lambdas.composition import platform
 from lambdas.settings import read_settings
+from orchestrator.carrying import named
 from orchestrator.errors import DrError, UpstreamError, ValidationError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Scope
@@ -25,7 +26,7 @@ class RefreshEvent(BaseModel):
 
 @verb
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take a fresh snapshot of each scope; fail after the last when one stayed stale, so that the alarm tells."""
+    """Take a fresh snapshot of each scope; fail after the last when one is not wholly fresh, so that the alarm tells."""
     done: list[dict[str, Any]] = []
     stale: list[str] = []
     for scope in _scopes(RefreshEvent.model_validate(event)):
@@ -54,6 +55,5 @@ def _refreshed(scope: Scope) -> Snapshot:
     settings = read_settings()
     snapshot = refresh(platform(), scope, (settings.hub_region, settings.peer_region))
     if snapshot.missing_accounts:
-        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(snapshot.missing_accounts.items()))
-        raise UpstreamError(f"{len(snapshot.missing_accounts)} place(s) could not be read: {reasons}.")
+        raise UpstreamError(f"{len(snapshot.missing_accounts)} place(s) could not be read: {named(snapshot)}.")
     return snapshot

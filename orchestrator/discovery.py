@@ -1,52 +1,22 @@
-"""Find the resources of a scope: Resource Explorer says where, adapters re-describe, sides are paired.
-
-Resource Explorer's ListResources pages below 1,000 results (at exactly 1,000 it returns no NextToken), sees every
-account of a multi-account view, does not see DRS source servers, and may show resources that are gone.
-"""
+"""Find the resources of a scope: sources say where, adapters re-describe, ghosts are dropped, sides are paired."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, JsonValue
-
+from orchestrator.asking import ask_all
 from orchestrator.contract import Adapter, Found, Reader
 from orchestrator.errors import DrError, ValidationError
 from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.ledger.records import Scope
 from orchestrator.manifest import Manifest, placed
+from orchestrator.sightings import Sightings, with_ghosts
+from orchestrator.sources import Hit, Spot
 from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT
-
-PAGE_SIZE = 500
-PARALLEL = 8
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One tagged object as Resource Explorer lists it."""
-
-    arn: str
-    account: str
-    region: str
-    resource_type: str
-
-
-class _ExplorerResource(BaseModel):
-    Arn: str
-    OwningAccountId: str
-    Region: str
-    ResourceType: str
-
-
-class ExplorerPage(BaseModel):
-    """A page of resource-explorer-2 ListResources."""
-
-    Resources: list[_ExplorerResource] = []
 
 
 @dataclass(frozen=True)
@@ -61,22 +31,6 @@ class Place:
 
 OpenReader = Callable[[str, str, str], Reader]
 """(account, region, technology) -> reader in that spoke."""
-
-
-def explore(explorer: Reader, scope: Scope, regions: Sequence[str], view_arn: str | None = None) -> list[Hit]:
-    """Return every object tagged for the scope in `regions` or global (resource-explorer-2:ListResources)."""
-    query = f'tag:{CUSTOMER}="{scope.customer}" tag:{ENVIRONMENT}="{scope.environment}" tag.key:{ENABLED}'
-    view: dict[str, JsonValue] = {"ViewArn": view_arn} if view_arn else {}
-    filters: JsonValue = {"FilterString": query}
-    pages = explorer.pages(
-        "resource-explorer-2", "ListResources", ExplorerPage, Filters=filters, MaxResults=PAGE_SIZE, **view
-    )
-    return [
-        Hit(each.Arn, each.OwningAccountId, each.Region, each.ResourceType)
-        for page in pages
-        for each in page.Resources
-        if each.Region in {*regions, "global"}
-    ]
 
 
 def named(manifest: Manifest, actions: Mapping[str, str]) -> list[Place]:
@@ -96,9 +50,10 @@ def places(
     accounts: Iterable[str],
     regions: Sequence[str],
     named: Iterable[Place] = (),
+    explored: frozenset[Spot] | None = None,
 ) -> list[Place]:
     """Return where which adapter must look, also for what a manifest names; raise `ValidationError` for a tagged type that
-    no adapter knows.
+    no adapter knows. Where Resource Explorer has not `explored`, adapters that can list by themselves do so as well.
     """
     wanted: dict[tuple[str, str, str], list[str]] = {}
     unknown: list[str] = []
@@ -119,12 +74,15 @@ def places(
     for place in named:
         wanted.setdefault((place.adapter, place.account, place.region), []).extend(place.arns)
     seen_accounts = sorted({*accounts, *(account for _, account, _ in wanted)})
+    alone: list[Place] = []
     for each in adapters:
-        if each.spec.native_listing:
-            for account in seen_accounts:
-                for region in regions:
-                    wanted.setdefault((each.spec.key, account, region), [])
-    return [Place(*key, arns=tuple(sorted(set(arns)))) for key, arns in sorted(wanted.items())]
+        for account in seen_accounts if each.spec.native_listing else ():
+            for region in regions:
+                key = (each.spec.key, account, region)
+                if wanted.setdefault(key, []) and explored is not None and (account, region) not in explored:
+                    alone.append(Place(*key, arns=()))
+    found = [*alone, *(Place(*key, arns=tuple(sorted(set(arns)))) for key, arns in wanted.items())]
+    return sorted(found, key=lambda each: (each.account, each.region, each.adapter, each.arns))
 
 
 def take(
@@ -134,35 +92,37 @@ def take(
     adapter: Callable[[str], Adapter[Any]],
     open_reader: OpenReader,
     joined: Mapping[str, str] | None = None,
+    sightings: Sightings | None = None,
 ) -> Snapshot:
     """Re-describe everything in parallel over accounts and return the paired inventory of the scope.
 
     `joined` maps ARNs to the name of the resource that a manifest makes of them.
     """
-
-    def look(place: Place) -> tuple[Place, list[Found] | DrError]:
-        try:
-            return place, adapter(place.adapter).discover(
-                open_reader(place.account, place.region, place.adapter), place.arns
-            )
-        except DrError as err:
-            return place, err
-
     found: list[tuple[str, Found]] = []
-    missing: dict[str, str] = {}
-    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        for place, result in pool.map(look, where):
-            if isinstance(result, DrError):
-                missing[f"{place.account}/{place.region}/{place.adapter}"] = str(result)
-            else:
-                found += [(place.adapter, _joined(each, joined or {})) for each in result]
-    kept = [(key, each) for key, each in found if not _answered(each, found)]
-    return Snapshot(scope=scope, taken_at=at, resources=tuple(pair(scope, kept)), missing_accounts=missing)
-
-
-def _answered(claim: Found, found: Iterable[tuple[str, Found]]) -> bool:
-    """Say whether something else that was found tells of a claim."""
-    return claim.claim and any(each.place.arn == claim.place.arn and not each.claim for _, each in found)
+    missing: dict[str, str] = dict(sightings.missing) if sightings else {}
+    asked: set[str] = set()
+    for place, answer in ask_all(
+        where,
+        lambda place: place.region,
+        lambda place: adapter(place.adapter).discover(
+            open_reader(place.account, place.region, place.adapter), place.arns
+        ),
+    ):
+        if isinstance(answer, DrError):
+            missing[f"{place.account}/{place.region}/{place.adapter}"] = str(answer)
+        else:
+            asked |= set(place.arns)
+            found += [(place.adapter, _joined(each, joined or {})) for each in answer]
+    answered = {each.place.arn for _, each in found if not each.claim}
+    kept = [(key, each) for key, each in found if not (each.claim and each.place.arn in answered)]
+    told = with_ghosts(sightings, (each.place.arn for _, each in found), asked) if sightings else []
+    return Snapshot(
+        scope=scope,
+        taken_at=at,
+        resources=tuple(pair(scope, kept)),
+        missing_accounts=missing,
+        findings=tuple(told),
+    )
 
 
 def _joined(found: Found, joined: Mapping[str, str]) -> Found:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from orchestrator.contract import Member, Place
-from orchestrator.ledger.records import Scope
+from orchestrator.ledger.records import FindingRecord, Scope
 
 
 class SideRecord(BaseModel):
@@ -70,10 +69,10 @@ class Snapshot(BaseModel):
     taken_at: datetime
     resources: tuple[Resource, ...]
     missing_accounts: Mapping[str, str] = Field(default_factory=dict)
-    """Account -> why it could not be read."""
+    """Account, Region and technology, as far as known -> why it could not be read."""
+    last_read: Mapping[str, datetime] = Field(default_factory=dict)
+    """What is missing -> when what the snapshot tells of it was read, if it ever was."""
+    findings: tuple[FindingRecord, ...] = ()
+    """Where sources disagree, or did not look."""
     remarks: tuple[str, ...] = ()
     """What people should know of how it came about: where tags and manifest differ."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return a JSON-ready form."""
-        return self.model_dump(mode="json")

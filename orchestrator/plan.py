@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -98,6 +99,8 @@ class Plan(_Frozen):
     losses: tuple[LossStatement, ...] = ()
     remarks: tuple[str, ...] = ()
     """Where tags and manifest differ, and what else people should know of the inventory."""
+    inventory_taken_at: datetime | None = None
+    """How old what the plan is built on is; None in plans of earlier versions."""
 
     @property
     def hash(self) -> str:

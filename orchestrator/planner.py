@@ -75,6 +75,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapp
         deferred=DEFERRED[request.mode],
         excluded=excluded,
         remarks=snapshot.remarks,
+        inventory_taken_at=snapshot.taken_at,
     )
 
 

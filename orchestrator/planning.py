@@ -134,7 +134,8 @@ def build_plan(platform: Platform, run_id: str) -> Run:
         return run
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
     draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
-    plan, findings = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
+    plan, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
+    findings = [*snapshot.findings, *looked]
     for planned in plan.targets:
         save_target(platform.blobs, run_id, planned)
     key = save_plan(platform.blobs, run_id, plan)

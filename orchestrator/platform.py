@@ -78,6 +78,6 @@ def spoke_reader(hub: Hub) -> OpenReader:
     """Return the opener of discovery readers."""
 
     def open_reader(account: str, region: str, technology: str) -> AwsReader:
-        return hub.spoke(account, region, technology, Caller("discovery", "platform"), None)
+        return hub.spoke(account, region, technology, Caller("discovery", "platform"), None, looks_around=True)
 
     return open_reader

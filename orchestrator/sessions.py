@@ -18,8 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import boto3
-import dns.exception
-import dns.resolver
 import jmespath
 from botocore import xform_name
 from botocore.config import Config
@@ -31,6 +29,7 @@ from orchestrator.aws_errors import translate
 from orchestrator.cluster_endpoints import SERVICE as ROUTING_CONTROLS
 from orchestrator.cluster_endpoints import ClusterClient
 from orchestrator.contract import Call, M, Reader, RunContext, Target
+from orchestrator.dns_answers import answers
 from orchestrator.errors import RefusedError, UpstreamError
 from orchestrator.ledger.records import Run
 from orchestrator.policies import session_policy
@@ -52,6 +51,8 @@ HOMES = {
 READ_PREFIXES = ("Describe", "Get", "List", "Search", "Lookup", "BatchGet", "Head", "Test")
 SESSION_SECONDS = 900
 CREDENTIALS_REUSED_SECONDS = 600
+READERS_KEPT = 64
+"""Accounts and Regions whose clients are kept; more than are looked at side by side."""
 
 _READS = Config(
     connect_timeout=3,
@@ -59,6 +60,8 @@ _READS = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     user_agent_extra="dr-orchestrator",
 )
+_LOOKS_AROUND = _READS.merge(Config(retries={"mode": "adaptive", "total_max_attempts": 8}))
+"""For finding things, which asks a lot of one account: the client slows itself down while AWS throttles it."""
 _ONE_OF_FIVE = _READS.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
 _CHANGES = _READS.merge(Config(read_timeout=40, retries={"mode": "standard", "total_max_attempts": 1}))
 
@@ -112,8 +115,13 @@ class AwsReader:
         dns_servers: Sequence[str] = (),
         refused: frozenset[str] = frozenset(),
         lost: frozenset[str] = frozenset(),
+        *,
+        looks_around: bool = False,
     ) -> None:
-        """`refused` are services that may not be called, `lost` Regions, wherever an endpoint may be chosen."""
+        """`refused` are services that may not be called, `lost` Regions, wherever an endpoint may be chosen.
+
+        `looks_around`: for discovery, which asks a lot of one account.
+        """
         self.account = account
         self.region = region
         self._session = session
@@ -121,13 +129,14 @@ class AwsReader:
         self._dns_servers = dns_servers
         self._refused = refused
         self._lost = lost
+        self._reads = _LOOKS_AROUND if looks_around else _READS
         self._clients: dict[tuple[str, bool], Any] = {}
         self._making = threading.Lock()
 
     @classmethod
     def of_hub(cls, hub: Hub, region: str) -> AwsReader:
         """Return a reader in the hub's own account, for Resource Explorer in the Region of its aggregator index."""
-        return cls("hub", region, hub.session, "the hub")
+        return cls("hub", region, hub.session, "the hub", looks_around=True)
 
     def client(self, service: str, *, changes: bool = False) -> Any:
         """Return a botocore client; those for changes never retry by themselves."""
@@ -139,7 +148,7 @@ class AwsReader:
         key = (service, changes)
         with self._making:  # clients are safe to share between threads, making them is not
             if key not in self._clients:
-                self._clients[key] = self._made(service, _CHANGES if changes else _READS)
+                self._clients[key] = self._made(service, _CHANGES if changes else self._reads)
             return self._clients[key]
 
     def _made(self, service: str, config: Config) -> Any:
@@ -184,18 +193,7 @@ class AwsReader:
 
     def resolve(self, name: str, record_type: str, name_servers: Sequence[str]) -> tuple[str, ...]:
         """See `contract.Reader.resolve`. A configured DNS server ("host:port") stands before the zone's own."""
-        resolver = dns.resolver.Resolver(configure=not self._dns_servers)
-        servers = [server.rsplit(":", 1) for server in self._dns_servers]
-        if servers:
-            resolver.nameservers = [host for host, _ in servers]
-            resolver.port = int(servers[0][1])
-        try:
-            if name_servers and not servers:
-                resolver.nameservers = [str(a) for server in name_servers for a in dns.resolver.resolve(server, "A")]
-            answer = resolver.resolve(name, record_type, lifetime=5, search=False)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.NoNameservers, dns.exception.Timeout):
-            return ()
-        return tuple(sorted(str(record).rstrip(".") for record in answer))
+        return answers(name, record_type, name_servers, self._dns_servers)
 
     def _invoke(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -266,13 +264,16 @@ class Hub:
         policy: str | None,
         refused: frozenset[str] = frozenset(),
         lost: frozenset[str] = frozenset(),
+        *,
+        looks_around: bool = False,
     ) -> AwsReader:
         """Assume the spoke role of a technology and return a reader there; raise `AccessDeniedError` when refused."""
         role = self.access.role_arn(account, technology)
         credentials = self._assume(role, caller, policy)
         key, now = (credentials["AccessKeyId"], region, refused, lost), time.monotonic()
-        if key in self._readers:
-            return self._readers[key][1]
+        kept = self._readers.get(key)
+        if kept is not None:
+            return kept[1]
         session = boto3.Session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
@@ -280,10 +281,11 @@ class Hub:
             region_name=region,
             botocore_session=_shared_core(),
         )
-        reader = AwsReader(account, region, session, role, self._dns_servers, refused, lost)
-        # Making clients costs more than a call: looks of the same session share them while its credentials live.
-        kept = [(k, v) for k, v in tuple(self._readers.items()) if now - v[0] < SESSION_SECONDS]
-        self._readers = dict([*kept, (key, (now, reader))])
+        reader = AwsReader(account, region, session, role, self._dns_servers, refused, lost, looks_around=looks_around)
+        # Making clients costs more than a call: looks of the same session share them while its credentials live. They also
+        # cost memory, and an inventory enters hundreds of accounts: only the newest are kept.
+        alive = [(k, v) for k, v in tuple(self._readers.items()) if now - v[0] < SESSION_SECONDS]
+        self._readers = dict([*alive[-(READERS_KEPT - 1) :], (key, (now, reader))])
         return reader
 
     def _assume(self, role: str, caller: Caller, policy: str | None) -> Mapping[str, str]:

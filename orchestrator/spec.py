@@ -60,7 +60,9 @@ class Spec:
     poll_seconds: int = 15
     deadline_minutes: int = 60
     native_listing: bool = False
-    """True when Resource Explorer cannot see the resources: `discover` is asked in every account of the scope."""
+    """True when a source of tags cannot see the resources (Resource Explorer no DRS server, the Tagging API no Auto Scaling
+    group): `discover` is asked in every account of the scope.
+    """
     global_service: bool = False
     """True when the resource lives in no Region (Route 53): both sides are the same object."""
     refuses: tuple[str, ...] = ()

@@ -71,6 +71,8 @@ class RunView(_Shown):
     resources_failed: int
     """Resources whose actions all ended well, are not through yet, or failed."""
     elapsed_seconds: float
+    inventory_taken_at: datetime | None = None
+    """How old what the plan is built on is; None before it is built."""
     rto_target_minutes: int | None
     estimated_end: datetime | None
     recovery_time_seconds: RecoveryTime
@@ -100,6 +102,7 @@ def run_view(ledger: Ledger, run_id: str, plan: Plan | None, now: datetime) -> R
         resources_pending=pending,
         resources_failed=failed,
         elapsed_seconds=((run.ended_at or now) - run.created_at).total_seconds(),
+        inventory_taken_at=plan.inventory_taken_at if plan else None,
         rto_target_minutes=rto_target_minutes(plan) if plan else None,
         estimated_end=_estimated_end(run, stages, expected, now),
         recovery_time_seconds=split(run, stages, gates, now),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator import discovery
+from orchestrator.carrying import carried, gaps, named
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Run, Scope
@@ -10,6 +11,8 @@ from orchestrator.manifest import Manifest, Problem, actions_of, complaint, pars
 from orchestrator.merging import joined_by, merge, of_other_scope, references_to_resolve, unresolved
 from orchestrator.platform import DISCOVERY, Platform
 from orchestrator.references import resolve
+from orchestrator.sightings import Sightings, put_together
+from orchestrator.sources import Explorer, Tagging
 from orchestrator.words import Mode
 
 REMARKS_KEPT = 200
@@ -46,16 +49,20 @@ def manifest_key(scope: Scope) -> str:
 
 
 def refresh(platform: Platform, scope: Scope, regions: tuple[str, str], manifest: Manifest | None = None) -> Snapshot:
-    """Look at everything tagged for the scope in both Regions, and at what a manifest names by ARN.
+    """Look at everything tagged for the scope in both Regions, and at what a manifest names by ARN; keep it as the newest.
 
-    Without a manifest the one lying at `manifest_key(scope)` tells of ARNs. Keep a complete snapshot as the newest.
+    Without a manifest the one lying at `manifest_key(scope)` tells of ARNs. Of places that could not be read, the snapshot
+    that is kept has what was known before, and says so; the one returned has only what was seen now. When nothing could be
+    read, the older one stays the newest.
     """
     remarks: list[str] = []
     known = manifest or _lying_there(platform, scope, remarks)
-    hits = discovery.explore(platform.explorer(), scope, regions, platform.explorer_view_arn)
-    named = discovery.named(known, actions_of(platform.adapters())) if known else []
-    where = discovery.places(hits, platform.adapters(), platform.accounts, regions, named)
-
+    before = platform.ledger.newest_snapshot(scope)
+    sightings = _sightings(platform, scope, regions, before)
+    by_arn = discovery.named(known, actions_of(platform.adapters())) if known else []
+    where = discovery.places(
+        sightings.hits, platform.adapters(), platform.accounts, regions, by_arn, sightings.explored
+    )
     snapshot = discovery.take(
         scope,
         platform.clock.now(),
@@ -63,18 +70,33 @@ def refresh(platform: Platform, scope: Scope, regions: tuple[str, str], manifest
         platform.adapter,
         lambda account, region, _technology: platform.open_reader(account, region, DISCOVERY),
         joined_by(known) if known else {},
+        sightings,
     ).model_copy(update={"remarks": tuple(remarks)})
-    if not snapshot.missing_accounts and snapshot.resources:
-        platform.ledger.save_snapshot(snapshot)
+    if snapshot.resources:
+        platform.ledger.save_snapshot(carried(snapshot, before))
     return snapshot
+
+
+def _sightings(platform: Platform, scope: Scope, regions: tuple[str, str], before: Snapshot | None) -> Sightings:
+    """Return what Resource Explorer and then, in every account now known, the Tagging API list."""
+    specs = [each.spec for each in platform.adapters()]
+    explored = Explorer(platform.explorer(), platform.explorer_view_arn).listing(scope, regions, platform.accounts)
+    remembered = {side.account for each in before.resources for side in each.sides.values()} if before else set()
+    accounts = sorted({*platform.accounts, *remembered, *(hit.account for hit in explored.hits)})
+    tagging = Tagging(
+        lambda account, region: platform.open_reader(account, region, DISCOVERY),
+        also_global=any(spec.global_service for spec in specs),
+    )
+    tagged = tagging.listing(scope, regions, accounts)
+    kinds = frozenset(kind for spec in specs for kind in spec.resource_types)
+    return put_together(explored, tagged, accounts, regions, kinds)
 
 
 def _live(platform: Platform, run: Run, manifest: Manifest | None) -> Snapshot:
     snapshot = refresh(platform, run.scope, (run.source_region, run.target_region), manifest)
     if snapshot.missing_accounts:
-        reasons = "; ".join(f"{where}: {why}" for where, why in sorted(snapshot.missing_accounts.items()))
         raise RefusedError(
-            f"the inventory is incomplete, {len(snapshot.missing_accounts)} place(s) could not be read: {reasons}.",
+            f"the inventory is incomplete, {len(snapshot.missing_accounts)} place(s) could not be read: {named(snapshot)}.",
             "restore access (spoke role, external ID), then start again; if the Region is lost, start with Emergency.",
             code="PartialInventory",
         )
@@ -92,7 +114,10 @@ def _remembered(platform: Platform, run: Run) -> Snapshot:
         )
     age_minutes = (platform.clock.now() - snapshot.taken_at).total_seconds() / 60
     platform.note(run.run_id, "inventory", f"cached inventory is {age_minutes:.0f} minutes old")
-    return snapshot
+    unread = gaps(snapshot)
+    for finding in unread:
+        platform.note(run.run_id, "inventory", f"{finding.resource_id}: {finding.message}")
+    return snapshot.model_copy(update={"findings": (*unread, *snapshot.findings)})
 
 
 def _last_planned(platform: Platform, run: Run) -> Snapshot | None:

@@ -27,6 +27,7 @@ SPEC = Spec(
     title="EC2 Auto Scaling group",
     resource_types=("autoscaling:autoScalingGroup",),
     companion_types=("ec2:instance", "ec2:image", "ec2:snapshot", "ec2:volume", "ec2:launch-template"),
+    native_listing=True,
     manifest_actions=("AutoScaling", "AutoScalingGroup"),
     strategies=(
         Strategy(

@@ -45,7 +45,7 @@ SPEC = Spec(
     key="lambda",
     title="AWS Lambda function",
     resource_types=("lambda:function",),
-    companion_types=("lambda:event-source-mapping", "lambda:code-signing-config"),
+    companion_types=("lambda:event-source-mapping", "lambda:code-signing-config", "sqs:queue"),
     manifest_actions=("Lambda", "LambdaFunction"),
     strategies=(
         Strategy(

@@ -21,6 +21,7 @@ SPEC = Spec(
     key="route53",
     title="Amazon Route 53",
     resource_types=("route53:healthcheck", "route53:hostedzone"),
+    companion_types=("cloudwatch:alarm",),
     manifest_actions=("Route53", "DNS"),
     strategies=(
         Strategy(

@@ -163,6 +163,8 @@ class FunctionFactory:
         if verb.inventory is Access.WRITE:
             actions = ["resource-explorer-2:GetView", "resource-explorer-2:ListResources", "resource-explorer-2:Search"]
             statements.append(iam.PolicyStatement(sid="Explore", actions=actions, resources=[self._view()]))
+            indexes = ["resource-explorer-2:ListIndexesForMembers"]  # it names no resource
+            statements.append(iam.PolicyStatement(sid="Coverage", actions=indexes, resources=["*"]))
         if verb.publishes:
             topic = self._around.topic.topic_arn
             statements.append(iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic]))
@@ -175,7 +177,8 @@ class FunctionFactory:
         documents = f"Resource::arn:{Aws.PARTITION}:s3:::{self._around.bucket_name}/*"
         acknowledge(parent, "IAM5", "Documents are named by run and scope, below one bucket.", documents)
         tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
-        acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{tokens}.", "Resource::*")
+        indexes = ", nor does listing other accounts' indexes" if verb.inventory is Access.WRITE else ""
+        acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{indexes}{tokens}.", "Resource::*")
         view = self._view()
         if verb.inventory is Access.WRITE and view.endswith("*"):
             acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{view}")

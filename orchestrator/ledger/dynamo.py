@@ -7,7 +7,8 @@ runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<sc
            GATE#<id>
 actions    RUN#<id>/<action id>
 events     RUN#<id>/<time>#<sequence>
-inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>
+inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>,
+           and /!notes#<n> (what could not be read, where sources disagree)
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ BATCH = 25
 """Items per BatchWriteItem."""
 MAX_RETURNED = 10
 """Batches in a row that may come back with unwritten items before the caller is told to try again later."""
+NOTES = "!notes#"
+"""What the sort keys of a snapshot's other items begin with; a resource id begins with its technology."""
+NOTES_PART = 90_000
+"""Characters of notes in an item: at most 4 bytes each, below the 400 KB that DynamoDB takes."""
 SNAPSHOTS = 5
 """How many snapshots back are looked at for a complete one."""
 BY_SCOPE = "by-scope"
@@ -226,11 +231,16 @@ class DynamoLedger(Ledger):
         """See `Ledger.save_snapshot`. The head is written last: a half-written snapshot is never the newest."""
         version = snapshot.taken_at.astimezone(UTC).isoformat(timespec="microseconds")
         pk = f"SNAP#{snapshot.scope.key}#{version}"
-        self._write(self._tables.inventory, [_with_key(r, pk, r.resource_id) for r in snapshot.resources])
+        notes = snapshot.model_copy(update={"resources": ()}).model_dump_json()
+        parts = [notes[start : start + NOTES_PART] for start in range(0, len(notes), NOTES_PART)]
+        items = [_with_key(r, pk, r.resource_id) for r in snapshot.resources]
+        items += [{**_key(pk, f"{NOTES}{n:03d}"), "json": {"S": part}} for n, part in enumerate(parts)]
+        self._write(self._tables.inventory, items)
         head = {
             **_key(f"SCOPE#{snapshot.scope.key}", f"AT#{version}"),
             "taken_at": {"S": version},
             "resources": {"N": str(len(snapshot.resources))},
+            "notes": {"N": str(len(parts))},
         }
         self._write(self._tables.inventory, [head])
 
@@ -241,10 +251,18 @@ class DynamoLedger(Ledger):
         )
         for head in itertools.islice(heads, SNAPSHOTS):
             version = head["taken_at"]["S"]
-            items = self._query(self._tables.inventory, "pk", f"SNAP#{scope.key}#{version}")
-            resources = tuple(from_item(item, Resource) for item in items)
-            if len(resources) == int(head["resources"]["N"]):
-                return Snapshot(scope=scope, taken_at=datetime.fromisoformat(version), resources=resources)
+            resources: list[Resource] = []
+            notes: list[str] = []
+            for item in self._query(self._tables.inventory, "pk", f"SNAP#{scope.key}#{version}"):
+                if item["sk"]["S"].startswith(NOTES):
+                    notes.append(item["json"]["S"])
+                else:
+                    resources.append(from_item(item, Resource))
+            wanted = int(head["resources"]["N"]), int(head.get("notes", {"N": "0"})["N"])
+            if (len(resources), len(notes)) == wanted:
+                bare = Snapshot(scope=scope, taken_at=datetime.fromisoformat(version), resources=())
+                told = Snapshot.model_validate_json("".join(notes)) if notes else bare
+                return told.model_copy(update={"resources": tuple(resources)})
         return None
 
     # --- DynamoDB ----------------------------------------------------------------------------------------------------

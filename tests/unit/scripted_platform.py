@@ -141,6 +141,7 @@ class Cloud:
     """Operations that AWS accepts and forgets."""
     red: set[str] = field(default_factory=set)
     dark_accounts: set[str] = field(default_factory=set)
+    dark_technologies: set[str] = field(default_factory=set)
     looked_at: list[str] = field(default_factory=list)
     interrupt: Callable[[str], None] = lambda _where: None
     ledger: Ledger = field(default_factory=MemoryLedger)
@@ -240,20 +241,22 @@ class _Reader:
     account: str
     region: str
 
-    def pages(self, service: str, operation: str, model: type[Any], /, **_params: Any) -> list[Any]:
-        """Answer Resource Explorer."""
-        assert (service, operation) == ("resource-explorer-2", "ListResources")
-        hits = [
-            {
-                "Arn": _arn(region, name),
-                "OwningAccountId": APPS,
-                "Region": region,
-                "ResourceType": f"fake:{resource['adapter']}",
-            }
+    def pages(self, _service: str, operation: str, model: type[Any], /, **_params: Any) -> list[Any]:
+        """Answer Resource Explorer, which sees all, and the Tagging API, which sees an account and Region."""
+        asked = {"ListResources": (SOURCE, TARGET), "GetResources": (self.region,), "ListIndexesForMembers": ()}
+        arns = {
+            _arn(region, resource["adapter"], name): (region, resource["adapter"])
             for name, resource in self.cloud.resources.items()
-            for region in (SOURCE, TARGET)
+            for region in asked[operation]
+            if operation == "ListResources" or (self.account == APPS and region in {SOURCE, TARGET})
+        }
+        hits = [
+            {"Arn": arn, "OwningAccountId": APPS, "Region": region, "ResourceType": f"fake:{adapter}"}
+            for arn, (region, adapter) in arns.items()
         ]
-        return [model.model_validate({"Resources": hits})]
+        indexes = [{"AccountId": APPS, "Region": region} for region in (SOURCE, TARGET)]
+        mappings = [{"ResourceARN": arn} for arn in arns]
+        return [model.model_validate({"Resources": hits, "ResourceTagMappingList": mappings, "Indexes": indexes})]
 
     def read(self, *_args: Any, **_params: Any) -> Any:
         """Refuse: the scripted adapters know the cloud."""
@@ -263,8 +266,8 @@ class _Reader:
     resolve = read
 
 
-def _arn(region: str, name: str) -> str:
-    return f"arn:aws:fake:{region}:{APPS}:thing/{name}"
+def _arn(region: str, adapter: str, name: str) -> str:
+    return f"arn:aws:fake:{region}:{APPS}:{adapter}/{name}"
 
 
 @dataclass(frozen=True)
@@ -285,14 +288,14 @@ class Scripted(Adapter[View]):
 
     def discover(self, aws: Reader, arns: Sequence[str]) -> list[Found]:
         """Find what the cloud holds."""
-        if aws.account in self.cloud.dark_accounts:
+        if aws.account in self.cloud.dark_accounts or self.spec.key in self.cloud.dark_technologies:
             raise DrError(f"the role in {aws.account} may not be assumed.", "update the StackSet.")
         names = [arn.rpartition("/")[2] for arn in arns]
         return [
             Found(
                 pair_key=name,
                 name=name,
-                place=Place(APPS, aws.region, name, _arn(aws.region, name), {"count": 2}),
+                place=Place(APPS, aws.region, name, _arn(aws.region, self.spec.key, name), {"count": 2}),
                 tags=self.cloud.resources[name]["tags"],
                 strategy=self.spec.strategies[0].name,
             )

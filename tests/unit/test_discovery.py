@@ -8,8 +8,9 @@ import pytest
 
 from orchestrator import discovery
 from orchestrator.contract import Adapter, Found, Place
-from orchestrator.discovery import Hit, explore, pair, places, take
+from orchestrator.discovery import pair, places, take
 from orchestrator.errors import AccessDeniedError, ValidationError
+from orchestrator.sources import Hit
 from orchestrator.spec import Spec
 from tests.unit.scripted_platform import ADAPTERS, APPS, SCOPE, SOURCE, START, TARGET, Cloud
 
@@ -36,49 +37,15 @@ def fakes(*keys: str, **spec: Any) -> list[Adapter[Any]]:
     return made
 
 
-class Explorer:
-    """Answers ListResources with given pages and remembers what it was asked."""
-
-    account, region = "hub", TARGET
-
-    def __init__(self, *regions: str) -> None:
-        self.regions = regions
-        self.asked: dict[str, Any] = {}
-
-    def pages(self, _service: str, _operation: str, model: Any, /, **params: Any) -> list[Any]:
-        self.asked = params
-        return [
-            model.model_validate(
-                {"Resources": [{"Arn": f"a{r}", "OwningAccountId": APPS, "Region": r, "ResourceType": "x:y"}]}
-            )
-            for r in self.regions
-        ]
-
-
-class TestExplore:
-    def test_scope_is_asked_for_by_its_tags_in_pages_below_a_thousand(self) -> None:
-        explorer = Explorer()
-        explore(explorer, SCOPE, REGIONS, "arn:view")  # type: ignore[arg-type]
-        assert explorer.asked["Filters"] == {
-            "FilterString": 'tag:Customer="CustomerX" tag:Environment="production" tag.key:dr:enabled'
-        }
-        assert explorer.asked["MaxResults"] < 1000
-        assert explorer.asked["ViewArn"] == "arn:view"
-
-    def test_objects_of_other_regions_drop_out_and_global_ones_stay(self) -> None:
-        hits = explore(Explorer(SOURCE, "eu-west-1", "global", TARGET), SCOPE, REGIONS)  # type: ignore[arg-type]
-        assert [each.region for each in hits] == [SOURCE, "global", TARGET]
-
-
 class TestPlaces:
     def test_each_technology_looks_once_per_account_and_region(self) -> None:
         hits = [hit("b"), hit("a"), hit("a", region=TARGET), hit("w", "fake:service"), hit("c", account="333333333333")]
         where = places(hits, fakes("database", "service"), [], REGIONS)
         assert [(p.adapter, p.account, p.region, len(p.arns)) for p in where] == [
             ("database", APPS, SOURCE, 2),
+            ("service", APPS, SOURCE, 1),
             ("database", APPS, TARGET, 1),
             ("database", "333333333333", SOURCE, 1),
-            ("service", APPS, SOURCE, 1),
         ]
 
     def test_tagged_type_that_nobody_knows_is_refused_by_name(self) -> None:
@@ -99,6 +66,12 @@ class TestPlaces:
         listed = {(p.account, p.region) for p in where if p.adapter == "drs"}
         assert listed == {(account, region) for account in (APPS, "444444444444") for region in REGIONS}
         assert all(p.arns == () for p in where if p.adapter == "drs")
+
+    def test_what_lists_itself_does_so_beside_the_named_ones_where_resource_explorer_has_no_index(self) -> None:
+        explored = frozenset({(APPS, SOURCE)})
+        adapters = fakes("drs", native_listing=True)
+        where = places([hit("a", "fake:drs"), hit("b", "fake:drs", TARGET)], adapters, [], REGIONS, (), explored)
+        assert [(p.region, len(p.arns)) for p in where] == [(SOURCE, 1), (TARGET, 0), (TARGET, 1)]
 
     def test_global_object_is_looked_at_from_one_region(self) -> None:
         (where,) = places([hit("zone", region="global")], fakes("database", global_service=True), [], REGIONS)
