@@ -136,7 +136,23 @@ def pair(scope: Scope, found: Iterable[tuple[str, Found]]) -> list[Resource]:
     for adapter_key, each in found:
         if _in_scope(scope, each.tags):
             grouped.setdefault((adapter_key, each.pair_key), []).append(each)
-    return _distinct([_resource(adapter_key, group) for (adapter_key, _), group in sorted(grouped.items())])
+    return _distinct(
+        [_resource(adapter_key, each) for (adapter_key, _), group in sorted(grouped.items()) for each in _apart(group)]
+    )
+
+
+def _apart(group: Sequence[Found]) -> list[list[Found]]:
+    """Return what belongs together: of one name in several accounts, the sides of each account, when all sides of all
+    accounts could not be one resource.
+    """
+    by_region: dict[str, set[str]] = {}
+    by_account: dict[str, list[Found]] = {}
+    for each in group:
+        by_account.setdefault(each.place.account, []).append(each)
+        if not each.counterpart:
+            by_region.setdefault(each.place.region, set()).add(each.place.arn)
+    crowded = any(len(arns) > 1 for arns in by_region.values())
+    return [found for _, found in sorted(by_account.items())] if crowded else [list(group)]
 
 
 def _distinct(resources: list[Resource]) -> list[Resource]:

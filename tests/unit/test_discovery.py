@@ -114,6 +114,23 @@ class TestPair:
         ]
         assert [r.resource_id for r in pair(SCOPE, pieces)] == [f"service/web@{APPS}", "service/web@333333333333"]
 
+    def test_one_key_in_two_accounts_is_two_resources_when_both_have_both_sides(self) -> None:
+        pieces = [
+            ("service", found("web", region, account=account, arn=f"arn:{account}:{region}"))
+            for account in (APPS, "333333333333")
+            for region in REGIONS
+        ]
+        resources = pair(SCOPE, pieces)
+        assert [r.resource_id for r in resources] == [f"service/web@{APPS}", "service/web@333333333333"]
+        assert [{side.account for side in r.sides.values()} for r in resources] == [{APPS}, {"333333333333"}]
+
+    def test_one_key_whose_sides_lie_in_two_accounts_is_one_resource(self) -> None:
+        pieces = [
+            ("service", found("web", region, account=account))
+            for account, region in ((APPS, SOURCE), ("333333333333", TARGET))
+        ]
+        assert [r.resource_id for r in pair(SCOPE, pieces)] == ["service/web"]
+
     def test_one_name_twice_in_an_account_is_refused(self) -> None:
         pieces = [("service", found(key, SOURCE, name="web")) for key in ("a", "b")]
         with pytest.raises(ValidationError, match="several resources are called service/web"):
