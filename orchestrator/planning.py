@@ -15,6 +15,7 @@ from orchestrator.plan import load_plan, save_plan, script_key
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Request, check_hub_region, parse
+from orchestrator.soundness import moved_before, unmoved_dependencies, without_moved
 from orchestrator.stocktaking import inventory_key
 from orchestrator.targets import save_target
 from orchestrator.words import Mode, RunStatus, Severity
@@ -135,7 +136,8 @@ def build_plan(platform: Platform, run_id: str) -> Run:
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
     draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
     plan, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
-    findings = [*snapshot.findings, *looked]
+    moved = moved_before(platform.ledger, run) if run.waves or run.phases else frozenset[str]()
+    findings = [*snapshot.findings, *unmoved_dependencies(plan, snapshot, moved), *without_moved(looked, moved)]
     for planned in plan.targets:
         save_target(platform.blobs, run_id, planned)
     key = save_plan(platform.blobs, run_id, plan)

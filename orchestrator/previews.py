@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from orchestrator.context import run_context
-from orchestrator.contract import Adapter, Call, Finding, Later, Step, Target
+from orchestrator.contract import Adapter, Call, Finding, Later, RunContext, Step, Target
 from orchestrator.engine import OpenSession, Session
 from orchestrator.errors import DrError
 from orchestrator.ledger.records import FindingRecord, Run
-from orchestrator.plan import LossStatement, Plan, PlannedCall, PlannedStep
+from orchestrator.plan import LossStatement, Plan, PlannedAction, PlannedCall, PlannedStep
+from orchestrator.soundness import AFTER_ACTIVATE, activate_first
 from orchestrator.targets import PlannedTarget
-from orchestrator.words import Severity, Side, StepState
+from orchestrator.words import Mode, Phase, Severity, Side, StepState
 
 PARALLEL = 8
 FindAdapter = Callable[[str], Adapter[Any]]
@@ -27,10 +28,13 @@ def preview(
     plan: Plan, run: Run, now: datetime, adapter: FindAdapter, open_session: OpenSession
 ) -> tuple[Plan, list[FindingRecord]]:
     """Return the plan with steps and losses, and the readiness findings: one look per target serves all three."""
-    by_target = {action.target_id: action.adapter for action in plan.actions}
+    by_target: dict[str, list[PlannedAction]] = {}
+    for action in plan.actions:
+        by_target.setdefault(action.target_id, []).append(action)
 
     def look(planned: PlannedTarget) -> _Looked:
-        return _look(plan, run, now, planned, adapter(by_target[planned.target_id]), open_session)
+        actions = by_target[planned.target_id]
+        return _look(actions, run, now, planned, adapter(actions[0].adapter), open_session)
 
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         looked = list(pool.map(look, plan.targets))
@@ -50,11 +54,15 @@ class _Looked:
 
 
 def _look(
-    plan: Plan, run: Run, now: datetime, planned: PlannedTarget, adapter: Adapter[Any], open_session: OpenSession
+    actions: Sequence[PlannedAction],
+    run: Run,
+    now: datetime,
+    planned: PlannedTarget,
+    adapter: Adapter[Any],
+    open_session: OpenSession,
 ) -> _Looked:
     result = _Looked()
     target = planned.target()
-    actions = [action for action in plan.actions if action.target_id == planned.target_id]
     context = run_context(run, actions[0].phase, target, now)
     try:
         session = open_session(run, adapter, context, target)
@@ -67,12 +75,28 @@ def _look(
         LossStatement(resource_id=x.resource_id, seconds=x.seconds, detail=x.detail)
         for x in adapter.loss(view, context)
     ]
+    result.findings += _too_early([action.phase for action in actions], view, context, planned, adapter)
     for action in actions:
         context = replace(context, phase=action.phase)
         steps = adapter.steps(action.phase, view, context)
         result.steps[action.action_id] = tuple(planned_step(step, target, session) for step in steps)
         view = adapter.after(action.phase, view, context)
     return result
+
+
+def _too_early(
+    phases: Sequence[Phase], view: Any, context: RunContext, planned: PlannedTarget, adapter: Adapter[Any]
+) -> list[FindingRecord]:
+    """Return what is red when a phase that follows ACTIVATE is planned without it, and it is not done yet."""
+    later = [phase for phase in phases if phase in AFTER_ACTIVATE]
+    if context.mode is not Mode.PLANNED or Phase.ACTIVATE in phases or not later:
+        return []
+    steps = adapter.steps(Phase.ACTIVATE, view, replace(context, phase=Phase.ACTIVATE))
+    ahead = next((step for step in steps if step.state is not StepState.DONE), None)
+    if ahead is None:
+        return []
+    why = f"{ahead.name} is {ahead.state}" + (f", {ahead.reason}" if ahead.reason else "")
+    return [activate_first(member.resource_id, later[0], why) for member in planned.members]
 
 
 def planned_step(step: Step, target: Target, session: Session) -> PlannedStep:

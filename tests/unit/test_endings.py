@@ -345,7 +345,7 @@ class TestCancelling:
         ({"ApprovalMode": "automatic"}, RunStatus.SUCCEEDED),
         ({"Operation": "test"}, RunStatus.SUCCEEDED),
         ({"Mode": "wave"}, RunStatus.SUCCEEDED),
-        ({"Phases": ["CLEANUP", "REPLICATE"]}, RunStatus.SUCCEEDED),
+        ({"Phases": ["INSTANTIATE", "ACTIVATE"]}, RunStatus.SUCCEEDED),
     ],
 )
 def test_runs_of_every_kind_come_to_their_end(request_: dict[str, Any], status: RunStatus) -> None:

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from adapters.registry import adapter
 from cli.main import dr
+from orchestrator import planner
+from orchestrator.errors import ValidationError
 from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.ledger.records import Scope
+from orchestrator.request import parse
 from orchestrator.tag_check import TagFinding, check
 from orchestrator.tags import KNOWN
 from orchestrator.words import Severity
-from tests.unit.scripted_platform import SOURCE, START, TARGET
+from tests.unit.scripted_platform import REQUEST, SOURCE, START, TARGET
 
 SCOPE = Scope(customer="CustomerX", environment="production")
 GOOD = {"dr:enabled": "true", "dr:wave": "1", "Customer": "CustomerX", "Environment": "production"}
@@ -105,6 +108,24 @@ def test_any_tags_are_good_or_told_and_never_a_crash(drawn: list[tuple[dict[str,
         assert finding.message
         assert finding.remedy
         assert finding.resource_id in {"scope", *(each.resource_id for each in resources)}
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.tuples(tag_sets, tag_sets), min_size=1, max_size=3), st.sampled_from([None, [1], [2, 3]]))
+def test_any_tags_give_a_whole_plan_or_a_list_of_problems(
+    drawn: list[tuple[dict[str, str], dict[str, str]]], waves: list[int] | None
+) -> None:
+    resources = [resource(name, east, west) for name, (east, west) in zip("abc", drawn, strict=False)]
+    request = parse({**REQUEST, **({"Waves": waves} if waves else {})})
+    try:
+        plan = planner.build(request, Snapshot(scope=SCOPE, taken_at=START, resources=tuple(resources)), adapter)
+    except ValidationError as refused:
+        assert refused.code in {"BadScope", "EmptyScope"}  # noqa: PT017
+        assert refused.remedy  # noqa: PT017
+        return
+    moved = {resource_id for action in plan.actions for resource_id in action.resource_ids}
+    assert moved | plan.excluded.keys() == {each.resource_id for each in resources}
+    assert not moved & plan.excluded.keys()
 
 
 def run(tmp_path: Path, *resources: Resource, output: str = "table") -> Any:
