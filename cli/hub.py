@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import JsonValue
 
 from orchestrator import names
 from orchestrator.aws_errors import translate
 from orchestrator.blobs import Blobs, S3Blobs
 from orchestrator.clock import SystemClock
 from orchestrator.errors import DrError, NotFoundError, RefusedError
+from orchestrator.identity import order_of, prove
 from orchestrator.ledger.dynamo import DynamoLedger, Tables
 from orchestrator.ledger.store import Ledger
 from orchestrator.plan import Plan, load_plan
@@ -77,6 +79,11 @@ class HubRegion:
             raise RefusedError(str(payload.get("errorMessage", payload)))
         answer: Mapping[str, Any] = payload
         return answer
+
+    def order(self, verb: str, event: Mapping[str, JsonValue]) -> Mapping[str, Any]:
+        """Invoke a verb that wants to know who calls, with a proof of that for this very order."""
+        proof = prove(self.hub, order_of(verb, event))
+        return self.ask(verb, {**event, "Proof": proof.model_dump()})
 
     def plan(self, run_id: str) -> Plan | None:
         """Return a run's plan, or None before it is built."""

@@ -99,10 +99,7 @@ def _approve(hub: HubRegion, run_id: str, gate_id: str, approver: str) -> set[st
     if gate.token is None:
         return set()
     if "approve" not in gate.choices:
-        hub.ask(
-            "answer_gate",
-            {"GateId": gate_id, "Choice": "abort", "Approver": approver, "Reason": "a demo does not repair"},
-        )
+        hub.order("answer_gate", {"GateId": gate_id, "Choice": "abort", "Reason": "a demo does not repair"})
         return {gate_id}
     output = json.dumps({"approved": True, "approver": approver})
     hub.hub.client("stepfunctions").send_task_success(taskToken=gate.token, output=output)

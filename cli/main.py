@@ -12,7 +12,8 @@ import click
 from cli.local import local
 from cli.manifest_commands import manifest
 from cli.options import Exit
-from cli.run_commands import approve, cancel, decide, plan, reject, report, start, status
+from cli.order_commands import approve, cancel, decide, pause, reject, resume
+from cli.run_commands import plan, report, start, status
 from cli.tags_commands import inventory, tags
 
 
@@ -22,7 +23,22 @@ def dr() -> None:
     """Collect the commands."""
 
 
-for command in (plan, start, status, approve, reject, decide, cancel, report, manifest, tags, inventory, local):
+for command in (
+    plan,
+    start,
+    status,
+    report,
+    approve,
+    reject,
+    decide,
+    pause,
+    resume,
+    cancel,
+    manifest,
+    tags,
+    inventory,
+    local,
+):
     dr.add_command(command)
 
 

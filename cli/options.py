@@ -48,6 +48,16 @@ def request_options(command: F) -> F:
             click.option(
                 "--manifest-version", default=None, help="Version id of that manifest; the newest when absent."
             ),
+            click.option(
+                "--on-failure",
+                default=None,
+                help="When a stage does not pass: ask (default), continue, rollback, abort.",
+            ),
+            click.option(
+                "--success",
+                multiple=True,
+                help="How much of a wave must succeed: 2=critical, 3=90%, '*=all' for the others (repeatable).",
+            ),
             click.option("--emergency", is_flag=True, help="The source Region is lost."),
             click.option("--reason", default="", help="Ticket or reason for the audit trail."),
         )
@@ -69,6 +79,8 @@ def request_input(
     decommission: bool,
     manifest: str | None,
     manifest_version: str | None,
+    on_failure: str | None,
+    success: tuple[str, ...],
     emergency: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -85,10 +97,17 @@ def request_input(
         "Decommission": decommission or None,
         "Manifest": manifest,
         "ManifestVersion": manifest_version,
+        "OnFailure": on_failure,
+        "SuccessRules": dict(_rule(each) for each in success) or None,
         "Emergency": emergency or None,
         "Reason": reason or None,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _rule(text: str) -> tuple[str, str]:
+    wave, _, rule = text.partition("=")
+    return wave.strip(), rule.strip()
 
 
 def region_option(command: F) -> F:

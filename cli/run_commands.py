@@ -20,7 +20,7 @@ from orchestrator.plan import Plan, script_key
 from orchestrator.plan_diff import differences
 from orchestrator.report import build_report, report_keys
 from orchestrator.request import Request, parse
-from orchestrator.words import Choice, RunStatus
+from orchestrator.words import RunStatus
 
 REFRESH_SECONDS = 1.0
 PLAN_LIMIT_SECONDS = 900
@@ -142,58 +142,6 @@ def status(run: str, region: str, watch: bool, output: str) -> None:
 
 
 SUCCESS = {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS, RunStatus.PREVIEWED}
-
-
-@click.command()
-@click.argument("gate")
-@region_option
-@click.option("--reason", default="")
-@foreseen
-def approve(gate: str, region: str, reason: str) -> None:
-    """Approve an open gate."""
-    _answer(gate, Choice.APPROVE, region, reason)
-
-
-@click.command()
-@click.argument("gate")
-@region_option
-@click.option("--reason", default="")
-@foreseen
-def reject(gate: str, region: str, reason: str) -> None:
-    """Reject an open gate; the run ends."""
-    _answer(gate, Choice.REJECT, region, reason)
-
-
-@click.command()
-@click.argument("gate")
-@click.argument("choice", type=click.Choice([c.value for c in Choice]))
-@region_option
-@click.option("--reason", default="")
-@foreseen
-def decide(gate: str, choice: str, region: str, reason: str) -> None:
-    """Answer an open gate with one of its options."""
-    _answer(gate, Choice(choice), region, reason)
-
-
-def _answer(gate: str, choice: Choice, region: str, reason: str) -> None:
-    hub = enter(region)
-    reply = hub.ask("answer_gate", {"GateId": gate, "Choice": choice.value, "Approver": hub.caller, "Reason": reason})
-    click.echo(f"{choice} sent to run {reply['RunId']}")
-
-
-@click.command()
-@click.argument("run")
-@region_option
-@click.option("--reason", default="")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@foreseen
-def cancel(run: str, region: str, reason: str, yes: bool) -> None:
-    """Stop a run after its current steps."""
-    run_id, region = locate(run, region)
-    confirm(f"Cancel run {run_id}? What is under way is finished first.", yes=yes)
-    hub = enter(region)
-    hub.ask("cancel_run", {"RunId": run_id, "By": hub.caller, "Reason": reason})
-    click.echo(f"run {run_id} stops after its current steps")
 
 
 @click.command()

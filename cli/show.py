@@ -20,6 +20,7 @@ COLOURS = {
     StageStatus.RUNNING: "bold cyan",
     StageStatus.CHECKING: "cyan",
     StageStatus.PENDING: "bright_black",
+    StageStatus.ROLLED_BACK: "yellow",
 }
 EFFECTS = {Effect.NONE: "", Effect.REVERSIBLE: "green", Effect.COMPENSABLE: "yellow", Effect.IRREVERSIBLE: "bold red"}
 
@@ -51,6 +52,8 @@ def status(view: RunView) -> RenderableType:
     parts: list[RenderableType] = [head, *_inventory(view.inventory_taken_at), stages(view.stages)]
     parts += [Text(f"  … {line.action_id}: {line.step}: {line.detail}", style="cyan") for line in view.under_way[:12]]
     parts += [Text(f"  ✗ {line.action_id}: {line.state}: {line.detail}", style="red") for line in view.failures]
+    if view.paused_by and not view.open_gates:
+        parts.append(Text(f"⏸ pausing, by {view.paused_by}: nothing new is begun", style="bold yellow"))
     parts += [gate(each) for each in view.open_gates]
     if view.failure:
         parts.append(Text(f"failure: {view.failure}", style="bold red"))
@@ -83,6 +86,7 @@ def gate(waiting: OpenGate) -> RenderableType:
         )
     ]
     lines += [Text(f"    - {line}") for line in waiting.checklist]
+    lines += [Text(f"    who may answer: {'; '.join(waiting.answerers)}")] if waiting.answerers else []
     lines += [Text(f"    dr decide {waiting.gate_id} {choice}", style="bold") for choice in waiting.choices]
     return Group(*lines)
 

@@ -12,6 +12,8 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from orchestrator.approvals import Approvals
+
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
@@ -24,6 +26,8 @@ ViewArn = Annotated[
 ]
 HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$")]
 
+APPROVALS_LIMIT = 2000
+"""Characters: Lambda's environment ends at 4 KB."""
 PLACEHOLDER, EXAMPLE_ACCOUNT = "replace-with", "123456789012"
 """How config/example.yaml is told from a configuration somebody means to deploy."""
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
@@ -133,6 +137,8 @@ class Customer(Strict):
     environments: tuple[EnvironmentName, ...] = Field(min_length=1)
     """The values of the tag Environment whose inventory is kept fresh."""
     contacts: Contacts = Contacts()
+    escalation: Contacts = Contacts()
+    """Hear of this customer's gates that nobody answered for 30 minutes."""
 
 
 class Organization(Strict):
@@ -149,6 +155,10 @@ class Config(Strict):
     spokes: Spokes
     operators: Contacts = Contacts()
     """Hear of every run and every alarm."""
+    escalation: Contacts = Contacts()
+    """Hear of gates that nobody answered for 30 minutes."""
+    approvals: Approvals = Approvals()
+    """Whose answers count at which gates."""
     customers: tuple[Customer, ...] = Field(min_length=1)
     refresh_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
 
@@ -162,6 +172,17 @@ class Config(Strict):
         names = [customer.name for customer in self.customers]
         if doubles := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"customers lists {doubles} more than once; merge the entries")
+        return self
+
+    @model_validator(mode="after")
+    def _approvals_make_sense(self) -> Config:
+        named = {customer for rule in self.approvals.rules for customer in rule.customers}
+        if strangers := sorted(named - {customer.name for customer in self.customers}):
+            raise ValueError(f"approvals name {strangers}, who are no customers; list them or correct the names")
+        if (size := len(self.approvals.model_dump_json(exclude_defaults=True))) > APPROVALS_LIMIT:
+            raise ValueError(
+                f"approvals take {size} characters of the functions' environment, at most {APPROVALS_LIMIT}"
+            )
         return self
 
 

@@ -32,6 +32,8 @@ class Verb:
     enters_spokes: bool = False
     publishes: bool = False
     answers_tokens: bool = False
+    reads_automations: bool = False
+    """Asks Systems Manager who started an automation that gives an answer."""
     asynchronous: bool = False
     """Invoked by an event source that does not wait: what it could not handle goes to the dead-letter queue."""
 
@@ -96,8 +98,15 @@ VERBS = (
         enters_spokes=True,
         asynchronous=True,
     ),
-    Verb("answer_gate", "Redeems a gate's token with the caller's decision", answers_tokens=True),
+    Verb(
+        "answer_gate",
+        "Redeems a gate's token with the decision of whoever AWS says is calling",
+        answers_tokens=True,
+        reads_automations=True,
+    ),
     Verb("cancel_run", "Stops a run after the current step", answers_tokens=True),
+    Verb("pause_run", "Pauses a run after the steps in flight", publishes=True),
+    Verb("resume_run", "Resumes a paused run", answers_tokens=True),
 )
 
 BY_NAME = {verb.name: verb for verb in VERBS}

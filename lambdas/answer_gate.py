@@ -1,60 +1,45 @@
-"""Answer a gate by its short id; the token stays in the hub."""
+"""Answer a gate by its short id; the token stays in the hub, and who answers is what AWS says."""
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.boundary import verb
+from lambdas.callers import automation_caller, caller
 from lambdas.composition import platform
-from orchestrator.aws_errors import translate
-from orchestrator.errors import RefusedError
-from orchestrator.sessions import Hub
-from orchestrator.words import Choice, GateStatus
+from lambdas.tokens import release
+from orchestrator.commands import ready
+from orchestrator.gates import Answer
+from orchestrator.names import Document
+from orchestrator.words import Choice
+
+DOCUMENTS = {Choice.APPROVE: Document.APPROVE, Choice.REJECT: Document.REJECT}
 
 
 class AnswerEvent(BaseModel):
-    """A decision."""
+    """A decision; with the id of the automation that gives it, or with a proof."""
 
     GateId: str
     Choice: Choice
-    Approver: str
     Reason: str = ""
+    Resources: tuple[str, ...] = ()
+    Automation: str = ""
 
 
 @verb
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Send the decision to the waiting state machine (states:SendTaskSuccess)."""
-    answer = AnswerEvent.model_validate(event)
-    gate = platform().ledger.find_gate(answer.GateId)
-    if gate.status is not GateStatus.OPEN or gate.token is None:
-        raise RefusedError(f"gate {gate.gate_id} is {gate.status}; it takes no answer now.", f"dr status {gate.run_id}")
-    if answer.Choice not in gate.choices:
-        options = ", ".join(gate.choices)
-        raise RefusedError(
-            f"gate {gate.gate_id} offers {options}; the answer was {answer.Choice}.", f"dr status {gate.run_id}"
-        )
-    release(gate.token, {"decision": answer.Choice.value, "approver": answer.Approver, "reason": answer.Reason})
-    return {"Accepted": True, "RunId": gate.run_id}
-
-
-def release(token: str, output: dict[str, Any]) -> None:
-    """Redeem a callback token; raise `RefusedError` when it is used up or too old."""
-    try:
-        _states().send_task_success(taskToken=token, output=json.dumps(output))
-    except ClientError as err:
-        code = err.response.get("Error", {}).get("Code", "")
-        if code in {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}:
-            message = "this question is no longer waiting: it was answered, timed out or the run ended."
-            raise RefusedError(message, "dr status RUN shows whether it is asked again.", code=code) from err
-        raise translate(err, "states.SendTaskSuccess") from err
-
-
-@cache
-def _states() -> Any:
-    return Hub.plain(platform().hub_region).client("stepfunctions")
+    said = AnswerEvent.model_validate(event)
+    if said.Automation and said.Choice in DOCUMENTS:
+        parameters = {"GateId": said.GateId, "Reason": said.Reason}
+        identity = automation_caller(said.Automation, DOCUMENTS[said.Choice], parameters)
+        answer_id = said.Automation
+    else:
+        identity, answer_id = caller("answer_gate", event)
+    answer = Answer(said.Choice, identity.arn, said.Reason, said.Resources, identity)
+    made = ready(platform(), said.GateId, answer, answer_id)
+    release(str(made.gate.token), made.output)
+    return {"Accepted": True, "RunId": made.gate.run_id, "By": identity.arn}

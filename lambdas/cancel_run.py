@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
-from lambdas.answer_gate import release
-from lambdas.boundary import logger, verb
+from lambdas.boundary import RunEvent, logger, verb
+from lambdas.callers import caller
 from lambdas.composition import platform
+from lambdas.tokens import release
 from orchestrator.ending import cancel
 from orchestrator.errors import RefusedError
 from orchestrator.words import GateStatus
 
 
-class CancelEvent(BaseModel):
-    """Which run, who asks, and why."""
+class CancelEvent(RunEvent):
+    """Which run, and why."""
 
-    RunId: str
-    By: str
     Reason: str = ""
 
 
@@ -27,11 +25,12 @@ class CancelEvent(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Cancel a run; one that waits at a gate is let go at once."""
     asked = CancelEvent.model_validate(event)
-    run = cancel(platform(), asked.RunId, asked.By, asked.Reason)
+    who, _ = caller("cancel_run", event)
+    run = cancel(platform(), asked.RunId, who.arn, asked.Reason)
     for gate in platform().ledger.gates(run.run_id):
         if gate.status is GateStatus.OPEN and gate.token:
-            _let_go(gate.token, asked.By)
-    return {"Cancelled": True}
+            _let_go(gate.token, who.arn)
+    return {"Cancelled": True, "By": who.arn}
 
 
 def _let_go(token: str, by: str) -> None:

@@ -39,6 +39,7 @@ def compose(settings: Settings) -> Platform:
         explorer_view_arn=settings.explorer_view_arn,
         notifier=SnsNotifier(hub.client("sns"), settings.topic_arn),
         accounts=settings.accounts,
+        approvals=settings.approvals,
         connect=probe_from_vpc(hub) if settings.probe else None,
     )
 

@@ -8,8 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.boundary import RunEvent, verb
 from lambdas.composition import platform
+from orchestrator.moving import decide_next
 from orchestrator.progress import Ask, RunStage
-from orchestrator.stages import decide_next
 
 
 @verb

@@ -25,5 +25,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     hub = platform()
     gate = ask_with_token(hub.ledger, hub.clock, asked.RunId, asked.GateId, asked.TaskToken)
     run = hub.ledger.run(asked.RunId)
-    hub.tell(message(Notice.APPROVAL, run, f"{gate.kind} gate {gate.gate_id} waits", approval_text(run, gate)))
+    text = approval_text(run, gate, with_token=hub.approvals.tokens_in_notifications)
+    hub.tell(message(Notice.APPROVAL, run, f"{gate.kind} gate {gate.gate_id} waits", text))
     return {"RunId": asked.RunId, "GateId": asked.GateId}

@@ -28,7 +28,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if run.cancelled_by:
         return {"Accepted": False}  # let go by the cancellation, not answered
     try:
-        gate = decide(hub.ledger, hub.clock, run.run_id, answered.GateId, read_answer(answered.Answer))
+        answer = read_answer(answered.Answer, hub.ledger.gate(run.run_id, answered.GateId))
+        gate = decide(hub.ledger, hub.clock, run.run_id, answered.GateId, answer, hub.approvals)
     except (ValidationError, RefusedError) as err:
         logger.warning("answer refused", extra={"code": err.code})
         hub.note(run.run_id, "refusal", f"answer at gate {answered.GateId} refused: {err}")

@@ -1,4 +1,4 @@
-"""Alert that nobody answered a gate for 30 minutes; the machine asks again."""
+"""Alert that nobody answered a gate for 30 minutes, also those of the second list; the machine asks again with a new token."""
 
 from __future__ import annotations
 
@@ -21,5 +21,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         run.run_id, "reminder", f"gate {gate.gate_id} unanswered after {gate.asks} request(s)", stage_id=gate.stage_id
     )
     subject = f"OVERDUE: {gate.kind} gate {gate.gate_id}"
-    hub.tell(message(Notice.REMINDER, run, subject, approval_text(run, gate)))
+    # Its token has timed out by now; the machine asks again at once, and that message carries the next one.
+    hub.tell(message(Notice.REMINDER, run, subject, approval_text(run, gate, with_token=False)))
     return {"RunId": run.run_id, "GateId": gate.gate_id}

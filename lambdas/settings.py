@@ -6,6 +6,8 @@ import os
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.approvals import Approvals
+
 
 class Settings(BaseModel):
     """What the deployment says."""
@@ -28,6 +30,8 @@ class Settings(BaseModel):
     """The organisation-wide view, in the Region of Resource Explorer's aggregator index; best where a customer stands by."""
     dns_servers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    approvals: Approvals = Approvals()
+    """Whose answers count; JSON in the environment."""
     probe: bool = False
     """Whether health checks ask the probe functions in the workloads' VPCs."""
 
@@ -42,4 +46,6 @@ def read_settings() -> Settings:
     for several in ("accounts", "dns_servers", "scopes"):
         if several in values:
             values[several] = tuple(part.strip() for part in str(values[several]).split(",") if part.strip())
+    if "approvals" in values:
+        values["approvals"] = Approvals.model_validate_json(str(values["approvals"]))
     return Settings.model_validate(values)

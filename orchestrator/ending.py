@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.commands import own_run
 from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Run
@@ -70,7 +71,7 @@ def _own_run(platform: Platform, run_id: str) -> Run:
 
 def cancel(platform: Platform, run_id: str, by: str, reason: str) -> Run:
     """Ask a run to stop after its current steps; raise `RefusedError` when it has ended."""
-    run = platform.ledger.run(run_id)
+    run = own_run(platform, run_id, f"dr cancel {run_id}")
     if run.status.ended:
         raise RefusedError(f"run {run_id} has ended already: {run.status}.", f"dr report {run_id}", code="RunEnded")
     run = platform.ledger.change_run(run_id, lambda r: r.but(cancelled_by=r.cancelled_by or by))

@@ -43,6 +43,8 @@ MAX_CALLS_PER_STEP = 3
 MAX_ERRORS_IN_A_ROW = 8
 SOON_SECONDS = 3
 MAX_WAIT_SECONDS = 60
+PATIENT = 20
+"""Looks after which a paused action is looked at once a minute only."""
 
 
 class Session(Clients, Protocol):
@@ -170,6 +172,11 @@ class Engine:
             self.ledger.save_action(action.but(member_outcomes=verdict.members, detail=detail, remedy=remedy))
             return Tick(done=False, wait_seconds=SOON_SECONDS)
         assert verdict.step is not None
+        if run.paused and verdict.step.state is StepState.TODO:
+            self.ledger.save_action(action)
+            return Tick(
+                done=False, wait_seconds=MAX_WAIT_SECONDS if action.looks > PATIENT else adapter.spec.poll_seconds
+            )
         if context.now > (action.deadline_at or context.now):
             return self._late(action, verdict.step)
         if verdict.step.state is StepState.TODO:

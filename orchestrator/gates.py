@@ -7,39 +7,96 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from orchestrator import way_back
+from orchestrator.approvals import Approvals, answerers, occasion_of
+from orchestrator.approvals import refusal as approval_refusal
 from orchestrator.clock import Clock
-from orchestrator.errors import ConflictError, RefusedError, ValidationError
-from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
+from orchestrator.decisions import apply, lost_in
+from orchestrator.errors import RefusedError, ValidationError
+from orchestrator.identity import Identity
+from orchestrator.ledger.records import Event, Gate, Offer, Run, Stage
 from orchestrator.ledger.store import Ledger
+from orchestrator.pausing import resume, verify_again
 from orchestrator.progress import Ask
-from orchestrator.progress import gate_id as gate_id_of
-from orchestrator.reducer import GOOD
-from orchestrator.words import ActionStatus, CheckState, Choice, GateKind, GateStatus, Outcome, StageStatus
+from orchestrator.words import Choice, GateStatus
+
+NO_POLICY = Approvals()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision as it was read from the callback's result."""
+    """A decision. `identity` is who AWS says sent it; without it the approver is only what the answer claims."""
 
     choice: Choice
     approver: str
     reason: str = ""
+    resources: tuple[str, ...] = ()
+    identity: Identity | None = None
 
 
-def read_answer(raw: JsonValue) -> Answer:
+def read_answer(raw: JsonValue, gate: Gate | None = None) -> Answer:
     """Return the decision in a callback result: {"approved": true, "approver": ...} or {"decision": "retry", ...}.
 
-    Raise `ValidationError` when there is no decision in it.
+    One that was verified carries the id under which the gate keeps it, and only what the gate keeps counts. Raise
+    `ValidationError` when there is no decision in it, `RefusedError` when it was meant for another gate.
     """
     if not isinstance(raw, dict):
         raise ValidationError(f"the answer is not a JSON object: {raw!r}.", EXAMPLE, code="BadAnswer")
+    if gate is not None:
+        _only_for(gate, raw)
+        if "answer" in raw:
+            return _verified(gate, raw["answer"])
     approver = raw.get("approver")
     if not isinstance(approver, str) or not approver.strip():
         raise ValidationError("the answer names no approver.", EXAMPLE, code="BadAnswer")
-    reason = raw.get("reason", "")
-    return Answer(_choice(raw), approver.strip(), reason if isinstance(reason, str) else str(reason))
+    reason, named = raw.get("reason", ""), raw.get("resources", [])
+    resources = tuple(str(each) for each in named) if isinstance(named, list) else (str(named),)
+    return Answer(_choice(raw), approver.strip(), reason if isinstance(reason, str) else str(reason), resources)
 
 
+def _only_for(gate: Gate, raw: dict[str, JsonValue]) -> None:
+    for name, own in (("gate", gate.gate_id), ("run", gate.run_id)):
+        if raw.get(name, own) != own:
+            raise RefusedError(
+                f"the answer is for {name} {raw[name]}, but its token belongs to {name} {own}.",
+                "answer each gate with its own token, or by its id: dr decide GATE CHOICE",
+                code="ForeignAnswer",
+            )
+
+
+def _verified(gate: Gate, answer_id: JsonValue) -> Answer:
+    for offer in gate.offers:
+        if offer.answer_id == answer_id:
+            who = Identity(arn=offer.arn, account=offer.account)
+            return Answer(offer.choice, offer.arn, offer.reason, offer.resources, who)
+    raise RefusedError(
+        f"gate {gate.gate_id} keeps no verified answer {answer_id}.",
+        f"dr decide {gate.gate_id} CHOICE",
+        code="ForeignAnswer",
+    )
+
+
+def offer(ledger: Ledger, clock: Clock, gate: Gate, answer_id: str, answer: Answer) -> Gate:
+    """Write a verified answer down at its gate, before the token is redeemed with its id. Repeatable."""
+    assert answer.identity is not None
+    made = Offer(
+        answer_id=answer_id,
+        choice=answer.choice,
+        arn=answer.identity.arn,
+        account=answer.identity.account,
+        reason=answer.reason,
+        resources=answer.resources,
+        at=clock.now(),
+    )
+
+    def kept(g: Gate) -> Gate:
+        others = [each for each in g.offers if each.answer_id != answer_id]
+        return g.but(offers=(*others, made)[-OFFERS_KEPT:])
+
+    return ledger.change_gate(gate.run_id, gate.gate_id, kept)
+
+
+OFFERS_KEPT = 10
 EXAMPLE = (
     '--task-output \'{"approved": true, "approver": "user@example.com"}\' or \'{"decision": "retry", "approver": ...}\''
 )
@@ -71,8 +128,12 @@ def _named_choice(decision: JsonValue, approved: JsonValue) -> Choice:
     return choice
 
 
-def open_gate(ledger: Ledger, clock: Clock, run: Run, ask: Ask, checklist: Sequence[str]) -> Gate:
+def open_gate(
+    ledger: Ledger, clock: Clock, run: Run, ask: Ask, checklist: Sequence[str], approvals: Approvals = NO_POLICY
+) -> Gate:
     """Write the gate of a move, or return it when it is open already."""
+    phase = ask.stage.phase if ask.stage else None
+    rules = approvals.of(occasion_of(ask.kind, phase), run.scope.customer)
     gate = Gate(
         run_id=run.run_id,
         gate_id=ask.gate_id,
@@ -81,6 +142,7 @@ def open_gate(ledger: Ledger, clock: Clock, run: Run, ask: Ask, checklist: Seque
         question=ask.question,
         checklist=tuple(checklist),
         choices=ask.choices,
+        answerers=answerers(rules, run.requester),
         opened_at=clock.now(),
     )
     return ledger.add_gate(gate)
@@ -100,28 +162,70 @@ def ask_with_token(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, toke
     return gate
 
 
-def decide(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, answer: Answer) -> Gate:
-    """Apply an answer to its gate, run and stage; raise `RefusedError` when it does not count. Repeatable."""
-    gate = ledger.gate(run_id, gate_id)
+def check(ledger: Ledger, run: Run, gate: Gate, answer: Answer, approvals: Approvals = NO_POLICY) -> None:
+    """Raise `RefusedError` when an answer does not count at a gate: closed, no option, not allowed, or impossible."""
+    look = f"dr status {run.run_id} --region {run.target_region}"
     if gate.status is GateStatus.ANSWERED:
-        if (gate.choice, gate.decided_by) == (answer.choice, answer.approver):
-            return gate
         raise RefusedError(
-            f"gate {gate_id} was answered already: {gate.choice} by {gate.decided_by}.",
-            f"dr status {run_id}",
-            code="GateAnswered",
+            f"gate {gate.gate_id} was answered already: {gate.choice} by {gate.decided_by}.", look, code="GateAnswered"
         )
-    if gate.status is GateStatus.WITHDRAWN or ledger.run(run_id).status.ended:
+    if gate.status is GateStatus.WITHDRAWN or run.status.ended:
         raise RefusedError(
-            f"gate {gate_id} takes no answer any more: the run has ended.", f"dr report {run_id}", code="GateWithdrawn"
+            f"gate {gate.gate_id} takes no answer any more: the run has ended.",
+            f"dr report {run.run_id}",
+            code="GateWithdrawn",
         )
     if answer.choice not in gate.choices:
         options = ", ".join(gate.choices)
         raise RefusedError(
-            f"gate {gate_id} offers {options}; the answer was {answer.choice}.", EXAMPLE, code="NotAnOption"
+            f"gate {gate.gate_id} offers {options}; the answer was {answer.choice}.", EXAMPLE, code="NotAnOption"
         )
+    stage = ledger.stage(run.run_id, gate.stage_id) if gate.stage_id else None
+    rules = approvals.of(occasion_of(gate.kind, stage.phase if stage else None), run.scope.customer)
+    refused = approval_refusal(rules, run, gate, answer.choice, answer.identity)
+    if refused is not None:
+        raise refused
+    if answer.choice is Choice.SKIP or answer.resources:
+        _check_skip(ledger, gate, stage, answer)
+    if answer.choice in {Choice.ROLLBACK, Choice.ROLLBACK_RUN}:
+        whole = answer.choice is Choice.ROLLBACK_RUN
+        refused = way_back.refusal(run, answer.choice, ledger.actions(run.run_id, None if whole else gate.stage_id))
+        if refused is not None:
+            raise refused
+
+
+def _check_skip(ledger: Ledger, gate: Gate, stage: Stage | None, answer: Answer) -> None:
+    example = f'dr decide {gate.gate_id} skip --resource RESOURCE --reason "why it may be left out"'
+    if answer.choice is not Choice.SKIP or stage is None:
+        raise RefusedError(
+            f"{answer.choice} is about the whole stage; only skip names resources.", example, code="NoResourcesHere"
+        )
+    if not answer.reason.strip():
+        raise RefusedError("leaving resources out of a recovery needs a reason.", example, code="NoReason")
+    lost = lost_in(stage, ledger.actions(gate.run_id, stage.stage_id))
+    if strangers := sorted(set(answer.resources) - lost):
+        found = ", ".join(sorted(lost)) or "nothing"
+        raise RefusedError(
+            f"{', '.join(strangers)} did not fail in {stage.stage_id}; what failed or is unhealthy: {found}.",
+            example,
+            code="NothingToSkip",
+        )
+
+
+def decide(
+    ledger: Ledger, clock: Clock, run_id: str, gate_id: str, answer: Answer, approvals: Approvals = NO_POLICY
+) -> Gate:
+    """Apply an answer to its gate, run and stage; raise `RefusedError` when it does not count. Repeatable."""
+    gate, run = ledger.gate(run_id, gate_id), ledger.run(run_id)
+    if gate.status is GateStatus.ANSWERED and (gate.choice, gate.decided_by) == (answer.choice, answer.approver):
+        return gate
+    check(ledger, run, gate, answer, approvals)
     now = clock.now()
-    _apply(ledger, run_id, gate, answer)
+    apply(ledger, run_id, gate, answer.choice, answer.approver, answer.resources)
+    if answer.choice is Choice.RESUME:
+        resume(ledger, run_id, answer.approver, now)
+    if answer.choice in {Choice.APPROVE, Choice.RESUME}:
+        verify_again(ledger, run_id, gate, now)
     gate = ledger.change_gate(
         run_id,
         gate_id,
@@ -129,8 +233,10 @@ def decide(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, answer: Answ
             status=GateStatus.ANSWERED,
             choice=answer.choice,
             decided_by=answer.approver,
+            account=answer.identity.account if answer.identity else None,
             decided_at=now,
             reason=answer.reason,
+            resources=answer.resources,
             token=None,
         ),
     )
@@ -141,103 +247,19 @@ def decide(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, answer: Answ
             kind="decision",
             actor=answer.approver,
             stage_id=gate.stage_id,
-            message=f"{answer.choice} at {gate.kind} gate {gate_id}. {answer.reason}".strip(),
+            message=_told(gate, answer),
+            data=_facts(answer),
         )
     )
     return gate
 
 
-def _apply(ledger: Ledger, run_id: str, gate: Gate, answer: Answer) -> None:
-    """Change run and stage; every branch may be repeated without a second effect."""
-    who = answer.approver
-    stage = ledger.stage(run_id, gate.stage_id) if gate.stage_id else None
-    match answer.choice:
-        case Choice.APPROVE:
-            crossing = stage is not None and stage.irreversible
-            ledger.change_run(run_id, lambda r: r.but(committed=r.committed or crossing))
-            if stage is not None:
-                ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(approved_by=s.approved_by or who))
-        case Choice.REJECT:
-            ledger.change_run(
-                run_id,
-                lambda r: r.but(
-                    rejected_by=r.rejected_by or who, failure=r.failure or f"rejected by {who} at the {gate.kind} gate"
-                ),
-            )
-        case Choice.ABORT:
-            ledger.change_run(
-                run_id, lambda r: r.but(failure=r.failure or f"aborted by {who} after {gate.stage_id} failed")
-            )
-        case Choice.RETRY:
-            _again(ledger, run_id, _still_failed(stage, gate), rolling_back=False)
-        case Choice.ROLLBACK:
-            _again(ledger, run_id, _still_failed(stage, gate), rolling_back=True)
-        case Choice.SKIP:
-            _ignore(ledger, run_id, _still_failed(stage, gate), who, unhealthy_too=True)
-        case Choice.CONTINUE:
-            _ignore(ledger, run_id, _still_failed(stage, gate), who, unhealthy_too=False)
+def _told(gate: Gate, answer: Answer) -> str:
+    what = f"{answer.choice} of {', '.join(answer.resources)}" if answer.resources else str(answer.choice)
+    return f"{what} at {gate.kind} gate {gate.gate_id}. {answer.reason}".strip()
 
 
-def _still_failed(stage: Stage | None, gate: Gate) -> Stage | None:
-    """Return the gate's stage, or None when this very answer has been applied to it already."""
-    if stage is None:
-        raise ConflictError(f"gate {gate.gate_id} belongs to no stage, so nothing can be retried or skipped.")
-    asked = gate_id_of(gate.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
-    return stage if asked == gate.gate_id and stage.status is StageStatus.FAILED else None
-
-
-def _again(ledger: Ledger, run_id: str, stage: Stage | None, *, rolling_back: bool) -> None:
-    if stage is None:
-        return
-    for action in ledger.actions(run_id, stage.stage_id):
-        if action.status is ActionStatus.ENDED and (rolling_back or action.outcome not in GOOD):
-            ledger.save_action(_reset(action))
-    ledger.change_stage(
-        run_id,
-        stage.stage_id,
-        lambda s: s.but(
-            status=StageStatus.PENDING,
-            attempt=stage.attempt + 1,
-            rolling_back=rolling_back,
-            checks=(),
-            health_since=None,
-            ended_at=None,
-        ),
-    )
-
-
-def _reset(action: Action) -> Action:
-    return action.but(
-        status=ActionStatus.PENDING,
-        outcome=None,
-        member_outcomes={},
-        detail="",
-        remedy="",
-        errors=0,
-        refusals=0,
-        attempt=action.attempt + 1,
-        call_counts={},
-        started_at=None,
-        ended_at=None,
-        deadline_at=None,
-    )
-
-
-def _ignore(ledger: Ledger, run_id: str, stage: Stage | None, who: str, *, unhealthy_too: bool) -> None:
-    """Let the stage pass; what failed (and, when asked, what is unhealthy) ends as failed_ignored."""
-    if stage is None:
-        return
-    unhealthy = {c.resource_id for c in stage.checks if c.state is not CheckState.HEALTHY} if unhealthy_too else set()
-    for action in ledger.actions(run_id, stage.stage_id):
-        outcomes = {r: action.member_outcomes.get(r, Outcome.FAILED) for r in action.resource_ids}
-        lost = {r for r, o in outcomes.items() if o not in GOOD or r in unhealthy}
-        if action.outcome not in GOOD or lost:
-            ledger.save_action(
-                action.but(
-                    status=ActionStatus.ENDED,
-                    outcome=Outcome.FAILED_IGNORED,
-                    member_outcomes={r: Outcome.FAILED_IGNORED if r in lost else o for r, o in outcomes.items()},
-                    detail=f"{action.detail} (ignored by {who})".strip(),
-                )
-            )
-    ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(status=StageStatus.PASSED, ignored=True))
+def _facts(answer: Answer) -> dict[str, JsonValue]:
+    if answer.identity is None:
+        return {"verified": False}
+    return {"verified": True, "arn": answer.identity.arn, "account": answer.identity.account}

@@ -50,6 +50,9 @@ class ManifestResource(_Part):
     )
     arns: tuple[Arn, ...] = Field(default=(), max_length=2, description="Both sides, where tags do not tell.")
     priority: Priority | None = Field(default=None, description="Order inside the layer; the tag's when absent.")
+    optional: bool | None = Field(
+        default=None, description="Its failure never stops the run; the tag dr:optional when absent."
+    )
     strategy: Name | None = Field(default=None, description="Recovery strategy; the tag's, else what AWS shows.")
     dependsOn: tuple[Name, ...] = Field(default=(), description="resourceIds that must be through first.")
 

@@ -155,6 +155,7 @@ def _tags(
         tag_rules.WAVE: str(waves[layer.layerId]),
         tag_rules.PRIORITY: resource.priority.value if resource.priority else None,
         tag_rules.STRATEGY: resource.strategy,
+        tag_rules.OPTIONAL: None if resource.optional is None else str(resource.optional).lower(),
         tag_rules.DEPENDENCIES: ",".join(needed) or None,
     }
     return {tag: value for tag, value in wanted.items() if value is not None}

@@ -40,6 +40,13 @@ class Machine(StrEnum):
     WAVE = "DRWave"
 
 
+class Document(StrEnum):
+    """The SSM documents that answer gates."""
+
+    APPROVE = "DR-Approve"
+    REJECT = "DR-Reject"
+
+
 def function(verb: str) -> str:
     """Return the name of a verb's function: `dr-open-gate`."""
     return f"{PREFIX}-{verb.replace('_', '-')}"

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orchestrator.aws_errors import translate
 from orchestrator.ledger.records import Gate, Run
+from orchestrator.words import Choice
 
 SUBJECT_LIMIT = 100
 """Characters SNS accepts as a subject (ASCII, no line breaks)."""
@@ -89,10 +90,9 @@ def message(notice: Notice, run: Run, subject: str, body: str) -> Message:
     return Message(notice, run.scope.customer, run.run_id, f"[DR] {run.scope} {run.operation}: {subject}", body)
 
 
-def approval_text(run: Run, gate: Gate) -> str:
+def approval_text(run: Run, gate: Gate, *, with_token: bool = True) -> str:
     """Return the body of an approval request: question, checklist, and the commands to paste."""
     checklist = "\n".join(f"  - {line}" for line in gate.checklist) or "  (nothing to check)"
-    approve = gate.choices[0]
     lines = [
         gate.question,
         "",
@@ -101,12 +101,26 @@ def approval_text(run: Run, gate: Gate) -> str:
         "Before you answer:",
         checklist,
         "",
-        f"Options: {', '.join(gate.choices)}. Answer with one of:",
-        *(f"  dr decide {gate.gate_id} {choice}" for choice in gate.choices),
-        "or, in the hub account:",
-        f"  aws stepfunctions send-task-success --region {run.target_region} --task-token {gate.token} "
-        f'--task-output \'{{"decision": "{approve}", "approver": "YOU@example.com"}}\'',
+        f"Options: {', '.join(gate.choices)}. Who may answer: {'; '.join(gate.answerers) or 'anybody who may reach the hub'}.",
+        "Answer with one of:",
+        *(
+            f"  dr decide {gate.gate_id} {choice} --region {run.target_region}{_with(choice)}"
+            for choice in gate.choices
+        ),
+        *(_raw_command(run, gate) if with_token else []),
         "",
         "Without an answer for 30 minutes this is asked again and others are alerted; nothing is decided by silence.",
     ]
     return "\n".join(lines)
+
+
+def _with(choice: Choice) -> str:
+    return ' --reason "why" [--resource ONE ...]' if choice is Choice.SKIP else ""
+
+
+def _raw_command(run: Run, gate: Gate) -> list[str]:
+    answer = f'{{"decision": "{gate.choices[0]}", "approver": "YOU@example.com", "gate": "{gate.gate_id}"}}'
+    return [
+        "or, in the hub account:",
+        f"  aws stepfunctions send-task-success --region {run.target_region} --task-token {gate.token} --task-output '{answer}'",
+    ]

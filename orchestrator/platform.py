@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.approvals import Approvals
 from orchestrator.blobs import Blobs
 from orchestrator.clock import Clock
 from orchestrator.contract import Adapter, Reader, RunContext, Target
@@ -39,6 +40,7 @@ class Platform:
     notifier: Notifier
     explorer_view_arn: str | None = None
     accounts: tuple[str, ...] = ()
+    approvals: Approvals = Approvals()
     connect: Connect | None = None
     """Asks probe functions in the workloads' VPCs; None: connectivity is not looked at."""
 

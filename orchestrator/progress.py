@@ -11,7 +11,15 @@ from orchestrator.words import Approval, Choice, GateKind, GateStatus, Phase, St
 
 PASSED = {StageStatus.PASSED, StageStatus.SKIPPED}
 APPROVAL_CHOICES = (Choice.APPROVE, Choice.REJECT)
-FAILURE_CHOICES = (Choice.RETRY, Choice.SKIP, Choice.CONTINUE, Choice.ROLLBACK, Choice.ABORT)
+FAILURE_CHOICES = (
+    Choice.RETRY,
+    Choice.SKIP,
+    Choice.CONTINUE,
+    Choice.ROLLBACK,
+    Choice.ROLLBACK_RUN,
+    Choice.ABORT,
+)
+PAUSE_CHOICES = (Choice.RESUME, Choice.ABORT)
 
 
 @dataclass(frozen=True)
@@ -44,17 +52,31 @@ def next_move(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
     """Return the next move. Decisions at failure gates have already been applied to the stages."""
     if run.status.ended or run.cancelled_by or run.rejected_by or run.failure:
         return Finish()
+    move = _taking_back(stages) if run.rolled_back_by else _going_on(run, stages, gates)
+    return _ask_to_resume(run, move.stage) if isinstance(move, RunStage) and run.paused else move
+
+
+def _going_on(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
     for position, stage in enumerate(stages):
         if stage.status in PASSED:
             continue
         if stage.status is StageStatus.FAILED:
-            return _ask_after_failure(run, stage)
+            return _ask_after_failure(stage, earlier=bool(position))
         if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
             return RunStage(stage)
         gate = _gate_before(run, stages, gates, position)
         if gate is None or _answered(gates, gate.gate_id):
             return RunStage(stage)
         return gate
+    return Finish()
+
+
+def _taking_back(stages: Sequence[Stage]) -> Move:
+    """Return the next move of a run that is rolled back whole: the last stage that began comes first."""
+    for stage in reversed(stages):
+        if not stage.rolling_back or stage.status in {*PASSED, StageStatus.ROLLED_BACK}:
+            continue
+        return _ask_after_failed_rollback(stage) if stage.status is StageStatus.FAILED else RunStage(stage)
     return Finish()
 
 
@@ -78,7 +100,9 @@ def _gate_before(run: Run, stages: Sequence[Stage], gates: Sequence[Gate], posit
     kind, question = _question(run, stages, position)
     if kind is None or (kind is not GateKind.COMMIT and _answered(gates, _commit_gate(run, stage))):
         return None  # whoever let the line be crossed has let the stage begin
-    return Ask(kind, stage, gate_id(run.run_id, kind, stage.stage_id), question, APPROVAL_CHOICES)
+    # Whoever validates the application may want back what was done; what cannot be taken back is told at the answer.
+    undo = () if position == 0 or stage.phase is Phase.DECOMMISSION else (Choice.ROLLBACK_RUN,)
+    return Ask(kind, stage, gate_id(run.run_id, kind, stage.stage_id), question, (*APPROVAL_CHOICES, *undo))
 
 
 def _question(run: Run, stages: Sequence[Stage], position: int) -> tuple[GateKind | None, str]:
@@ -108,12 +132,35 @@ def _question(run: Run, stages: Sequence[Stage], position: int) -> tuple[GateKin
     return None, ""
 
 
-def _ask_after_failure(run: Run, stage: Stage) -> Ask:
+def _ask_after_failure(stage: Stage, *, earlier: bool) -> Ask:
+    if stage.rolling_back:
+        return _ask_after_failed_rollback(stage)
     question = (
-        f"{stage.phase} of wave {stage.wave} did not pass. What shall happen? (skip: what failed or is unhealthy is left "
-        "alone from here on; continue: unhealthy resources go on as they are, failed ones are left alone)"
+        f"{stage.phase} of wave {stage.wave} did not pass. What shall happen? (retry: only what failed; skip: what failed or "
+        "is unhealthy, or the resources you name, is left alone from here on; continue: unhealthy resources go on as they "
+        "are, failed ones are left alone; rollback: this stage is taken back; rollback-run: everything is, last stage first)"
     )
-    gate = gate_id(run.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
-    deleting = stage.phase is Phase.DECOMMISSION  # what is deleted cannot be rolled back
-    choices = tuple(c for c in FAILURE_CHOICES if not (deleting and c is Choice.ROLLBACK))
-    return Ask(GateKind.FAILURE, stage, gate, question, choices)
+    left_out = set() if earlier else {Choice.ROLLBACK_RUN}
+    if stage.phase is Phase.DECOMMISSION:  # what is deleted cannot be rolled back
+        left_out = {Choice.ROLLBACK, Choice.ROLLBACK_RUN}
+    return _failure_gate(stage, question, tuple(c for c in FAILURE_CHOICES if c not in left_out))
+
+
+def _ask_after_failed_rollback(stage: Stage) -> Ask:
+    question = (
+        f"Taking back {stage.phase} of wave {stage.wave} did not succeed. What shall happen? (retry: only what failed; "
+        "skip: what cannot be taken back stays as it is; abort: everything stays as it is)"
+    )
+    return _failure_gate(stage, question, (Choice.RETRY, Choice.SKIP, Choice.ABORT))
+
+
+def _failure_gate(stage: Stage, question: str, choices: tuple[Choice, ...]) -> Ask:
+    name = gate_id(stage.run_id, GateKind.FAILURE, stage.stage_id, stage.attempt)
+    return Ask(GateKind.FAILURE, stage, name, question, choices)
+
+
+def _ask_to_resume(run: Run, stage: Stage) -> Ask:
+    held = run.pauses[-1]
+    name = gate_id(run.run_id, GateKind.PAUSE, stage.stage_id, len(run.pauses))
+    question = f"Paused by {held.by}{f' ({held.reason})' if held.reason else ''}. Go on with {stage.stage_id}?"
+    return Ask(GateKind.PAUSE, stage, name, question, PAUSE_CHOICES)

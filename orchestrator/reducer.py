@@ -18,10 +18,15 @@ GOOD = {
 WARNING = {Outcome.SUCCEEDED_WITH_WARNINGS, Outcome.FAILED_IGNORED, Outcome.DEFERRED}
 
 
-def stage_status(actions: Sequence[Action], checks: Iterable[CheckRecord], *, ignored: bool) -> StageStatus:
+def stage_status(
+    actions: Sequence[Action], checks: Iterable[CheckRecord], *, ignored: bool, rolling_back: bool = False
+) -> StageStatus:
     """Return a closed stage's status: passed only when every action ended well and every check is healthy."""
     if any(action.status is not ActionStatus.ENDED for action in actions):
         return StageStatus.FAILED
+    if rolling_back:
+        undone = all(action.outcome in {Outcome.ROLLED_BACK, Outcome.SKIPPED} for action in actions)
+        return StageStatus.ROLLED_BACK if undone else StageStatus.FAILED
     if any(action.outcome not in GOOD for action in actions):
         return StageStatus.FAILED
     if not ignored and any(check.state is not CheckState.HEALTHY for check in checks):
@@ -41,7 +46,7 @@ def run_status(run: Run, stages: Sequence[Stage], actions: Sequence[Action]) -> 
         return RunStatus.REJECTED
     if run.dry_run and not run.failure:
         return RunStatus.PREVIEWED
-    if run.failure or not stages:
+    if run.failure or run.rolled_back_by or not stages:
         return RunStatus.FAILED
     if any(stage.status not in {StageStatus.PASSED, StageStatus.SKIPPED} for stage in stages):
         return RunStatus.FAILED

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic import ValidationError as ModelError
 
-from orchestrator import words
+from orchestrator import success, words
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.words import Approval, Operation, Order, Phase
 
@@ -77,6 +77,17 @@ class Request(BaseModel):
         default=False,
         description="Delete the old side at the end, after a healthy REPLICATE and an approval of its own.",
     )
+    OnFailure: words.OnFailure = Field(
+        default=words.OnFailure.ASK,
+        description="What happens when a stage does not pass: ask a person, continue without what failed, rollback the whole "
+        "run as far as it can be taken back (else a person is asked), or abort.",
+    )
+    SuccessRules: Mapping[str, str] | None = Field(
+        default=None,
+        description='How much of a wave must succeed: {"2": "critical", "3": "90%", "*": "all"}. all (the default); '
+        "critical: only resources with dr:priority critical; a percentage: those, and as many of all. Resources with "
+        "dr:optional true never count. What is lost is left alone and ends as failed_ignored.",
+    )
     DryRun: bool = Field(default=False, description="Stop after plan and readiness; change nothing.")
     Reason: str = Field(default="", max_length=512, description="Ticket or reason, kept in the audit trail.")
     Requester: str = Field(default="", max_length=256, description="Who asks; dr fills in its caller.")
@@ -127,6 +138,7 @@ class Request(BaseModel):
                 self.ManifestVersion is not None and self.Manifest is None,
                 "ManifestVersion names the version of a Manifest, and there is none",
             ),
+            *((True, problem) for problem in success.problems(self.SuccessRules or {})),
             (any(wave < 1 for wave in self.Waves or ()), "Waves are numbered from 1"),
             (self.Waves == () or self.Phases == (), "Waves and Phases must be absent or name at least one"),
         ]

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from orchestrator.checklists import checklist, plan_overview
 from orchestrator.context import run_context
-from orchestrator.contract import Check
+from orchestrator.contract import Check, Target
+from orchestrator.decisions import leave_alone, lost_in
 from orchestrator.errors import DrError
 from orchestrator.following import FOLLOWS, lost_before
-from orchestrator.gates import open_gate
 from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
 from orchestrator.notify import Notice, message
-from orchestrator.plan import altered_since_frozen, load_plan
-from orchestrator.planning import frozen_plan_calls
+from orchestrator.plan import altered_since_frozen
 from orchestrator.platform import Platform
 from orchestrator.probes import probe_url
-from orchestrator.progress import Ask, Finish, Move, RunStage, next_move
 from orchestrator.reducer import GOOD, outcome_counts, stage_status
-from orchestrator.tags import HEALTH_URL
+from orchestrator.success import ALL, Members, rule_of, tolerates
+from orchestrator.tags import HEALTH_URL, OPTIONAL, PRIORITY
 from orchestrator.targets import load_target
-from orchestrator.words import ActionStatus, Approval, CheckState, Mode, Outcome, Phase, RunStatus, StageStatus
+from orchestrator.words import ActionStatus, CheckState, Mode, Outcome, Phase, Priority, StageStatus
 
 HEALTH_POLL_SECONDS = 15
 HEALTH_SETTLE_SECONDS = 900
@@ -49,44 +48,6 @@ class Health:
 
     settled: bool
     wait_seconds: int = 0
-
-
-def decide_next(platform: Platform, run_id: str) -> Move:
-    """Return the next move; open its gate when it is a question."""
-    run, stages = platform.ledger.run(run_id), platform.ledger.stages(run_id)
-    move = next_move(run, stages, platform.ledger.gates(run_id))
-    if isinstance(move, Ask):
-        open_gate(platform.ledger, platform.clock, run, move, _checklist(platform, run, stages, move))
-        platform.ledger.change_run(run_id, lambda r: r if r.status.ended else r.but(status=RunStatus.WAITING))
-    elif isinstance(move, RunStage):
-        crossing = move.stage.irreversible and run.approval is Approval.AUTOMATIC
-        platform.ledger.change_run(
-            run_id,
-            lambda r: (
-                r
-                if r.status.ended
-                else r.but(
-                    status=RunStatus.RUNNING,
-                    started_at=r.started_at or platform.clock.now(),
-                    committed=r.committed or crossing,
-                )
-            ),
-        )
-    else:
-        assert isinstance(move, Finish)
-    return move
-
-
-def _checklist(platform: Platform, run: Run, stages: list[Stage], ask: Ask) -> list[str]:
-    position = next((i for i, s in enumerate(stages) if ask.stage and s.stage_id == ask.stage.stage_id), 0)
-    looked_at = stages[position] if stages and stages[position].status is StageStatus.FAILED else None
-    before = looked_at or (stages[position - 1] if position else None)
-    actions = platform.ledger.actions(run.run_id, before.stage_id) if before else []
-    plan = load_plan(platform.blobs, run.run_id)
-    upcoming = next((s for s in plan.stages if ask.stage and s.stage_id == ask.stage.stage_id), None)
-    calls = frozen_plan_calls(platform, run.run_id, ask.stage.stage_id) if ask.stage else []
-    overview = plan_overview(plan, run.findings) if position == 0 and not looked_at else []
-    return [*overview, *checklist(before, actions, None if looked_at else upcoming, calls)]
 
 
 def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
@@ -168,8 +129,9 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
             health_since=s.health_since or now,
         ),
     )
+    since = stage.verify_since if stage.verifying else stage.health_since
     unsettled = [check for check in checks if check.state is not CheckState.HEALTHY]
-    waited_seconds = (now - (stage.health_since or now)).total_seconds()
+    waited_seconds = (now - (since or now)).total_seconds()
     if unsettled and waited_seconds < HEALTH_SETTLE_SECONDS and not run.cancelled_by:
         return Health(settled=False, wait_seconds=HEALTH_POLL_SECONDS)
     return Health(settled=True)
@@ -219,24 +181,61 @@ def _checks(platform: Platform, run: Run, action: Action) -> list[Check]:
 def close_stage(platform: Platform, run_id: str, stage_id: str) -> StageStatus:
     """Close a stage: its status from its actions and checks; lost actions are named. Repeatable."""
     run, stage = platform.ledger.run(run_id), platform.ledger.stage(run_id, stage_id)
-    if stage.ended_at is not None:
+    if stage.ended_at is not None and not stage.verifying:
         return stage.status
     actions = [_found_lost(platform, action) for action in platform.ledger.actions(run_id, stage_id)]
     if _is_checked(run, stage) and stage.health_since is None:
         stage = platform.ledger.change_stage(run_id, stage_id, lambda s: s.but(checks=_kept(_unseen(actions))))
-    status = stage_status(actions, stage.checks, ignored=stage.ignored)
-    undone = stage.rolling_back and all(a.outcome in {Outcome.ROLLED_BACK, Outcome.SKIPPED} for a in actions)
-    if undone:
+    status = stage_status(actions, stage.checks, ignored=stage.ignored, rolling_back=stage.rolling_back)
+    if status is StageStatus.FAILED and _tolerated(platform, run, stage, actions):
+        status, actions = StageStatus.PASSED, platform.ledger.actions(run_id, stage_id)
+        stage = platform.ledger.change_stage(run_id, stage_id, lambda s: s.but(ignored=True))
+    if status is StageStatus.ROLLED_BACK and not run.rolled_back_by:
         platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"{stage_id} was rolled back"))
     now = platform.clock.now()
-    platform.ledger.change_stage(run_id, stage_id, lambda s: s.but(status=status, ended_at=s.ended_at or now))
+    platform.ledger.change_stage(
+        run_id,
+        stage_id,
+        lambda s: s.but(status=status, ended_at=s.ended_at or now, verified_at=now if s.verifying else s.verified_at),
+    )
     counts = ", ".join(f"{count} {outcome}" for outcome, count in outcome_counts(actions).items())
-    platform.note(run_id, "stage", f"{stage_id} {status}: {counts}", stage_id=stage_id)
+    again = "looked at again: " if stage.verifying else ""
+    platform.note(run_id, "stage", f"{stage_id} {again}{status}: {counts}", stage_id=stage_id)
+    if stage.verifying and status is StageStatus.PASSED:
+        return status  # nothing new to tell
     failed = status is StageStatus.FAILED
     subject = f"{stage.phase} wave {stage.wave} {status}"
     body = "\n".join([counts, *_failures(actions), *_unhealthy(stage)])
     platform.tell(message(Notice.FAILURE if failed else Notice.STAGE_DONE, run, subject, body))
     return status
+
+
+def _tolerated(platform: Platform, run: Run, stage: Stage, actions: list[Action]) -> bool:
+    """Let go what a wave's rule, or its own tag, allows to be lost; say whether the stage may pass with the rest."""
+    if stage.rolling_back or stage.phase is Phase.DECOMMISSION:
+        return False
+    lost = lost_in(stage, actions)
+    if not lost:
+        return False
+    targets = {action.target_id: load_target(platform.blobs, run.run_id, action.target_id) for action in actions}
+    rule = rule_of(run.success_rules, stage.wave)
+    if not tolerates(rule, lost, _members(targets.values())):
+        return False
+    who = f'the rule "{rule}" of wave {stage.wave}' if rule != ALL else "their tag dr:optional"
+    leave_alone(platform.ledger, run.run_id, stage, lost, who)
+    told = f"{stage.stage_id} passes without {', '.join(sorted(lost))}: allowed by {who}"
+    platform.note(run.run_id, "outcome", told, stage_id=stage.stage_id)
+    platform.tell(message(Notice.WARNING, run, f"{stage.phase} wave {stage.wave} passes with losses", told))
+    return True
+
+
+def _members(targets: Iterable[Target]) -> Members:
+    members = [member for target in targets for member in target.members]
+    return Members(
+        everyone=frozenset(m.resource_id for m in members),
+        critical=frozenset(m.resource_id for m in members if m.tags.get(PRIORITY) == Priority.CRITICAL),
+        optional=frozenset(m.resource_id for m in members if m.tags.get(OPTIONAL) == "true"),
+    )
 
 
 def _unseen(actions: list[Action]) -> list[Check]:

@@ -26,6 +26,7 @@ class OpenGate(_Shown):
     question: str
     checklist: tuple[str, ...]
     choices: tuple[Choice, ...]
+    answerers: tuple[str, ...] = ()
     waiting_seconds: float
     asks: int
 
@@ -80,6 +81,8 @@ class RunView(_Shown):
     under_way: tuple[ResourceLine, ...]
     failures: tuple[ResourceLine, ...]
     open_gates: tuple[OpenGate, ...]
+    paused_by: str | None = None
+    """Who paused the run; it begins nothing new, and waits once the steps in flight are through."""
     failure: str | None
 
 
@@ -113,6 +116,7 @@ def run_view(ledger: Ledger, run_id: str, plan: Plan | None, now: datetime) -> R
         under_way=tuple(_line(a) for a in actions if a.status is ActionStatus.RUNNING),
         failures=tuple(_line(a) for a in actions if a.status is ActionStatus.ENDED and a.outcome not in GOOD),
         open_gates=tuple(_open_gate(g, now) for g in gates if g.status is GateStatus.OPEN),
+        paused_by=run.pauses[-1].by if run.paused else None,
         failure=run.failure,
     )
 
@@ -165,6 +169,7 @@ def _open_gate(gate: Gate, now: datetime) -> OpenGate:
         question=gate.question,
         checklist=gate.checklist,
         choices=gate.choices,
+        answerers=gate.answerers,
         waiting_seconds=(now - gate.opened_at).total_seconds(),
         asks=gate.asks,
     )

@@ -19,8 +19,9 @@ RTO = "dr:rto-target"
 RPO = "dr:rpo-target"
 HEALTH_URL = "dr:health-check-url"
 DEPENDENCIES = "dr:dependencies"
+OPTIONAL = "dr:optional"
 
-KNOWN = (ENABLED, WAVE, CUSTOMER, ENVIRONMENT, PRIORITY, STRATEGY, RTO, RPO, HEALTH_URL, DEPENDENCIES)
+KNOWN = (ENABLED, WAVE, CUSTOMER, ENVIRONMENT, PRIORITY, STRATEGY, RTO, RPO, HEALTH_URL, DEPENDENCIES, OPTIONAL)
 WHOLE_NUMBER = re.compile("[0-9]{1,6}")
 OWN = (
     "dr:execution-id",
@@ -76,6 +77,9 @@ def read(tags: Mapping[str, str], strategies: Sequence[str]) -> tuple[DrTags | N
     problems += _one_of(tags, ENABLED, ("true", "false"))
     problems += _one_of(tags, ENVIRONMENT, [e.value for e in Environment])
     problems += _one_of(tags, PRIORITY, [p.value for p in Priority])
+    problems += _one_of(tags, OPTIONAL, ("true", "false"))
+    if tags.get(OPTIONAL) == "true" and tags.get(PRIORITY) == Priority.CRITICAL:
+        problems.append(f"{OPTIONAL} is true and {PRIORITY} is critical; a resource is one or the other")
     problems += _one_of(tags, STRATEGY, strategies)
     problems += (
         (_whole_number(tags, WAVE) if tags.get(WAVE) else [])

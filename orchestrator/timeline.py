@@ -96,6 +96,11 @@ def draw(
         by_stage.setdefault(action.stage_id, []).append(action)
     lanes: list[Lane] = []
     y = float(TOP)
+    for pause in run.pauses:
+        ended = f"resumed by {pause.resumed_by}" if pause.resumed_by else "not resumed"
+        bar = scale.bar(pause.since, pause.until or end, "human", f"paused by {pause.by}, {ended}")
+        lanes.append(Lane(y, "paused", f"by {pause.by}", (bar,)))
+        y += LANE
     known = {stage.stage_id for stage in stages}
     for stage in stages:
         mine = [gate for gate in gates if gate.stage_id == stage.stage_id]
@@ -126,6 +131,9 @@ def _rows(scale: _Scale, end: datetime, stage: Stage, actions: Sequence[Action],
     if stage.health_since is not None:
         bar = scale.bar(stage.health_since, stage.ended_at or end, "health", f"health checks of {stage.stage_id}")
         rows.append(("health checks", "", (bar,)))
+    if stage.verify_since is not None:
+        bar = scale.bar(stage.verify_since, stage.verified_at or end, "health", f"{stage.stage_id} looked at again")
+        rows.append(("health, looked at again", "", (bar,)))
     return rows
 
 

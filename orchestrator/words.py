@@ -113,6 +113,7 @@ class StageStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    ROLLED_BACK = "rolled_back"
 
 
 class RunStatus(StrEnum):
@@ -123,6 +124,7 @@ class RunStatus(StrEnum):
     READY = "ready"
     RUNNING = "running"
     WAITING = "waiting"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     SUCCEEDED_WITH_WARNINGS = "succeeded_with_warnings"
     FAILED = "failed"
@@ -134,7 +136,7 @@ class RunStatus(StrEnum):
     @property
     def ended(self) -> bool:
         """Say whether nothing more will happen in the run."""
-        return self not in {self.ACCEPTED, self.PLANNING, self.READY, self.RUNNING, self.WAITING}
+        return self not in {self.ACCEPTED, self.PLANNING, self.READY, self.RUNNING, self.WAITING, self.PAUSED}
 
 
 class GateKind(StrEnum):
@@ -145,6 +147,7 @@ class GateKind(StrEnum):
     WAVE = "wave"
     COMMIT = "commit"
     FAILURE = "failure"
+    PAUSE = "pause"
 
 
 class Choice(StrEnum):
@@ -156,7 +159,9 @@ class Choice(StrEnum):
     SKIP = "skip"
     CONTINUE = "continue"
     ROLLBACK = "rollback"
+    ROLLBACK_RUN = "rollback-run"
     ABORT = "abort"
+    RESUME = "resume"
 
 
 class GateStatus(StrEnum):
@@ -172,6 +177,15 @@ class Approval(StrEnum):
 
     REQUIRED = "required"
     AUTOMATIC = "automatic"
+
+
+class OnFailure(StrEnum):
+    """What happens when a stage does not pass: a person is asked, or it was said beforehand."""
+
+    ASK = "ask"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+    ABORT = "abort"
 
 
 class Severity(StrEnum):

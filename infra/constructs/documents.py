@@ -13,6 +13,7 @@ from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.constructs.functions import machine_arn
+from orchestrator import names
 from orchestrator.names import Machine
 
 DIRECTORY = Path(__file__).resolve().parent.parent.parent / "ssm_documents"
@@ -43,7 +44,7 @@ class Documents(Construct):
             self,
             "Role",
             role_name=f"dr-automation-{region}",
-            description="Lets the DR documents start a run and look at it",
+            description="Lets the DR documents start a run, look at it and answer its gates",
             assumed_by=iam.ServicePrincipal(
                 "ssm.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
             ),
@@ -59,7 +60,12 @@ class Documents(Construct):
                             resources=[f"{machine_arn(Machine.ORCHESTRATOR, 'execution')}:*"],
                         ),
                     ]
-                )
+                ),
+                "answer": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[_function_arn("answer_gate")])
+                    ]
+                ),
             },
         )
         acknowledge(
@@ -69,3 +75,7 @@ class Documents(Construct):
             f"Resource::{machine_arn(Machine.ORCHESTRATOR, 'execution')}:*",
         )
         return role
+
+
+def _function_arn(verb: str) -> str:
+    return f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{names.function(verb)}"

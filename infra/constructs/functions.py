@@ -19,6 +19,7 @@ from infra.constructs.loggroups import log_group_of
 from infra.package import Package
 from infra.verbs import VERBS, Access, Verb
 from orchestrator import names
+from orchestrator.approvals import Approvals
 from orchestrator.names import Machine, Table
 
 ITEM_READS = ("dynamodb:GetItem", "dynamodb:Query")
@@ -111,6 +112,8 @@ class FunctionFactory:
             variables["DR_ACCOUNTS"] = ",".join(self._config.spokes.accounts)
         if self._config.spokes.probe:
             variables["DR_PROBE"] = "true"
+        if self._config.approvals != Approvals():
+            variables["DR_APPROVALS"] = self._config.approvals.model_dump_json(exclude_defaults=True)
         if self._hub.dns_servers:
             variables["DR_DNS_SERVERS"] = ",".join(self._hub.dns_servers)
         return variables
@@ -171,6 +174,9 @@ class FunctionFactory:
         if verb.answers_tokens:
             actions = ["states:SendTaskFailure", "states:SendTaskSuccess"]
             statements.append(iam.PolicyStatement(sid="Tokens", actions=actions, resources=["*"]))
+        if verb.reads_automations:
+            actions, automations = ["ssm:GetAutomationExecution"], [_automations()]
+            statements.append(iam.PolicyStatement(sid="Automations", actions=actions, resources=automations))
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:
@@ -179,6 +185,8 @@ class FunctionFactory:
         tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
         indexes = ", nor does listing other accounts' indexes" if verb.inventory is Access.WRITE else ""
         acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{indexes}{tokens}.", "Resource::*")
+        if verb.reads_automations:
+            acknowledge(parent, "IAM5", "Automations are named by random ids.", f"Resource::{_automations()}")
         view = self._view()
         if verb.inventory is Access.WRITE and view.endswith("*"):
             acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{view}")
@@ -202,6 +210,10 @@ def make_all(factory: FunctionFactory) -> dict[str, lambda_.Function]:
 def machine_arn(machine: Machine, kind: str = "stateMachine") -> str:
     """Return a machine's ARN in the stack's own Region, by name: functions and machines would refer in a circle."""
     return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}:{machine.value}"
+
+
+def _automations() -> str:
+    return f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:automation-execution/*"
 
 
 def _table(table: Table) -> list[str]:

@@ -17,6 +17,7 @@ from orchestrator.words import (
     GateKind,
     GateStatus,
     Mode,
+    OnFailure,
     Operation,
     Order,
     Outcome,
@@ -75,6 +76,9 @@ class Run(Record):
     waves: tuple[int, ...] | None = None
     phases: tuple[Phase, ...] | None = None
     decommission: bool = False
+    on_failure: OnFailure = OnFailure.ASK
+    success_rules: Mapping[str, str] = Field(default_factory=dict)
+    """Wave, or "*" for the others -> how much of it must succeed."""
     manifest_key: str | None = None
     manifest_version: str | None = None
     status: RunStatus = RunStatus.ACCEPTED
@@ -89,8 +93,26 @@ class Run(Record):
     cancelled_by: str | None = None
     rejected_by: str | None = None
     failure: str | None = None
+    rolled_back_by: str | None = None
+    """Who had the whole run rolled back."""
+    pauses: tuple[Pause, ...] = ()
     findings: tuple[FindingRecord, ...] = ()
     version: int = 0
+
+    @property
+    def paused(self) -> bool:
+        """Say whether somebody paused the run and nobody resumed it."""
+        return bool(self.pauses) and self.pauses[-1].until is None
+
+
+class Pause(Record):
+    """A time in which nothing new was begun, because somebody said so."""
+
+    by: str
+    reason: str = ""
+    since: datetime
+    until: datetime | None = None
+    resumed_by: str | None = None
 
 
 class FindingRecord(Record):
@@ -127,12 +149,20 @@ class Stage(Record):
     started_at: datetime | None = None
     health_since: datetime | None = None
     ended_at: datetime | None = None
+    verify_since: datetime | None = None
+    """When the health of a stage that had passed began to be looked at again, after people let the run wait."""
+    verified_at: datetime | None = None
     checks: tuple[CheckRecord, ...] = ()
     ignored: bool = False
     rolling_back: bool = False
     approved_by: str | None = None
     """Who let this stage begin, when a person was asked."""
     version: int = 0
+
+    @property
+    def verifying(self) -> bool:
+        """Say whether the health of this stage, which had passed, is being looked at again."""
+        return self.verify_since is not None and self.verified_at is None
 
 
 class StepRecord(Record):
@@ -194,6 +224,18 @@ class Action(Record):
         return sum(self.call_counts.values())
 
 
+class Offer(Record):
+    """An answer whose sender AWS confirmed, written down before the gate's token is redeemed with its id."""
+
+    answer_id: str
+    choice: Choice
+    arn: str
+    account: str
+    reason: str = ""
+    resources: tuple[str, ...] = ()
+    at: datetime
+
+
 class Gate(Record):
     """A question to a person."""
 
@@ -204,6 +246,9 @@ class Gate(Record):
     question: str
     checklist: tuple[str, ...] = ()
     choices: tuple[Choice, ...]
+    answerers: tuple[str, ...] = ()
+    """Who may answer, in words."""
+    offers: tuple[Offer, ...] = ()
     opened_at: datetime
     asked_at: datetime | None = None
     asks: int = 0
@@ -211,7 +256,10 @@ class Gate(Record):
     status: GateStatus = GateStatus.OPEN
     choice: Choice | None = None
     decided_by: str | None = None
+    account: str | None = None
+    """The account of whoever decided, when AWS confirmed who that was."""
     decided_at: datetime | None = None
+    resources: tuple[str, ...] = ()
     reason: str = ""
     version: int = 0
 

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import run_commands
+from cli import order_commands, run_commands
 from cli.hub import HubRegion
 from cli.main import dr
 from cli.options import Exit, confirm
@@ -38,7 +39,12 @@ class Functions:
     reply: dict[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    def client(self, service: str) -> Functions:
+    region = "us-west-2"
+    session = boto3.Session("AKIDOPERATOR", "secret", region_name="us-west-2")
+
+    def client(self, service: str) -> Any:
+        if service == "sts":  # only asked where it is
+            return self.session.client("sts")
         assert service == "lambda", f"{service} was called; nothing but a function should be"
         return self
 
@@ -57,6 +63,7 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
         return HubRegion(region, "111111111111", caller, found, MemoryLedger(), MemoryBlobs())  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_commands, "enter", enter)
+    monkeypatch.setattr(order_commands, "enter", enter)
     return found
 
 
@@ -124,13 +131,13 @@ def test_question_at_a_terminal_takes_only_yes_for_yes(
 
 
 def test_answer_is_sent_in_the_callers_name(functions: Functions) -> None:
-    functions.reply = answering('{"Accepted": true, "RunId": "CustomerX-1"}')
+    functions.reply = answering('{"Accepted": true, "RunId": "CustomerX-1", "By": "arn:aws:iam::1:user/kim"}')
     done = run("decide", "g-12345678", "retry", "--reason", "capacity is back")
-    assert (done.exit_code, done.stdout) == (Exit.DONE, "retry sent to run CustomerX-1\n")
+    assert (done.exit_code, done.stdout) == (Exit.DONE, "retry sent to run CustomerX-1 as arn:aws:iam::1:user/kim\n")
     ((name, event),) = functions.asked
     assert name == "dr-answer-gate"
     assert '"Choice": "retry"' in event
-    assert "user/operator" in event
+    assert "AWS4-HMAC-SHA256 Credential=AKIDOPERATOR" in event
 
 
 def test_answer_that_the_hub_refuses_ends_in_its_words(functions: Functions) -> None:
@@ -176,3 +183,37 @@ def test_run_ids_are_unique_readable_and_fit_an_execution_name() -> None:
 
 def test_execution_input_carries_only_what_was_asked_for() -> None:
     assert payload(parse({**REQUEST, "DryRun": True})) == {**REQUEST, "DryRun": True, "ApprovalMode": "required"}
+
+
+def test_skip_names_resources_and_a_choice_given_twice_differently_is_wrong_use(functions: Functions) -> None:
+    functions.reply = answering('{"Accepted": true, "RunId": "CustomerX-1", "By": "kim"}')
+    done = run(
+        *("decide", "g-12345678", "--choice", "skip", "--resource", "ecs/a", "--resource", "ecs/b", "--reason", "CHG-1")
+    )
+    assert done.exit_code == Exit.DONE, done.stderr
+    assert '"Resources": ["ecs/a", "ecs/b"]' in functions.asked[0][1]
+    for arguments in (("decide", "g-12345678"), ("decide", "g-12345678", "retry", "--choice", "skip")):
+        wrong = run(*arguments)
+        assert wrong.exit_code == Exit.USAGE
+        assert "one answer is needed" in wrong.stderr
+    assert len(functions.asked) == 1
+
+
+@pytest.mark.parametrize(("verb", "function"), [("pause", "dr-pause-run"), ("resume", "dr-resume-run")])
+def test_pause_and_resume_are_ordered_with_a_proof_of_who_wants_it(
+    functions: Functions, verb: str, function: str
+) -> None:
+    functions.reply = answering('{"By": "kim"}')
+    done = run(verb, EXECUTION, "--reason", "CHG-1")
+    assert done.exit_code == Exit.DONE, done.stderr
+    ((name, event),) = functions.asked
+    assert name == function
+    assert '"RunId": "CustomerX-1"' in event
+    assert "AWS4-HMAC-SHA256" in event
+
+
+def test_what_happens_on_failure_is_said_beforehand() -> None:
+    done = run("start", *SCOPE, "--on-failure", "rolback", "--success", "2=most", "--yes")
+    assert done.exit_code == Exit.USAGE
+    assert 'OnFailure is "rolback"' in done.stderr
+    assert 'SuccessRules of wave 2: "most"' in done.stderr

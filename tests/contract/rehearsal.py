@@ -20,9 +20,9 @@ from localaws.world import LoggedCall
 from orchestrator import planning, stages, stocktaking
 from orchestrator.context import run_context
 from orchestrator.contract import Adapter, Call, Reader, RunContext, Target
+from orchestrator.decisions import reset, roll_back
 from orchestrator.engine import SETTLE_SECONDS, Engine, Session, Tick
 from orchestrator.errors import UnreachableError
-from orchestrator.gates import _again, _reset
 from orchestrator.ledger.records import Action, FindingRecord, Run, Scope, Stage, StepRecord
 from orchestrator.plan import Plan, load_plan
 from orchestrator.platform import Platform
@@ -353,7 +353,7 @@ class Rehearsal:
         """Advance the finished phase once more, as if it had never been recorded as finished."""
         self.crashes, self.performed = False, []
         ledger = self.world.ledger
-        ledger.save_action(_reset(ledger.action(run_id, action_id)))
+        ledger.save_action(reset(ledger.action(run_id, action_id)))
         self._to_the_end(run_id, stage.stage_id, action_id)
         return self._ending(run_id, stage, action_id)
 
@@ -361,7 +361,7 @@ class Rehearsal:
         self.crashes, self.looks = False, []
         ledger = self.world.ledger
         ledger.change_stage(run_id, stage.stage_id, lambda s: s.but(status=StageStatus.FAILED))
-        _again(ledger, run_id, ledger.stage(run_id, stage.stage_id), rolling_back=True)
+        roll_back(ledger, run_id, ledger.stage(run_id, stage.stage_id))
         stages.start_stage(self.platform, run_id, stage.stage_id)
         self._to_the_end(run_id, stage.stage_id, action_id)
         action = ledger.action(run_id, action_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,18 @@ from tests.functional.world import World
 
 SPEED = 120.0
 """AWS seconds per second: minutes of AWS pass in seconds."""
+
+
+class PolicedHub(LocalHub):
+    """A hub with one customer whose runs need two people; all others have no approval policy."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Return the deployment configuration."""
+        config = super().config
+        config["customers"].append({"name": "FourEyes", "environments": ["production"]})
+        config["approvals"] = {"rules": [{"customers": ["FourEyes"], "another_person": True}]}
+        return config
 
 
 def free_port() -> int:
@@ -38,7 +51,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     path = Path(ROOT) / "localaws/estates/small.yaml"
     estate.load(local, path)
     server.start()
-    hub = LocalHub(state, server.port, dns_port, SPEED)
+    hub = PolicedHub(state, server.port, dns_port, SPEED)
     hub.deploy(path)
     yield World(local, hub, estate.read(path))
     names.stop()

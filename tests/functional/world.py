@@ -326,7 +326,7 @@ class Running:
 
     def answer(self, gate: Gate, decision: str) -> None:
         """Answer a gate with one of its choices."""
-        self.send(gate, {"decision": decision, "approver": OWNER})
+        self.send(gate, {"decision": decision, "approver": OWNER, "reason": "as agreed"})
 
     def waits_for(self, step: str) -> bool:
         """Say whether an action has made its calls and waits for AWS at this very step."""

@@ -34,6 +34,17 @@ def test_configuration_checked_in_is_valid(name: str) -> None:
     assert configuration.load(DIRECTORY / name).hub.regions == ("us-east-1", "us-west-2")
 
 
+def test_approvals_of_a_customer_nobody_knows_or_of_no_form_fail_the_build(tmp_path: Path) -> None:
+    for rule, why in (
+        ({"customers": ["CustomerZ"], "another_person": True}, "CustomerZ"),
+        ({"approvers": ["DR-Approver"]}, "no pattern of an IAM or STS ARN"),
+        ({"gates": ["everything"]}, "approvals"),
+        ({"approvers": [f"arn:aws:iam::*:role/{'x' * 1990}"]}, "at most 2000"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            configuration.load(written(tmp_path, approvals__rules=[rule]))
+
+
 def test_local_configuration_fits_the_demo_estate() -> None:
     # Given the estate that the embedded AWS loads for the demo
     estate = yaml.safe_load(ESTATE.read_text(encoding="utf-8"))

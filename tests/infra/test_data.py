@@ -7,6 +7,7 @@ import json
 import pytest
 
 from orchestrator import names
+from orchestrator.approvals import Approvals
 from orchestrator.names import Table
 from tests.infra.synthesised import Assembly, as_list, text
 
@@ -127,3 +128,21 @@ def test_nothing_grants_the_public(assembly: Assembly) -> None:
                     everybody = "*" in as_list(statement["Principal"] if statement["Principal"] == "*" else [])
                     everybody = everybody or statement["Principal"] == {"AWS": "*"}
                     assert statement["Effect"] == "Deny" or not everybody, template.name
+
+
+def test_second_list_of_contacts_hears_only_what_is_overdue(assembly: Assembly) -> None:
+    overdue = {"Notice": ["approval-overdue"]}
+    (customer,) = [c for c in assembly.config.customers if c.escalation.emails]
+    for hub in assembly.hubs:
+        subscriptions = {s["Endpoint"]: s for s in hub.of_type("AWS::SNS::Subscription").values()}
+        for endpoint in (*assembly.config.escalation.emails, *assembly.config.escalation.phones):
+            assert subscriptions[endpoint]["FilterPolicy"] == overdue
+        for endpoint in customer.escalation.emails:
+            assert subscriptions[endpoint]["FilterPolicy"] == {"Customer": [customer.name], **overdue}
+
+
+def test_functions_know_the_approval_policy(assembly: Assembly) -> None:
+    for hub in assembly.hubs:
+        for verb in ("next_move", "answer_gate", "record_decision", "open_gate"):
+            told = hub.function(verb)["Environment"]["Variables"]["DR_APPROVALS"]
+            assert Approvals.model_validate_json(told) == assembly.config.approvals

@@ -40,7 +40,7 @@ from localaws.world import LoggedCall
 from orchestrator import planning, sessions, stages, stocktaking
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.contract import Adapter
-from orchestrator.gates import _again
+from orchestrator.decisions import again, roll_back
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.ledger.records import Action, Event, Run, Scope, Stage
@@ -181,12 +181,12 @@ class Journey:
 
     def retry(self, phase: Phase) -> Action:
         """Answer `retry` for a phase's stage and run it again."""
-        _again(self.platform.ledger, self.run_id, self.stage(phase), rolling_back=False)
+        again(self.platform.ledger, self.run_id, self.stage(phase).but(rolling_back=False))
         return self.phase(phase)
 
     def rollback(self, phase: Phase) -> Action:
         """Answer `rollback` for a phase's stage and run that."""
-        _again(self.platform.ledger, self.run_id, self.stage(phase), rolling_back=True)
+        roll_back(self.platform.ledger, self.run_id, self.stage(phase))
         return self.phase(phase)
 
     def end(self) -> None:

@@ -20,12 +20,13 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas import answer_gate, composition
+from lambdas import callers, composition
 from localaws.services.stepfunctions import StepFunctionsService
 from localaws.stepfunctions_patches.tokens import Token
-from orchestrator import sessions
+from orchestrator import identity, sessions
 from orchestrator.names import RUNS_BY_SCOPE, TOPIC, Table, bucket
 from orchestrator.platform import Platform
+from orchestrator.sessions import Hub
 from tests.support.driver import (
     APPS,
     EXTERNAL_ID,
@@ -63,6 +64,7 @@ class Functions:
         self.world = world
         self._monkeypatch = monkeypatch
         self._numbers = itertools.count(1)
+        self._keys: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._make_stores()
         self._reach_the_embedded_aws()
         self.environment = {
@@ -89,7 +91,7 @@ class Functions:
             else:
                 self._monkeypatch.setenv(name, str(value))
         composition.platform.cache_clear()
-        answer_gate._states.cache_clear()
+        callers.own_hub.cache_clear()
 
     @property
     def platform(self) -> Platform:
@@ -101,6 +103,21 @@ class Functions:
         handler = import_module(f"lambdas.{verb}").handler
         answer = handler(json.loads(json.dumps(event, default=str)), LambdaContext(f"dr-{verb.replace('_', '-')}"))
         return dict(json.loads(json.dumps(answer)))
+
+    def order(self, verb: str, /, who: str = "user@example.com", **event: Any) -> dict[str, Any]:
+        """Invoke a function that wants to know who calls, as `dr` does for an IAM user of the hub's account."""
+        return self.call(verb, **event, Proof=self.proof(verb, who, event).model_dump())
+
+    def proof(self, verb: str, who: str, event: Mapping[str, Any], account: str = HUB) -> identity.Proof:
+        """Return a person's proof for an order."""
+        if (account, who) not in self._keys:
+            iam = self.world.aws("iam", SOURCE, account)
+            iam.create_user(UserName=who)
+            made = iam.create_access_key(UserName=who)["AccessKey"]
+            self._keys[account, who] = (made["AccessKeyId"], made["SecretAccessKey"], "")
+        hub = Hub.plain(TARGET)
+        hub.session = inprocess_session(self.world.local, TARGET, self._keys[account, who])
+        return identity.prove(hub, identity.order_of(verb, event))
 
     def request(self, **changes: Any) -> dict[str, Any]:
         """Return the input of a planned failover without questions, with some fields changed."""
@@ -199,7 +216,7 @@ class Functions:
 
     def _reach_the_embedded_aws(self) -> None:
         """Let the functions' role do the hub's own work, and their boto3 sessions reach the embedded AWS."""
-        services = ("dynamodb", "s3", "sns", "states", "resource-explorer-2")
+        services = ("dynamodb", "s3", "sns", "ssm", "states", "resource-explorer-2")
         work = {"Effect": "Allow", "Action": [f"{service}:*" for service in services], "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [work]})
         iam = self.world.aws("iam", SOURCE, HUB)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from pydantic import JsonValue
 
-from orchestrator import ending, gates, planning, stages, stocktaking
+from orchestrator import ending, gates, moving, planning, stages, stocktaking
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.contract import (
     Adapter,
@@ -460,7 +460,7 @@ class Operator:
     def drive(self, run_id: str) -> Run:
         """Move the run until it ends or waits for an answer that does not come; return it."""
         for _ in range(200):
-            move = stages.decide_next(self.platform, run_id)
+            move = moving.decide_next(self.platform, run_id)
             if isinstance(move, Finish):
                 ending.finish(self.platform, run_id)
                 return self.platform.ledger.run(run_id)

@@ -197,7 +197,9 @@ class TestDeciding:
 
     def test_option_that_the_gate_does_not_offer_changes_nothing(self) -> None:
         desk = Desk()
-        with pytest.raises(RefusedError, match="offers retry, skip, continue, rollback, abort; the answer was approve"):
+        with pytest.raises(
+            RefusedError, match="offers retry, skip, continue, rollback, rollback-run, abort; the answer was approve"
+        ):
             desk.answer(Choice.APPROVE)
         assert desk.ledger.gate("run-1", desk.gate.gate_id).status is GateStatus.OPEN
         assert desk.outcomes()["c"] is Outcome.FAILED
@@ -268,7 +270,7 @@ class TestAsking:
         text = approval_text(desk.ledger.run("run-1"), gate)
         assert all(f"dr decide {gate.gate_id} {choice}" in text for choice in gate.choices)
         assert "aws stepfunctions send-task-success --region us-west-2 --task-token AQC-token" in text
-        assert '\'{"decision": "retry", "approver": "YOU@example.com"}\'' in text
+        assert f'{{"decision": "retry", "approver": "YOU@example.com", "gate": "{gate.gate_id}"}}' in text
 
     def test_first_gate_of_an_emergency_shows_the_loss_and_what_is_put_off(self) -> None:
         # Given an emergency from the cached inventory
@@ -302,7 +304,7 @@ class TestAsking:
         assert gate.kind is GateKind.FAILURE
         assert gate.checklist[0] == "01-INSTANTIATE-w1: failed (1 failed, 1 succeeded)"
         assert "the source still takes writes stop the application first" in gate.checklist[1]
-        assert "skip: what failed or is unhealthy is left alone" in gate.question
+        assert "is left alone from here on" in gate.question
 
     def test_wave_gate_shows_how_the_wave_before_ended_and_what_is_next(self) -> None:
         cloud = Cloud()

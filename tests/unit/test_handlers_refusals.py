@@ -169,7 +169,6 @@ OF_A_RUN: dict[str, dict[str, str]] = {
     "open_gate": {"GateId": "g", "TaskToken": "t"},
     "remind_gate": {"GateId": "g"},
     "record_decision": {"GateId": "g"},
-    "cancel_run": {"By": "me"},
 }
 
 
@@ -177,6 +176,9 @@ def test_run_nobody_knows_is_refused_by_every_function(hub: Functions) -> None:
     for verb, event in OF_A_RUN.items():
         with pytest.raises(TerminalError, match="nobody-knows-it"):
             hub.call(verb, RunId="nobody-knows-it", **event)
+    for verb in ("cancel_run", "pause_run", "resume_run"):
+        with pytest.raises(TerminalError, match="nobody-knows-it"):
+            hub.order(verb, RunId="nobody-knows-it")
 
 
 def test_action_of_a_run_that_lost_its_scope_is_fenced(shop: Functions) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator import probes, stages
+from orchestrator import moving, probes, stages
 from orchestrator.contract import Check, Endpoint
 from orchestrator.errors import ThrottledError, UnreachableError
 from orchestrator.ledger.records import Gate, Run
@@ -369,6 +369,6 @@ def test_stopped_run_is_not_brought_back_to_life_by_a_late_move() -> None:
 
     cloud.ledger.gates = gates  # type: ignore[method-assign]
     # When
-    stages.decide_next(platform, "run-1")
+    moving.decide_next(platform, "run-1")
     # Then
     assert cloud.ledger.run("run-1").status is RunStatus.STOPPED

@@ -1,0 +1,99 @@
+"""The commands to a run under way: answers to its gates, pause, resume, cancel. Each carries a proof of who gives it."""
+
+from __future__ import annotations
+
+import click
+from pydantic import JsonValue
+
+from cli.hub import enter
+from cli.options import confirm, foreseen, region_option, say
+from cli.run_commands import locate
+from orchestrator.errors import ValidationError
+from orchestrator.words import Choice
+
+ANSWERS = [choice.value for choice in Choice]
+
+
+@click.command()
+@click.argument("gate")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def approve(gate: str, region: str, reason: str) -> None:
+    """Approve an open gate."""
+    _answer(gate, Choice.APPROVE, region, reason)
+
+
+@click.command()
+@click.argument("gate")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def reject(gate: str, region: str, reason: str) -> None:
+    """Reject an open gate; the run ends."""
+    _answer(gate, Choice.REJECT, region, reason)
+
+
+@click.command()
+@click.argument("gate")
+@click.argument("choice", required=False, type=click.Choice(ANSWERS))
+@click.option("--choice", "chosen", type=click.Choice(ANSWERS), help="The answer, when not given as an argument.")
+@click.option("--resource", "resources", multiple=True, help="With skip: leave only this one alone (repeatable).")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def decide(
+    gate: str, choice: str | None, chosen: str | None, resources: tuple[str, ...], region: str, reason: str
+) -> None:
+    """Answer an open gate with one of its options."""
+    answer = choice or chosen
+    if answer is None or (choice and chosen and choice != chosen):
+        raise ValidationError(f"one answer is needed, of {', '.join(ANSWERS)}.", f"dr decide {gate} ANSWER")
+    _answer(gate, Choice(answer), region, reason, resources)
+
+
+def _answer(gate: str, choice: Choice, region: str, reason: str, resources: tuple[str, ...] = ()) -> None:
+    hub = enter(region)
+    said: dict[str, JsonValue] = {"GateId": gate, "Choice": choice.value, "Reason": reason, "Resources": [*resources]}
+    reply = hub.order("answer_gate", said)
+    click.echo(f"{choice} sent to run {reply['RunId']} as {reply['By']}")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def pause(run: str, region: str, reason: str) -> None:
+    """Pause a run after the steps in flight."""
+    run_id, region = locate(run, region)
+    reply = enter(region).order("pause_run", {"RunId": run_id, "Reason": reason})
+    click.echo(f"run {run_id} pauses after the steps in flight, as {reply['By']} wants it")
+    say(f"go on with: dr resume {run} --region {region}")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--reason", default="")
+@foreseen
+def resume(run: str, region: str, reason: str) -> None:
+    """Resume a paused run; the stage before is looked at again first."""
+    run_id, region = locate(run, region)
+    reply = enter(region).order("resume_run", {"RunId": run_id, "Reason": reason})
+    click.echo(f"run {run_id} goes on, as {reply['By']} wants it")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--reason", default="")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@foreseen
+def cancel(run: str, region: str, reason: str, yes: bool) -> None:
+    """Stop a run after its current steps."""
+    run_id, region = locate(run, region)
+    confirm(f"Cancel run {run_id}? What is under way is finished first.", yes=yes)
+    hub = enter(region)
+    hub.order("cancel_run", {"RunId": run_id, "Reason": reason})
+    click.echo(f"run {run_id} stops after its current steps")
