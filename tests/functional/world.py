@@ -340,7 +340,7 @@ class Running:
 
         def next_or_end() -> bool:
             for gate in self.hub.ledger.gates(self.run_id):
-                if gate.status is GateStatus.OPEN and gate.token and gate.gate_id not in asked:
+                if gate.status is GateStatus.OPEN and gate.token and gate.gate_id not in asked and not gate.offers:
                     asked[gate.gate_id] = gate.kind
                     self.send(gate, {"approved": True, "approver": OWNER})
             return RunStatus(self.hub.ledger.run(self.run_id).status).ended
