@@ -218,8 +218,7 @@ class LocalAws:
     def session(self, account: str, region: str) -> boto3.Session:
         """Return a boto3 session of the account's administrator that calls this object without sockets."""
         core = botocore.session.Session()
-        # Service models are large; one loader reads each of them once for all sessions.
-        core.register_component("data_loader", _model_loader())
+        core.register_component("data_loader", model_loader())
         core.set_credentials(f"LOCALADMIN{account}", "local")
         core.set_config_variable("region", region)
         inprocess.connect(self, core)
@@ -355,7 +354,8 @@ _FREE = _NoLock()
 
 
 @lru_cache
-def _model_loader() -> Any:
+def model_loader() -> Any:
+    """Return the loader that reads each service model, which is dear, once for all sessions."""
     return botocore.loaders.create_loader()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-CONTRACT = Path(__file__).parent / "contract"
+from tests.support.sharing import Sharing
 
 
 def pytest_configure() -> None:
@@ -15,17 +15,19 @@ def pytest_configure() -> None:
     gc.set_threshold(200_000, 50, 50)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    """Distribute tests over processes by what they share."""
+    return Sharing(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, in one process, what shares what is dear: a technology's rehearsals, else the tests of a file."""
+    """Mark the cases that the fast gate has no time for."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_technology(item) or str(item.path)))
+        if isinstance(item, pytest.Function) and getattr(_case(item), "exhaustive", False):
+            item.add_marker(pytest.mark.exhaustive)
 
 
-def _technology(item: pytest.Item) -> str:
-    if CONTRACT not in item.path.parents or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-        return ""
-    drawn = item.callspec.params
-    if "case" in drawn:
-        return f"contract {drawn['case'].adapter}"
-    return f"contract {drawn['adapter'].spec.key}" if "adapter" in drawn else ""
+def _case(item: pytest.Function) -> Any:
+    return item.callspec.params.get("case") if hasattr(item, "callspec") else None

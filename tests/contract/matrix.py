@@ -32,6 +32,10 @@ def facts(key: str) -> Facts:
     return found
 
 
+SAMPLE = ("ecs", "scale-service")
+"""The strategy that is rehearsed in the fast gate too: it stands for all, and dies at the ledger's records besides."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One run. `back`: from the target Region to the source Region, after a failover."""
@@ -51,6 +55,11 @@ class Case:
     def _direction(self) -> str:
         there = "failback" if self.back else "failover"
         return f"{there}-decommission" if self.decommission else there
+
+    @property
+    def exhaustive(self) -> bool:
+        """Say whether it is too much for the fast gate."""
+        return (self.adapter, self.strategy) != SAMPLE
 
     @property
     def dies_at_saves(self) -> bool:

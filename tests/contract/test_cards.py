@@ -11,6 +11,7 @@ from tests.contract.cards import FOLDER, card, path_of
 each_adapter = pytest.mark.parametrize("adapter", registry.adapters(), ids=lambda each: each.spec.key)
 
 
+@pytest.mark.exhaustive
 @each_adapter
 def test_card_says_what_the_adapter_does(adapter: Adapter) -> None:
     path = path_of(adapter.spec.key)

@@ -36,6 +36,7 @@ def test_nothing_that_an_adapter_asks_is_refused(case: Case) -> None:
         assert phase.afterwards.undone.refused == (), f"rollback of {phase.phase}"
 
 
+@pytest.mark.exhaustive
 @each_adapter
 def test_every_action_that_is_allowed_is_used_or_has_its_reason(adapter: Adapter) -> None:
     key = adapter.spec.key

@@ -1,15 +1,19 @@
-"""One embedded AWS with the really deployed hub for all stories; each story has a shop of its own in it."""
+"""One embedded AWS with the really deployed hub per test process; each story has a shop of its own in it."""
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.local_hub import ROOT, LocalHub
+from infra import package
 from localaws import estate
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
@@ -40,6 +44,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep the other processes of the same user out: they have worlds of their own, but share the functions' package."""
+    with Path(tempfile.gettempdir(), "dr-functional-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start the embedded AWS, deploy the hub into both Regions by the CDK command line, and stop it at the end."""
@@ -52,6 +64,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     estate.load(local, path)
     server.start()
     hub = PolicedHub(state, server.port, dns_port, SPEED)
+    with alone():
+        package.build(Path(ROOT, "dist"), "host")
     hub.deploy(path)
     yield World(local, hub, estate.read(path))
     names.stop()

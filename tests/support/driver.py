@@ -34,7 +34,7 @@ from localaws import dns as local_dns
 from localaws import estate as estates
 from localaws import inprocess
 from localaws.clock import ManualClock
-from localaws.dispatcher import LocalAws
+from localaws.dispatcher import LocalAws, model_loader
 from localaws.scenario import parse_fault
 from localaws.world import LoggedCall
 from orchestrator import planning, sessions, stages, stocktaking
@@ -376,7 +376,7 @@ class World:
     def _let_time_stand_still(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def core() -> botocore.session.Session:
             made = botocore.session.Session()
-            made.register_component("data_loader", sessions._loader())
+            made.register_component("data_loader", model_loader())
             inprocess.connect(self.local, made)
             return made
 
@@ -400,6 +400,7 @@ def open_world(monkeypatch: pytest.MonkeyPatch, *entries: Mapping[str, Any], ima
 def inprocess_session(local: LocalAws, region: str, keys: tuple[str, str, str]) -> boto3.Session:
     """Return a boto3 session that signs with `keys` and reaches `local` without sockets."""
     core = botocore.session.Session()
+    core.register_component("data_loader", model_loader())
     core.set_credentials(*keys)
     core.set_config_variable("region", region)
     inprocess.connect(local, core)

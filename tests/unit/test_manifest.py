@@ -200,6 +200,7 @@ manifests = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=4000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(manifests | json_values)
 def test_whatever_is_read_is_either_good_or_told_problem_by_problem(document: Any) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ values = st.sampled_from(WORDS) | st.text(max_size=6)
 tag_sets = st.dictionaries(st.sampled_from([*KNOWN, "dr:wav", "dr:other", "Name"]), values, max_size=8)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=3000, deadline=None)
 @given(st.lists(st.tuples(tag_sets, tag_sets), min_size=1, max_size=3))
 def test_any_tags_are_good_or_told_and_never_a_crash(drawn: list[tuple[dict[str, str], dict[str, str]]]) -> None:
