@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG, LUSTRE_S3, OPENZFS
+from adapters.specs.fsx import BACKUP_COPY, FENCED_TAG, LUSTRE_S3, ONTAP, OPENZFS
+from adapters.views.fsx_backup import volumes_of
 from adapters.views.fsx_landing import restore_of
 from adapters.views.fsx_lustre_models import Links, Tasks
 from adapters.views.fsx_models import (
@@ -25,8 +26,9 @@ from adapters.views.fsx_models import (
     Volume,
     Volumes,
 )
+from adapters.views.fsx_ontap import junctions
+from adapters.views.fsx_ontap_models import Machines
 from orchestrator.contract import Found, Place, Reader
-from orchestrator.errors import ValidationError
 from orchestrator.tags import ENABLED
 
 BACKUPS_REMEMBERED = 10
@@ -38,19 +40,22 @@ def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
     pages = aws.pages("fsx", "DescribeFileSystems", FileSystems)
     tagged = [each for page in pages for each in page.FileSystems if each.ResourceARN in arns]
     standing = [each for each in tagged if each.Lifecycle != "DELETING" and not _retired(each)]
-    for each in standing:
-        _refuse_ontap(each.ResourceARN, each.FileSystemType)
-    backups = [each for page in aws.pages("fsx", "DescribeBackups", Backups) for each in page.Backups]
+    every = [each for page in aws.pages("fsx", "DescribeBackups", Backups) for each in page.Backups]
+    backups = [
+        each for each in every if each.ResourceType != "VOLUME"
+    ]  # of an ONTAP volume, for which it stands for nothing
     zfs = any(each.FileSystemType == "OPENZFS" for each in standing)
     volumes = _volumes(aws) if zfs else []
     snapshots = _snapshots(aws) if zfs else []
-    found = [_file_system(aws, each, backups, volumes, snapshots) for each in standing]
+    found = [
+        _ontap(aws, each) if each.FileSystemType == "ONTAP" else _file_system(aws, each, backups, volumes, snapshots)
+        for each in standing
+    ]
     taken = {each.pair_key for each in found}
     newest: dict[str, Backup] = {}
     for copy in sorted((each for each in backups if each.ResourceARN in arns), key=_by_use):
         newest[_pair(aws, copy.tags, copy.FileSystem.FileSystemId)] = copy
     for key, copy in newest.items():
-        _refuse_ontap(copy.ResourceARN, copy.FileSystem.FileSystemType)
         if key not in taken:
             found.append(_backup(aws, key, copy))
     return found
@@ -63,19 +68,6 @@ def _retired(each: FileSystem) -> bool:
 
 def _by_use(backup: Backup) -> tuple[bool, float]:
     return backup.Lifecycle == "AVAILABLE", backup.CreationTime.timestamp()
-
-
-def _refuse_ontap(arn: str, kind: str) -> None:
-    if kind != "ONTAP":
-        return
-    raise ValidationError(
-        f"{arn} is FSx for ONTAP: it is moved by SnapMirror, whose commands go to the file system's management endpoint inside "
-        "its VPC; the platform cannot reach that, and FSx has no call for it.",
-        "take dr:enabled off it (aws fsx untag-resource --resource-arn ARN --tag-keys dr:enabled) and move it by hand: snapmirror "
-        "update, quiesce and break on the target side, then aws fsx update-volume --ontap-configuration JunctionPath=/...; "
-        "other resources may depend on it by their waves.",
-        code="UnsupportedType",
-    )
 
 
 def _pair(aws: Reader, tags: Mapping[str, str], otherwise: str) -> str:
@@ -101,6 +93,22 @@ def _file_system(
     place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, facts)
     strategy = LUSTRE_S3 if linked else _strategy(each, mine)
     return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, strategy)
+
+
+def _ontap(aws: Reader, each: FileSystem) -> Found:
+    """Return an ONTAP file system; what only ONTAP itself knows is left to the strategy, in whose session it can be asked."""
+    filters: JsonValue = [{"Name": "file-system-id", "Values": [each.FileSystemId]}]
+    pages = aws.pages("fsx", "DescribeStorageVirtualMachines", Machines, Filters=filters)
+    machines = [machine for page in pages for machine in page.StorageVirtualMachines]
+    facts: dict[str, JsonValue] = {
+        "type": each.FileSystemType,
+        "file_system": each.FileSystemId,
+        "machines": [machine.UUID for machine in machines],
+        "junctions": dict(junctions(machines, volumes_of(aws, each.FileSystemId))),
+    }
+    place = Place(aws.account, aws.region, each.FileSystemId, each.ResourceARN, facts)
+    name = each.tags.get("Name") or each.FileSystemId
+    return Found(_pair(aws, each.tags, each.FileSystemId), name, place, each.tags, ONTAP)
 
 
 def _strategy(each: FileSystem, volumes: Iterable[Volume]) -> str | None:

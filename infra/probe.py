@@ -1,30 +1,37 @@
-"""The probe template: a small function in a workload's VPC that connects to private endpoints, which the hub cannot.
+"""The probe template: small functions in a workload's VPC that reach private endpoints, which the hub cannot.
 
 Optional: deployed by a workload's owner, once per account and Region, into subnets from which clients reach the data
-stores. `python -m infra.probe` writes `stacksets/probe.template.json` from `stacksets/probe_function.py`.
+stores. `python -m infra.probe` writes `stacksets/probe.template.json` from `stacksets/probe_function.py` and, for the
+functions that ask ONTAP file systems (made only where their secrets are named), `stacksets/ontap_function.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.spoke import render
-from orchestrator.names import PROBE
+from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, PROBE
+from orchestrator.ontap_functions import DRILLS, READS, SWITCHES
 
 FOLDER = Path(__file__).resolve().parent.parent / "stacksets"
 PATH = FOLDER / "probe.template.json"
 CODE = FOLDER / "probe_function.py"
+ONTAP_CODE = FOLDER / "ontap_function.py"
 INLINE_CODE_LIMIT = 4096
-"""Characters CloudFormation takes as a function's inline code (AWS::Lambda::Function Code.ZipFile)."""
+"""Characters the probe's code may have. (CloudFormation lifted this limit of Code.ZipFile in 2022; the probe stays small.)"""
+TEMPLATE_LIMIT = 51_200
+"""Bytes of a template that is sent along with the request (CloudFormation quotas)."""
 TIMEOUT_SECONDS = 60
+ONTAP_FUNCTIONS = {"Read": (ONTAP_READ, READS), "Drill": (ONTAP_DRILL, DRILLS), "Switch": (ONTAP_SWITCH, SWITCHES)}
 
 Json = dict[str, Any]
 
 
-def template(code: str) -> Json:
+def template(code: str, ontap_code: str) -> Json:
     """Return the CloudFormation template; raise ValueError when the code is too long to be inline. Pure."""
     if len(code) > INLINE_CODE_LIMIT:
         raise ValueError(
@@ -34,7 +41,13 @@ def template(code: str) -> Json:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Disaster-recovery orchestrator: connects to private endpoints for the hub's health checks. Generated.",
         "Parameters": PARAMETERS,
-        "Resources": {"ProbeRole": ROLE, "Probe": _function(code)},
+        "Conditions": {"HasOntap": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "OntapSecretArns"}]}, ""]}]}},
+        "Resources": {
+            "ProbeRole": ROLE,
+            "Probe": _function(code),
+            "OntapRole": ONTAP_ROLE,
+            **{f"Ontap{key}": _ontap(ontap_code, *told) for key, told in ONTAP_FUNCTIONS.items()},
+        },
         "Outputs": {"FunctionArn": {"Value": {"Fn::GetAtt": ["Probe", "Arn"]}}},
     }
 
@@ -42,14 +55,24 @@ def template(code: str) -> Json:
 PARAMETERS: Json = {
     "SubnetIds": {"Type": "CommaDelimitedList", "Description": "Subnets from which clients reach the data stores"},
     "SecurityGroupIds": {"Type": "CommaDelimitedList", "Description": "Security groups that the data stores let in"},
-    "Runtime": {"Type": "String", "Default": "python3.13", "Description": "Lambda runtime of the function"},
+    "Runtime": {"Type": "String", "Default": "python3.13", "Description": "Lambda runtime of the functions"},
+    "OntapSecretArns": {
+        "Type": "CommaDelimitedList",
+        "Default": "",
+        "Description": "Secrets with the passwords of ONTAP file systems; empty: no functions for ONTAP",
+    },
+    "OntapEndpoints": {
+        "Type": "String",
+        "Default": "management.fs-*.fsx.*.amazonaws.com",
+        "Description": "Pattern of the management endpoints that passwords may be sent to",
+    },
 }
 
-ROLE: Json = {
-    "Type": "AWS::IAM::Role",
-    "Properties": {
-        "RoleName": {"Fn::Sub": f"{PROBE}-function-${{AWS::Region}}"},
-        "Description": "Lets the probe function run in its VPC and write its log",
+
+def _role(name: str, description: str) -> Json:
+    return {
+        "RoleName": {"Fn::Sub": f"{name}-function-${{AWS::Region}}"},
+        "Description": description,
         "AssumeRolePolicyDocument": {
             "Version": "2012-10-17",
             "Statement": [
@@ -59,25 +82,67 @@ ROLE: Json = {
         "ManagedPolicyArns": [
             {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
         ],
+    }
+
+
+ROLE: Json = {
+    "Type": "AWS::IAM::Role",
+    "Properties": _role(PROBE, "Lets the probe function run in its VPC and write its log"),
+}
+
+ONTAP_ROLE: Json = {
+    "Type": "AWS::IAM::Role",
+    "Condition": "HasOntap",
+    "Properties": {
+        **_role("dr-ontap", "Lets the functions for ONTAP run in their VPC and read the secrets they are given"),
+        "Policies": [
+            {
+                "PolicyName": "secrets",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": "secretsmanager:GetSecretValue",
+                            "Resource": {"Ref": "OntapSecretArns"},
+                        }
+                    ],
+                },
+            }
+        ],
     },
 }
 
 
-def _function(code: str) -> Json:
+def _ontap(code: str, name: str, requests: Sequence[str]) -> Json:
+    told = f"Asks ONTAP file systems for the disaster-recovery hub: {', '.join(requests)}"
+    settings = {"ALLOWED": ",".join(requests), "ENDPOINTS": {"Ref": "OntapEndpoints"}}
+    made = _function(code, name, told, "OntapRole", MemorySize=256, Environment={"Variables": settings})
+    return {**made, "Condition": "HasOntap"}
+
+
+def _function(code: str, name: str = PROBE, description: str = "", role: str = "ProbeRole", **more: Any) -> Json:
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
-            "FunctionName": PROBE,
-            "Description": "Connects to private endpoints for the disaster-recovery hub; sends and reads nothing",
+            "FunctionName": name,
+            "Description": description
+            or "Connects to private endpoints for the disaster-recovery hub; sends and reads nothing",
             "Runtime": {"Ref": "Runtime"},
             "Handler": "index.handler",
             "Timeout": TIMEOUT_SECONDS,
             "MemorySize": 128,
-            "Role": {"Fn::GetAtt": ["ProbeRole", "Arn"]},
+            "Role": {"Fn::GetAtt": [role, "Arn"]},
             "Code": {"ZipFile": code},
             "VpcConfig": {"SubnetIds": {"Ref": "SubnetIds"}, "SecurityGroupIds": {"Ref": "SecurityGroupIds"}},
+            **more,
         },
     }
+
+
+def current() -> str:
+    """Return the template as it should be checked in."""
+    return render(template(CODE.read_text(encoding="utf-8"), ONTAP_CODE.read_text(encoding="utf-8")))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,13 +150,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.probe", description=f"Generate stacksets/{PATH.name}.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is not current")
     options = parser.parse_args(arguments)
-    fresh = render(template(CODE.read_text(encoding="utf-8")))
+    fresh = current()
     if not options.check:
         PATH.write_text(fresh, encoding="utf-8")
         return 0
     if PATH.exists() and PATH.read_text(encoding="utf-8") == fresh:
         return 0
-    sys.stderr.write(f"{PATH} differs from {CODE}. Try: python -m infra.probe\n")
+    sys.stderr.write(f"{PATH} differs from its functions. Try: python -m infra.probe\n")
     return 1
 
 

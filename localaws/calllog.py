@@ -33,6 +33,7 @@ READS = {
     ("sqs", "ReceiveMessage"),
     ("ssm", "GetParameters"),
     ("kms", "Decrypt"),
+    ("lambda", "Invoke"),  # what the function does is logged as its own
     ("opensearch", "ESHttpGet"),
     ("opensearch", "ESHttpHead"),
 }

@@ -42,6 +42,7 @@ SEEDERS: dict[str, str] = {
     "efs-replication": "localaws.seeds.efs_replication:seed",
     "efs-backup": "localaws.seeds.efs_replication:seed_backup",
     "fsx-backup": "localaws.seeds.fsx_backup:seed",
+    "fsx-ontap": "localaws.seeds.fsx_ontap:seed",
     "asg": "localaws.seeds.asg:seed",
     "lambda-function": "localaws.seeds.lambda_function:seed",
     "eventbridge-rules": "localaws.seeds.eventbridge_rules:seed",

@@ -36,6 +36,11 @@ def ca_bundle() -> Path:
     return bundle
 
 
+def certificate() -> str:
+    """Return our certificate (PEM), for whoever trusts it and no authority."""
+    return (_directory() / "certificate.pem").read_text(encoding="ascii")
+
+
 @cache
 def server_context() -> ssl.SSLContext:
     """Return the context with which a server answers handshakes."""

@@ -15,6 +15,8 @@ from botocore import xform_name
 from pydantic import JsonValue
 
 from orchestrator.cluster_endpoints import SERVICE as CLUSTER
+from orchestrator.ontap_functions import SERVICE as ONTAP
+from orchestrator.ontap_functions import function_of
 from orchestrator.plan import Plan, PlannedAction, PlannedCall, PlannedStep
 from orchestrator.words import Effect, StepState
 
@@ -131,6 +133,10 @@ def _command(call: PlannedCall) -> tuple[list[str], str]:
 
     if call.service in HTTP_SERVICES:
         words = _over_http(call)
+    elif call.service == ONTAP:
+        asked = json.dumps({"Request": call.operation, **call.params}, sort_keys=True)
+        words = ["aws", "lambda", "invoke", "--function-name", function_of(call.operation)]
+        words += ["--cli-binary-format", "raw-in-base64-out", "--payload", asked, "/dev/stdout"]
     else:
         params = {name: value for name, value in call.params.items() if name != "Endpoints" or call.service != CLUSTER}
         body = json.dumps(params, sort_keys=True)

@@ -18,6 +18,10 @@ SPOKE_STACK_SET = "dr-spokes"
 SPOKE_ROLE_PREFIX = "dr-spoke-"
 PROBE = "dr-probe"
 """The function that a workload's owner may put into its VPC, for connections the hub cannot make."""
+ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH = "dr-ontap-read", "dr-ontap-drill", "dr-ontap-switch"
+"""Functions beside it that ask ONTAP file systems: for reading, for copies of a drill, for everything else. IAM tells
+functions apart, but not what they are asked.
+"""
 
 
 class Table(StrEnum):

@@ -44,10 +44,11 @@ DRILL_DENIED = (
 """What no drill may ever do, whatever its phase: roles are switched in real runs only."""
 
 
-def permissions_for(spec: Spec, use: Use, mode: Mode) -> list[Permission]:
-    """Return the permissions needed to observe and to do `use` in `mode`."""
+def permissions_for(spec: Spec, use: Use, mode: Mode, strategy: str | None = None) -> list[Permission]:
+    """Return the permissions needed to observe and to do `use` in `mode`, by a strategy (None: whichever)."""
     wanted = {Use.OBSERVE, use} | ({Use.DRILL} if mode is Mode.DRILL else set())
-    return [p for p in spec.permissions if p.uses & wanted and mode in p.modes]
+    found = [p for p in spec.permissions if p.uses & wanted and mode in p.modes]
+    return [p for p in found if strategy is None or not p.strategies or strategy in p.strategies]
 
 
 def session_policy(
@@ -64,7 +65,7 @@ def session_policy(
     Cut to the resource's own names as far as 2,048 characters allow, then to actions only.
     """
     use = Use.OBSERVE if phase is None else Use.ROLLBACK if rolling_back else Use(phase.value)
-    permissions = permissions_for(spec, use, mode)
+    permissions = permissions_for(spec, use, mode, target.strategy if target else None)
     names = (
         [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})
     )

@@ -32,6 +32,7 @@ from orchestrator.contract import Call, M, Reader, RunContext, Target
 from orchestrator.dns_answers import answers
 from orchestrator.errors import RefusedError, UpstreamError
 from orchestrator.ledger.records import Run
+from orchestrator.ontap_functions import OntapClient
 from orchestrator.policies import session_policy
 from orchestrator.sending import sendable
 from orchestrator.signed_http import SERVICE as SIGNED_HTTP
@@ -156,6 +157,8 @@ class AwsReader:
             return SignedHttpClient(self._session._session, self.region, config)
         if service == ROUTING_CONTROLS:
             return ClusterClient(self._cluster_endpoint, self.region, self._lost)
+        if service == OntapClient.SERVICE:
+            return OntapClient(self._session.client("lambda", region_name=self.region, config=config), self.region)
         return self._session.client(service, region_name=HOMES.get(service, self.region), config=config)
 
     def _cluster_endpoint(self, region: str, url: str) -> Any:

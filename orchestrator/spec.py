@@ -27,6 +27,8 @@ class Permission:
     conditions: Mapping[str, Mapping[str, str | Sequence[str]]] = field(default_factory=dict)
     modes: frozenset[Mode] = ALL_MODES
     session_actions: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    """The strategies that need it, when not all do: sessions of the others go without."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ OWN = (
     "dr:saved-capacity",
     "dr:rule-state",
     "dr:drill-safe",
+    "dr:carried",
+    "dr:ontap-secret",
     "dr:deploy-region",
     "dr:deploy-security-groups",
     "dr:deploy-subnets",

@@ -7,13 +7,14 @@ from orchestrator.spec import Spec, Strategy
 from orchestrator.words import Phase
 
 BACKUP_COPY, OPENZFS, LUSTRE_S3 = "backup-copy", "openzfs-replication", "lustre-s3"
+ONTAP = "ontap-snapmirror"
 
 SPEC = Spec(
     key="fsx",
     title="Amazon FSx",
     resource_types=("fsx:file-system", "fsx:backup"),
     companion_types=("fsx:volume", "fsx:snapshot", "fsx:storage-virtual-machine", "fsx:association", "fsx:task"),
-    manifest_actions=("FSx", "FSxWindows", "FSxLustre", "FSxOpenZFS"),
+    manifest_actions=("FSx", "FSxWindows", "FSxLustre", "FSxOpenZFS", "FSxONTAP"),
     strategies=(
         Strategy(
             name=BACKUP_COPY,
@@ -39,14 +40,24 @@ SPEC = Spec(
             typical_minutes={Phase.INSTANTIATE: 3, Phase.ACTIVATE: 25, Phase.CLEANUP: 1, Phase.REPLICATE: 25},
             rollback_until="until somebody writes to the target side",
         ),
+        Strategy(
+            name=ONTAP,
+            title="Volumes in the target Region follow by SnapMirror: fence, last transfer, break, mount",
+            planned_loss="none",
+            emergency_loss="everything written since the snapshot of the last transfer (the lag of the relationship)",
+            typical_minutes={Phase.INSTANTIATE: 2, Phase.ACTIVATE: 10, Phase.CLEANUP: 1, Phase.REPLICATE: 5},
+            rollback_until="until a volume of the target side is mounted",
+        ),
     ),
     permissions=PERMISSIONS,
     documentation="https://docs.aws.amazon.com/fsx/latest/APIReference/API_CopyBackup.html",
     poll_seconds=30,
     deadline_minutes=1440,
     refuses=(
-        "ONTAP file systems: SnapMirror is driven by ONTAP's own REST interface inside the VPC, which the hub cannot reach; "
-        "discovery says so, with what to do instead.",
+        "ONTAP without the functions in its VPC, or without a secret: readiness is red, with the command that puts them there.",
+        "ONTAP volumes with LUNs or NVMe namespaces in a planned run: taking a junction path away does not fence block storage.",
+        "SnapMirror of other than asynchronous policies, and SVM DR: only volumes that follow each other one by one are moved.",
+        "Deleting the old ONTAP file system: its volumes are the new standby.",
         "Backups across accounts: CopyBackup copies within one account only.",
         "Backup copies of OpenZFS on Intelligent-Tiering and of scratch or S3-linked Lustre: FSx has none.",
         "A planned move while clients write to a Windows or Lustre file system: no FSx call makes them read-only, and their "
@@ -72,6 +83,12 @@ SPEC = Spec(
         "Lustre by S3: files deleted on the source are not deleted by an import; files S3 never got (not UTF-8, keys over 1,024 "
         "bytes) make the export task fail (FSx for Lustre user guide, Exporting changes).",
         "Lustre by S3: the buckets' replication rules in both directions, with metrics, are the customer's.",
+        "ONTAP: SMB shares, export policies and quotas of the target's virtual machine are the customer's, as are the peerings of "
+        "file systems and virtual machines; SnapMirror of volumes carries none of them.",
+        "ONTAP: a client that was mounted before must mount the target's volumes anew, by the DNS name of that virtual machine.",
+        "ONTAP: what is done in ONTAP itself shows in FSx after minutes; types and junction paths are read from ONTAP.",
+        "ONTAP: while a drill's FlexClone stands, the snapshot under it is kept and takes space; the drill removes it at its end.",
+        "ONTAP: a pinned certificate that ONTAP renews makes readiness red until the secret holds the new one.",
         "A Windows alias also needs its DNS record and its service principal names moved: that is done in Active Directory.",
     ),
     unconfirmed=(
@@ -80,12 +97,27 @@ SPEC = Spec(
         "backup where the inventory knows it.",
         "Whether restored OpenZFS volumes keep ReadOnly: it is looked at, and lifted where it came from the fence.",
         "Whether an OpenZFS snapshot's copy shows the time of its data: the age is taken from the source's snapshot where known.",
+        "Whether a junction path may stay with a client that holds a file handle (ONTAP says unmounting alone is no fence): "
+        "CloudWatch must show that nobody writes, and the last transfer must be younger than the last write.",
+        "Whether POST creates a relationship onto a read-write volume, and beside a broken one in the other direction: if ONTAP "
+        "declines, REPLICATE fails with its words; snapmirror delete the broken one, then retry.",
+        "Whether FSx takes a junction path for a volume that it still shows as DP: it is asked once ONTAP shows it read-write; if "
+        "FSx declines, retry after some minutes.",
+        "Whether a relationship that is paused during a transfer shows as paused at once: a break is asked only when it does.",
+        "How long ONTAP's own certificate on FSx is valid, and whether its name fits the endpoint: it is pinned as a whole, or an "
+        "authority is named.",
         "Whether a restore can join a self-managed directory with the saved credentials: readiness warns.",
     ),
 )
 
 FENCED_TAG = "dr:fenced"
-"""On a fenced file system: the time, then its aliases (Windows) or the volumes that were read-only before (OpenZFS)."""
+"""On a fenced file system: the time, then its aliases (Windows) or the volumes that were read-only before (OpenZFS); on a
+fenced ONTAP volume: the time and its junction path.
+"""
+CARRIED_TAG = "dr:carried"
+"""On a fenced ONTAP volume: the run that saw everything of it arrive on the other side."""
+SECRET_TAG = "dr:ontap-secret"  # noqa: S105  the name of a tag
+"""On an ONTAP file system: the name of the secret with the password of fsxadmin, in the same account and Region."""
 RESTORE_TAGS = {
     "subnets": "dr:restore-subnets",
     "security_groups": "dr:restore-security-groups",
@@ -93,7 +125,7 @@ RESTORE_TAGS = {
     "directory": "dr:restore-directory",
 }
 """On a file system and its backups: where the other side is restored; several ids are separated by spaces."""
-PLATFORM_TAGS = (FENCED_TAG, "dr:execution-id", "dr:drill-id", *RESTORE_TAGS.values())
+PLATFORM_TAGS = (FENCED_TAG, CARRIED_TAG, SECRET_TAG, "dr:execution-id", "dr:drill-id", *RESTORE_TAGS.values())
 TAG_VALUE_LIMIT = 256
 FS_MISSING = ("FileSystemNotFound",)
 KMS_MISSING = ("NotFoundException",)
@@ -103,6 +135,10 @@ BUSY_FILE_SYSTEM = ("CREATING", "UPDATING", "DELETING")
 FAILED_BACKUP = ("FAILED", "DELETED")
 BUSY_BACKUP = ("PENDING", "CREATING", "TRANSFERRING", "COPYING")
 FAILED_ALIAS = ("CREATE_FAILED", "DELETE_FAILED")
+FAILED_VOLUME = ("FAILED", "MISCONFIGURED", "DELETING")
+FAILED_TRANSFER = ("failed", "aborted", "hard_aborted")
+ONTAP_SERVICE = "ontap"
+FUNCTION_MISSING = ("ResourceNotFoundException",)
 FAILED_ACTION = ("FAILED", "CANCELLED", "PAUSED")
 BUSY_ACTION = ("PENDING", "IN_PROGRESS")
 WRITES_NAMESPACE, WRITES = "AWS/FSx", "DataWriteBytes"

@@ -1,8 +1,13 @@
-"""What FSx's spoke role may do. A restored file system is not known by name beforehand: tags bind what names cannot."""
+"""What FSx's spoke role may do. A restored file system is not known by name beforehand: tags bind what names cannot.
+
+Functions are told apart by IAM, not what they are asked: reading, a drill's copies and everything else have one each.
+"""
 
 from __future__ import annotations
 
-from orchestrator.spec import Permission
+from collections.abc import Iterable, Mapping
+
+from orchestrator.spec import ALL_MODES, Permission
 from orchestrator.words import Mode, Use
 
 _FSX = "arn:{partition}:fsx:{region}:{account}"
@@ -12,8 +17,11 @@ _BACKUP = f"{_FSX}:backup/*"
 _VOLUME = f"{_FSX}:volume/*"
 _OF_NAMED = f"{_FSX}:volume/{{name}}/*"
 _SNAPSHOT = f"{_FSX}:snapshot/*"
+_MACHINE = f"{_FSX}:storage-virtual-machine/{{name}}/*"
 _TASK = f"{_FSX}:task/*"
 _KEY = "arn:{partition}:kms:{region}:{account}:key/*"
+ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH = "dr-ontap-read", "dr-ontap-drill", "dr-ontap-switch"
+_FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _MADE_ENABLED = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
 _FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
@@ -25,177 +33,194 @@ _PLANNED = frozenset({Mode.PLANNED})
 _DRILL = frozenset({Mode.DRILL})
 _REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
-PERMISSIONS = (
-    Permission(
-        actions=(
-            "ec2:DescribeNetworkInterfaces",
-            "fsx:DescribeBackups",
-            "fsx:DescribeDataRepositoryAssociations",
-            "fsx:DescribeDataRepositoryTasks",
-            "fsx:DescribeFileSystems",
-            "fsx:DescribeSnapshots",
-            "fsx:DescribeVolumes",
-        ),
-        uses=frozenset({Use.DISCOVER}),
-    ),
-    Permission(
-        actions=(
+_BY_BACKUP, _BY_SNAPSHOT, _BY_S3, _BY_MIRROR = (
+    ("backup-copy",),
+    ("openzfs-replication",),
+    ("lustre-s3",),
+    ("ontap-snapmirror",),
+)
+_DESCRIBE = (
+    "fsx:DescribeBackups",
+    "fsx:DescribeDataRepositoryAssociations",
+    "fsx:DescribeDataRepositoryTasks",
+    "fsx:DescribeFileSystems",
+    "fsx:DescribeSnapshots",
+    "fsx:DescribeStorageVirtualMachines",
+    "fsx:DescribeVolumes",
+)
+_COPYING = (Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE)
+_ENDING_DRILL = (Use.CLEANUP, Use.ROLLBACK)
+
+Conditions = Mapping[str, Mapping[str, str]]
+
+
+def _may(  # noqa: PLR0913  what, when, on what
+    actions: tuple[str, ...],
+    uses: Iterable[Use],
+    resources: tuple[str, ...] = ("*",),
+    *,
+    when: Conditions | None = None,
+    modes: frozenset[Mode] = ALL_MODES,
+    by: tuple[str, ...] = (),
+    session: tuple[str, ...] = (),
+) -> Permission:
+    return Permission(actions, frozenset(uses), resources, when or {}, modes, session, by)
+
+
+def _make(*actions: str) -> tuple[str, ...]:
+    """Return actions that make something, with the one that gives it tags."""
+    return (*actions, "fsx:TagResource")
+
+
+def _function(name: str, uses: Iterable[Use], modes: frozenset[Mode] = ALL_MODES) -> Permission:
+    return _may(("lambda:InvokeFunction",), uses, (f"{_FUNCTION}{name}",), modes=modes, by=_BY_MIRROR)
+
+
+_READING = (
+    _may(("ec2:DescribeNetworkInterfaces", *_DESCRIBE), (Use.DISCOVER,)),
+    _may(
+        (
             "cloudwatch:GetMetricData",
             "ds:DescribeDirectories",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
-            "fsx:DescribeBackups",
-            "fsx:DescribeDataRepositoryAssociations",
-            "fsx:DescribeDataRepositoryTasks",
-            "fsx:DescribeFileSystems",
-            "fsx:DescribeSnapshots",
-            "fsx:DescribeVolumes",
+            *_DESCRIBE,
         ),
-        uses=frozenset({Use.OBSERVE}),
-        session_actions=("cloudwatch:GetMetricData", "ds:Describe*", "ec2:Describe*", "fsx:Describe*"),
+        (Use.OBSERVE,),
+        session=("cloudwatch:GetMetricData", "ds:Describe*", "ec2:Describe*", "fsx:Describe*"),
     ),
-    Permission(actions=("kms:DescribeKey",), uses=frozenset({Use.OBSERVE}), resources=(_KEY,)),
-    Permission(
-        actions=("fsx:CopyBackup", "fsx:CreateBackup", "fsx:TagResource"),
-        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
-        resources=(_FILE_SYSTEM, _BACKUP),
-        conditions=_MADE_ENABLED,
+    _may(("kms:DescribeKey",), (Use.OBSERVE,), (_KEY,), by=_BY_BACKUP),
+    _may(("s3:GetReplicationConfiguration",), (Use.OBSERVE,), ("arn:{partition}:s3:::*",), modes=_PLANNED, by=_BY_S3),
+    _function(ONTAP_READ, (Use.OBSERVE,)),
+)
+
+_BACKUPS = (
+    _may(
+        _make("fsx:CopyBackup", "fsx:CreateBackup"),
+        _COPYING,
+        (_FILE_SYSTEM, _BACKUP),
+        when=_MADE_ENABLED,
         modes=_PLANNED,
+        by=_BY_BACKUP + _BY_SNAPSHOT,
     ),
-    Permission(
-        actions=("fsx:CreateFileSystemFromBackup", "fsx:TagResource"),
-        uses=frozenset({Use.ACTIVATE}),
-        resources=(_FILE_SYSTEM, _BACKUP),
-        conditions=_MADE_ENABLED,
+    _may(
+        _make("fsx:CreateFileSystemFromBackup"),
+        (Use.ACTIVATE,),
+        (_FILE_SYSTEM, _BACKUP),
+        when=_MADE_ENABLED,
         modes=_REAL,
+        by=_BY_BACKUP,
     ),
-    Permission(actions=("ec2:GetSecurityGroupsForVpc",), uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE})),
-    Permission(
-        actions=("kms:CreateGrant",),
-        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
-        resources=(_KEY,),
-        conditions=_FOR_FSX,
-    ),
-    Permission(
-        actions=("fsx:TagResource",),
-        uses=frozenset({Use.ACTIVATE, Use.CLEANUP}),
-        resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:UpdateVolume",),
-        uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
-        resources=(_VOLUME,),
+    _may(("ec2:GetSecurityGroupsForVpc",), (Use.INSTANTIATE, Use.ACTIVATE), by=_BY_BACKUP),
+    _may(("kms:CreateGrant",), _COPYING, (_KEY,), when=_FOR_FSX, by=_BY_BACKUP + _BY_SNAPSHOT),
+    _may(
+        ("fsx:AssociateFileSystemAliases",),
+        (Use.ACTIVATE, Use.ROLLBACK),
+        (_FILE_SYSTEM,),
+        when=_ENABLED,
         modes=_REAL,
+        by=_BY_BACKUP,
     ),
-    Permission(
-        actions=("fsx:AssociateFileSystemAliases",),
-        uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
-        resources=(_FILE_SYSTEM,),
-        conditions=_ENABLED,
+    _may(
+        ("fsx:DisassociateFileSystemAliases",),
+        (Use.ACTIVATE, *_ENDING_DRILL),
+        (_FILE_SYSTEM,),
+        when=_ENABLED,
         modes=_REAL,
+        by=_BY_BACKUP,
     ),
-    Permission(
-        actions=("fsx:DisassociateFileSystemAliases",),
-        uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
-        resources=(_FILE_SYSTEM,),
-        conditions=_ENABLED,
-        modes=_REAL,
-    ),
-    Permission(
-        actions=("fsx:UntagResource",),
-        uses=frozenset({Use.CLEANUP}),
-        resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:UntagResource",),
-        uses=frozenset({Use.ROLLBACK}),
-        resources=(_FILE_SYSTEM,),
-        conditions=_ENABLED,
-        modes=_REAL,
-    ),
-    Permission(
-        actions=("fsx:TagResource",),
-        uses=frozenset({Use.ROLLBACK}),
-        resources=(_NAMED,),
-        conditions=_FENCED,
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:DeleteFileSystem",),
-        uses=frozenset({Use.DECOMMISSION}),
-        resources=(_NAMED,),
-        conditions=_FENCED,
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:CreateBackup", "fsx:TagResource"),
-        uses=frozenset({Use.DECOMMISSION}),
-        resources=(_NAMED, _BACKUP),
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:CreateFileSystemFromBackup", "fsx:TagResource"),
-        uses=frozenset({Use.INSTANTIATE}),
-        resources=(_FILE_SYSTEM, _BACKUP),
-        conditions=_MADE_BY_DRILL,
+    _may(("fsx:DeleteFileSystem",), (Use.DECOMMISSION,), (_NAMED,), when=_FENCED, modes=_PLANNED, by=_BY_BACKUP),
+    _may(_make("fsx:CreateBackup"), (Use.DECOMMISSION,), (_NAMED, _BACKUP), modes=_PLANNED, by=_BY_BACKUP),
+    _may(
+        _make("fsx:CreateFileSystemFromBackup"),
+        (Use.INSTANTIATE,),
+        (_FILE_SYSTEM, _BACKUP),
+        when=_MADE_BY_DRILL,
         modes=_DRILL,
+        by=_BY_BACKUP,
     ),
-    Permission(
-        actions=("fsx:DeleteFileSystem",),
-        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-        resources=(_FILE_SYSTEM,),
-        conditions=_OF_DRILL,
-        modes=_DRILL,
-    ),
-    Permission(
-        actions=("fsx:CopySnapshotAndUpdateVolume",),
-        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
-        resources=(_OF_NAMED, _SNAPSHOT),
+    _may(("fsx:DeleteFileSystem",), _ENDING_DRILL, (_FILE_SYSTEM,), when=_OF_DRILL, modes=_DRILL, by=_BY_BACKUP),
+)
+
+_NOT_ONTAP = _BY_BACKUP + _BY_SNAPSHOT + _BY_S3
+_FENCE = (
+    _may(
+        ("fsx:TagResource",),
+        (Use.ACTIVATE, Use.CLEANUP),
+        (_NAMED,),
+        when=_ENABLED,
         modes=_PLANNED,
+        by=_NOT_ONTAP,
     ),
-    Permission(
-        actions=("fsx:CreateSnapshot", "fsx:TagResource"),
-        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
-        resources=(_OF_NAMED, _SNAPSHOT),
-        conditions=_MADE_IN_RUN,
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:UntagResource",),
-        uses=frozenset({Use.ACTIVATE}),
-        resources=(_NAMED,),
-        conditions=_ENABLED,
+    _may(("fsx:TagResource",), (Use.ROLLBACK,), (_NAMED,), when=_FENCED, modes=_PLANNED, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.CLEANUP,), (_NAMED,), when=_ENABLED, modes=_PLANNED, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.ROLLBACK,), (_FILE_SYSTEM,), when=_ENABLED, modes=_REAL, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.ACTIVATE,), (_NAMED,), when=_ENABLED, modes=_REAL, by=_NOT_ONTAP),
+    _may(
+        ("fsx:UpdateVolume",),
+        (Use.ACTIVATE, *_ENDING_DRILL),
+        (_VOLUME,),
         modes=_REAL,
-    ),
-    Permission(
-        actions=("fsx:CreateVolume", "fsx:TagResource"),
-        uses=frozenset({Use.INSTANTIATE}),
-        resources=(_VOLUME, _SNAPSHOT),
-        conditions=_MADE_BY_DRILL,
-        modes=_DRILL,
-    ),
-    Permission(
-        actions=("fsx:DeleteVolume",),
-        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-        resources=(_VOLUME,),
-        conditions=_OF_DRILL,
-        modes=_DRILL,
-    ),
-    Permission(
-        actions=("s3:GetReplicationConfiguration",),
-        uses=frozenset({Use.OBSERVE}),
-        resources=("arn:{partition}:s3:::*",),
-        modes=_PLANNED,
-    ),
-    Permission(
-        actions=("fsx:CreateDataRepositoryTask", "fsx:TagResource"),
-        uses=frozenset({Use.ACTIVATE, Use.REPLICATE}),
-        resources=(_NAMED, _TASK),
-        conditions=_MADE_IN_RUN,
-        modes=_REAL,
+        by=_BY_BACKUP + _BY_SNAPSHOT,
     ),
 )
+
+_SNAPSHOTS = (
+    _may(("fsx:CopySnapshotAndUpdateVolume",), _COPYING, (_OF_NAMED, _SNAPSHOT), modes=_PLANNED, by=_BY_SNAPSHOT),
+    _may(
+        _make("fsx:CreateSnapshot"),
+        _COPYING,
+        (_OF_NAMED, _SNAPSHOT),
+        when=_MADE_IN_RUN,
+        modes=_PLANNED,
+        by=_BY_SNAPSHOT,
+    ),
+    _may(
+        _make("fsx:CreateVolume"),
+        (Use.INSTANTIATE,),
+        (_VOLUME, _SNAPSHOT),
+        when=_MADE_BY_DRILL,
+        modes=_DRILL,
+        by=_BY_SNAPSHOT,
+    ),
+    _may(("fsx:DeleteVolume",), _ENDING_DRILL, (_VOLUME,), when=_OF_DRILL, modes=_DRILL, by=_BY_SNAPSHOT),
+    _may(
+        _make("fsx:CreateDataRepositoryTask"),
+        (Use.ACTIVATE, Use.REPLICATE),
+        (_NAMED, _TASK),
+        when=_MADE_IN_RUN,
+        modes=_REAL,
+        by=_BY_S3,
+    ),
+)
+
+_MIRRORS = (
+    _function(ONTAP_SWITCH, (*_COPYING, Use.CLEANUP, Use.ROLLBACK), _REAL),
+    _function(ONTAP_DRILL, (Use.INSTANTIATE, *_ENDING_DRILL), _DRILL),
+    _may(
+        _make("fsx:CreateVolume"),
+        (Use.INSTANTIATE,),
+        (_VOLUME, _MACHINE),
+        when=_MADE_IN_RUN,
+        modes=_PLANNED,
+        by=_BY_MIRROR,
+    ),
+    _may(("fsx:TagResource",), (Use.ACTIVATE, Use.CLEANUP), (_OF_NAMED,), modes=_PLANNED, by=_BY_MIRROR),
+    _may(
+        ("fsx:UpdateVolume", "fsx:UntagResource"),
+        (Use.ACTIVATE, Use.ROLLBACK),
+        (_OF_NAMED,),
+        modes=_REAL,
+        by=_BY_MIRROR,
+    ),
+    _may(
+        _make("fsx:CreateBackup"),
+        (Use.REPLICATE,),
+        (_OF_NAMED, _BACKUP),
+        when=_MADE_IN_RUN,
+        modes=_PLANNED,
+        by=_BY_MIRROR,
+    ),
+)
+
+PERMISSIONS = (*_READING, *_BACKUPS, *_FENCE, *_SNAPSHOTS, *_MIRRORS)

@@ -23,6 +23,16 @@ class VolumeConfiguration(BaseModel):
     SourceSnapshotARN: str | None = None
 
 
+class OntapVolumeConfiguration(BaseModel):
+    """What is peculiar to an ONTAP volume, as FSx shows it: minutes behind ONTAP."""
+
+    JunctionPath: str = ""
+    StorageVirtualMachineId: str = ""
+    StorageVirtualMachineRoot: bool = False
+    UUID: str = ""
+    SizeInBytes: int = 0
+
+
 class TargetValues(BaseModel):
     """What an administrative action makes of a volume."""
 
@@ -59,6 +69,18 @@ class SelfManagedDirectory(BaseModel):
     DomainName: str = ""
 
 
+class DnsName(BaseModel):
+    """Where something answers."""
+
+    DNSName: str = ""
+
+
+class FileSystemEndpoints(BaseModel):
+    """Where an ONTAP file system is managed."""
+
+    Management: DnsName = DnsName()
+
+
 class Configuration(BaseModel):
     """What is peculiar to a type of file system; of each only the fields that it has."""
 
@@ -70,6 +92,7 @@ class Configuration(BaseModel):
     SelfManagedActiveDirectoryConfiguration: SelfManagedDirectory | None = None
     Aliases: list[Alias] = []
     RootVolumeId: str | None = None
+    Endpoints: FileSystemEndpoints = FileSystemEndpoints()
 
 
 class FileSystem(BaseModel):
@@ -91,6 +114,7 @@ class FileSystem(BaseModel):
     WindowsConfiguration: Configuration | None = None
     LustreConfiguration: Configuration | None = None
     OpenZFSConfiguration: Configuration | None = None
+    OntapConfiguration: Configuration | None = None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -100,7 +124,8 @@ class FileSystem(BaseModel):
     @property
     def configuration(self) -> Configuration:
         """Return what is peculiar to its type."""
-        return self.WindowsConfiguration or self.LustreConfiguration or self.OpenZFSConfiguration or Configuration()
+        told = (self.WindowsConfiguration, self.LustreConfiguration, self.OpenZFSConfiguration, self.OntapConfiguration)
+        return next((each for each in told if each is not None), Configuration())
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -119,6 +144,12 @@ class FileSystems(BaseModel):
     FileSystems: list[FileSystem] = []
 
 
+class BackedUpVolume(BaseModel):
+    """The ONTAP volume that a backup was taken of."""
+
+    VolumeId: str = ""
+
+
 class Backup(BaseModel):
     """A backup, or a copy of one; `FileSystem` is the file system it was taken of, in whatever Region."""
 
@@ -127,10 +158,12 @@ class Backup(BaseModel):
     ResourceARN: str = ""
     CreationTime: datetime
     FailureDetails: Failure | None = None
+    ResourceType: str = "FILE_SYSTEM"
     KmsKeyId: str | None = None
     SourceBackupId: str | None = None
     SourceBackupRegion: str | None = None
     FileSystem: FileSystem
+    Volume: BackedUpVolume | None = None
     Tags: list[KeyValue] = []
 
     @property
@@ -160,6 +193,7 @@ class Volume(BaseModel):
     Lifecycle: str = ""
     VolumeType: str = ""
     OpenZFSConfiguration: VolumeConfiguration | None = None
+    OntapConfiguration: OntapVolumeConfiguration | None = None
     AdministrativeActions: list[AdministrativeAction] = []
     LifecycleTransitionReason: Failure | None = None
     Tags: list[KeyValue] = []

@@ -1,12 +1,12 @@
 """`fsx-backup`: a file system on the source side and what its strategy keeps on the target side.
 
-Settings: `type` (WINDOWS, OPENZFS, LUSTRE, ONTAP; default OPENZFS), `storage_gib` (1024), `throughput_mbps` (160),
+Settings: `type` (WINDOWS, OPENZFS, LUSTRE; default OPENZFS), `storage_gib` (1024), `throughput_mbps` (160),
 `deployment` (SINGLE_AZ_2, for Lustre PERSISTENT_2), `aliases` and `directory_id` (Windows), `encrypted` (true: key
 `alias/<name>` on each side), `backups` (3: backups on the source side, hourly, each copied to the target side), `standby`
 (false), `landing` (true: without `standby`, tags on the file system that say where on the target side it is restored).
 
 With `standby` a file system of the same type stands on the target side: OpenZFS with a read-only volume `data` that
-shares the snapshot `dr-base` with the source's `data`; ONTAP with virtual machine `svm` and a DP volume `data`; Lustre
+shares the snapshot `dr-base` with the source's `data`; Lustre
 linked on both sides to buckets that S3 replicates both ways (settings `source_bucket`, `target_bucket`), hence no backups.
 """
 
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from localaws.estate import Entry, Estate
     from localaws.world import World
 
-DEPLOYMENTS = {"WINDOWS": "SINGLE_AZ_2", "OPENZFS": "SINGLE_AZ_2", "ONTAP": "SINGLE_AZ_1", "LUSTRE": "PERSISTENT_2"}
+DEPLOYMENTS = {"WINDOWS": "SINGLE_AZ_2", "OPENZFS": "SINGLE_AZ_2", "LUSTRE": "PERSISTENT_2"}
 CONFIGURATIONS = {
     "WINDOWS": "WindowsConfiguration",
     "OPENZFS": "OpenZFSConfiguration",
-    "ONTAP": "OntapConfiguration",
     "LUSTRE": "LustreConfiguration",
 }
 
@@ -137,9 +136,6 @@ def _standby(world: World, fsx: FsxService, entry: Entry, source: Thing, target:
             snapshot.life = Life.AVAILABLE
         follows = {"SourceSnapshotARN": shared[0].resource_arn, "DestinationSnapshot": shared[1].id}
         base[1].shape["OpenZFSConfiguration"] |= {"ReadOnly": True, **follows}
-    elif kind == "ONTAP":
-        for home, volume_type in ((source, "RW"), (target, "DP")):
-            _ontap_volume(world, fsx, home, volume_type)
     elif kind == "LUSTRE":
         buckets = [
             str(entry.setting(name, f"{entry.name}-{home.region}"))
@@ -185,20 +181,6 @@ def _openzfs_volume(world: World, fsx: FsxService, home: Thing) -> Thing:
         Tags=fsx.tags(home),
     )
     return _settled(fsx, home, Shelf.VOLUMES, reply["Volume"]["VolumeId"])
-
-
-def _ontap_volume(world: World, fsx: FsxService, home: Thing, volume_type: str) -> None:
-    where = (home.account, home.region)
-    tags = fsx.tags(home)
-    reply = world.call("fsx", "CreateStorageVirtualMachine", *where, FileSystemId=home.id, Name="svm", Tags=tags)
-    machine = _settled(fsx, home, Shelf.MACHINES, reply["StorageVirtualMachine"]["StorageVirtualMachineId"])
-    settings = {"StorageVirtualMachineId": machine.id, "OntapVolumeType": volume_type, "SizeInMegabytes": 102_400}
-    if volume_type == "RW":
-        settings["JunctionPath"] = "/data"
-    volume = world.call(
-        "fsx", "CreateVolume", *where, VolumeType="ONTAP", Name="data", OntapConfiguration=settings, Tags=tags
-    )
-    _settled(fsx, home, Shelf.VOLUMES, volume["Volume"]["VolumeId"])
 
 
 def _association(world: World, fsx: FsxService, home: Thing, bucket: str) -> None:

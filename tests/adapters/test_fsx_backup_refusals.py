@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from localaws.services.fsx.models import Life, Shelf
-from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
 from tests.support.driver import SOURCE, TARGET, World
 from tests.support.fsx import backups, file_systems, fsx_world, in_scope, source_of, tags_of, thing, write
@@ -110,16 +109,6 @@ def test_lustre_without_s3_moves_by_backup_too(monkeypatch: pytest.MonkeyPatch) 
 
     assert {action.outcome for action in ended.values()} <= {Outcome.SUCCEEDED, Outcome.SKIPPED}, ended
     assert in_scope(world, TARGET)[0]["LustreConfiguration"]["DeploymentType"] == "PERSISTENT_2"
-
-
-def test_ontap_is_named_with_what_to_do_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = fsx_world(monkeypatch, type="ONTAP", standby=True)
-
-    with pytest.raises(RefusedError) as refused:
-        world.start()
-
-    assert "SnapMirror" in refused.value.message
-    assert "take dr:enabled off it" in refused.value.message
 
 
 def test_without_a_landing_place_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from localaws.services.fsx.models import Shelf
 from localaws.services.resource_explorer_2.collect import collect
 from localaws.world import LoggedCall
 from orchestrator import planning, stages, stocktaking
@@ -459,7 +460,7 @@ class Rehearsal:
             if r.tags.get("dr:drill-id") == run_id and r.service != "ec2"
         }
         found |= self._running_tasks(run_id) | self._in_ec2(run_id) | self._queues(run_id) | self._in_fsx(run_id)
-        return frozenset(found | self._indices(run_id))
+        return frozenset(found | self._indices(run_id) | self._clones(run_id))
 
     def _queues(self, run_id: str) -> set[str]:
         """Return the address of every queue: that, not its ARN, is what SQS's calls take."""
@@ -481,6 +482,16 @@ class Rehearsal:
             for place in places
             for name in search.state(place).indices
             if name.startswith(beginning)
+        }
+
+    def _clones(self, run_id: str) -> set[str]:
+        """Return the volumes of ONTAP file systems whose comment names the drill: they carry no tags."""
+        fsx: Any = self.world.local.service("fsx")
+        return {
+            f"{volume.resource_arn}/{fsx.truth(volume)['UUID']}"
+            for region in (SOURCE, TARGET)
+            for volume in fsx.shelf(APPS, region, Shelf.VOLUMES).values()
+            if volume.notes.get("comment") == f"dr:drill-id={run_id}"
         }
 
     def _in_ec2(self, run_id: str) -> set[str]:

@@ -24,7 +24,7 @@ RANDOM = re.compile(
     r"|\becs-svc/\d+\b|\bscalable-target/[0-9a-z]+\b"
     r"|\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9A-Za-z]{56}\b"
 )
-TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d[:-]\d\d[:-]\d\d[^\s\")]*")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt _]\d\d[:-]?\d\d[:-]?\d\d[^\s\")]*")
 DURATION = re.compile(r"^P(\d+D)?T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$")
 JOURNALS = frozenset(
     {
@@ -47,8 +47,8 @@ search domain counts over all its indices, a drill's included.
 """
 ACCOUNT_WIDE = frozenset({"GetAccountSettings"})
 """Reads that sum up an account and Region, whosever resources they are."""
-NAMED_BY_DRILL = re.compile(r'"drill-[0-9a-f]{8}-')
-"""Names of what carries no tags: indices of search domains."""
+NAMED_BY_DRILL = re.compile(r'"drill[-_][0-9a-f]{8}[-_]')
+"""Names of what carries no tags: indices of search domains, FlexClones of ONTAP."""
 
 Seen = tuple[str, ...]
 
@@ -81,10 +81,16 @@ class Eye:
         lines: list[str] = []
         for call, reply in self._seen:
             where = f"{call.service}.{call.operation}{call.params.get('path', '')} in {call.region}"
-            kept = {name: _kept(value, keep) for name, value in dict(reply).items()}
+            kept = {name: _kept(value, keep) for name, value in _opened(reply).items()}
             lines += [f"{where}: {line}" for line in json.dumps(normal(kept), indent=1).splitlines()]
         self._seen = None
         return tuple(lines)
+
+
+def _opened(reply: Reply) -> dict[str, Any]:
+    """Return a reply; what a function answered with, if it was one, read as JSON."""
+    payload = reply.get("Payload")
+    return {**reply, "Payload": json.loads(payload)} if isinstance(payload, bytes) else dict(reply)
 
 
 def _is_hourly(call: Call) -> bool:
@@ -122,6 +128,8 @@ def is_no_copy(item: Any) -> bool:
 
 
 def _kept(value: Any, keep: Callable[[Any], bool]) -> Any:
+    if isinstance(value, dict):
+        return {k: _kept(v, keep) for k, v in value.items()}
     if not isinstance(value, list):
         return value
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from policy_sentry.querying.actions import get_action_data
 from adapters import registry
 from infra import spoke
 from orchestrator.contract import Adapter, Member, Place, Target
+from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
 from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_policy
 from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Use
@@ -127,36 +129,55 @@ def test_session_policy_fits_in_every_phase_and_mode_even_for_a_full_batch(adapt
             assert all(set(s["Action"]) == set(DRILL_DENIED) for s in denied), told
 
 
+READING_FUNCTION = f"arn:*:lambda:*:*:function:{ONTAP_READ}"
+"""The one function that a session for reading may invoke: it reads, and IAM has no other word for that."""
+
+
 @each_adapter
 def test_session_for_reading_changes_nothing(adapter: Adapter) -> None:
-    for mode in Mode:
-        policy = json.loads(session_policy(adapter.spec, None, mode, _target(adapter.spec, 1)))
-        allowed = [action for s in policy["Statement"] if s["Effect"] == "Allow" for action in s["Action"]]
-        verbs = [action.partition(":")[2] for action in allowed]
-        assert [verb for verb in verbs if not verb.startswith(spoke.READ_VERBS)] == []
+    for strategy, mode in itertools.product(adapter.spec.strategies, Mode):
+        target = _target(adapter.spec, 1, strategy.name)
+        policy = json.loads(session_policy(adapter.spec, None, mode, target))
+        allowed = [(a, s["Resource"]) for s in policy["Statement"] if s["Effect"] == "Allow" for a in s["Action"]]
+        changing = [each for each in allowed if not each[0].partition(":")[2].startswith(spoke.READ_VERBS)]
+        assert [each for each in changing if each != ("lambda:InvokeFunction", [READING_FUNCTION])] == []
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_drill_may_not_invoke_the_function_that_breaks_mirrors_and_no_session_any_function(mode: Mode) -> None:
+    spec = registry.adapter("fsx").spec
+    for size in (1, 100):
+        for phase, asked, rolling_back, text in _session_policies(spec, size):
+            if asked is not mode:
+                continue
+            statements = [s for s in json.loads(text)["Statement"] if s["Effect"] == "Allow"]
+            invoked = {r for s in statements if "lambda:InvokeFunction" in s["Action"] for r in s["Resource"]}
+            told = f"{size} resource(s), {phase or 'reading'}, {mode}, rolling back: {rolling_back}"
+            assert all(each.rpartition(":")[2].startswith("dr-ontap-") for each in invoked), told
+            assert mode is not Mode.DRILL or not any(each.endswith(ONTAP_SWITCH) for each in invoked), told
+            assert mode is Mode.DRILL or not any(each.endswith(ONTAP_DRILL) for each in invoked), told
 
 
 @each_adapter
 def test_session_for_one_resource_reaches_no_other_one(adapter: Adapter) -> None:
     """Where the Spec names the resource, the session of a single resource must hold its name, not a star."""
-    for phase in Phase:
-        for mode in Mode:
-            wanted = {
-                pattern
-                for p in adapter.spec.permissions
-                if Use(phase.value) in p.uses and mode in p.modes
-                for pattern in p.resources
-                if "{name}" in pattern
-            }
-            text = session_policy(adapter.spec, phase, mode, _target(adapter.spec, 1))
-            for pattern in wanted:
-                ended = pattern.format(partition="*", region="*", account="*", name="resource-000")
-                assert ended in text, f"{phase} {mode}: {ended} is not in {text}"
+    for strategy, phase, mode in itertools.product(adapter.spec.strategies, Phase, Mode):
+        wanted = {
+            pattern
+            for p in adapter.spec.permissions
+            if Use(phase.value) in p.uses and mode in p.modes and (not p.strategies or strategy.name in p.strategies)
+            for pattern in p.resources
+            if "{name}" in pattern
+        }
+        text = session_policy(adapter.spec, phase, mode, _target(adapter.spec, 1, strategy.name))
+        for pattern in wanted:
+            ended = pattern.format(partition="*", region="*", account="*", name="resource-000")
+            assert ended in text, f"{strategy.name} {phase} {mode}: {ended} is not in {text}"
 
 
 def _session_policies(spec: Spec, size: int) -> Iterator[tuple[Phase | None, Mode, bool, str]]:
-    target = _target(spec, size)
-    for mode in Mode:
+    for strategy, mode in itertools.product(spec.strategies, Mode):
+        target = _target(spec, size, strategy.name)
         yield None, mode, False, session_policy(spec, None, mode, target, tags=TAGS)
         for phase in Phase:
             for rolling_back in (False, True):
@@ -168,13 +189,13 @@ def _session_policies(spec: Spec, size: int) -> Iterator[tuple[Phase | None, Mod
                 )
 
 
-def _target(spec: Spec, size: int) -> Target:
+def _target(spec: Spec, size: int, strategy: str) -> Target:
     def place(region: str, name: str) -> Place:
         return Place(APPS, region, name, f"arn:aws:{spec.key}:{region}:{APPS}:thing/{name}")
 
     names = [f"resource-{number:03d}" for number in range(size)]
     members = tuple(Member(name, name, place(SOURCE, name), place(TARGET, name)) for name in names)
-    return Target(spec.strategies[0].name, members)
+    return Target(strategy, members)
 
 
 @cache

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from adapters.specs.fsx_permissions import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
 from infra import probe
-from infra.spoke import render
+from orchestrator import names
 from orchestrator.contract import Check, Endpoint
 from orchestrator.probes import probe_from_vpc
 from orchestrator.words import CheckState
@@ -40,7 +42,7 @@ def deploy(world: World) -> None:
     wanted = {"SubnetIds": subnet["SubnetId"], "SecurityGroupIds": group["GroupId"]}
     world.aws("cloudformation", TARGET).create_stack(
         StackName="dr-probe",
-        TemplateBody=render(probe.template(probe.CODE.read_text())),
+        TemplateBody=probe.current(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
@@ -51,12 +53,23 @@ def connect(world: World, *endpoints: Endpoint) -> list[Check]:
 
 
 def test_template_checked_in_is_made_from_the_function() -> None:
-    assert probe.PATH.read_text() == render(probe.template(probe.CODE.read_text())), "Try: python -m infra.probe"
+    assert probe.PATH.read_text() == probe.current(), "Try: python -m infra.probe"
+    assert len(probe.current().encode()) <= probe.TEMPLATE_LIMIT
+
+
+def test_functions_for_ontap_are_called_as_the_hub_and_the_adapter_call_them() -> None:
+    assert (names.ONTAP_READ, names.ONTAP_DRILL, names.ONTAP_SWITCH) == (ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH)
+    made = json.loads(probe.PATH.read_text())["Resources"]
+    functions = {
+        r["Properties"]["FunctionName"]: r["Properties"] for r in made.values() if "FunctionName" in r["Properties"]
+    }
+    assert set(functions) == {names.PROBE, ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH}
+    assert all(len(each["Description"]) <= 256 for each in functions.values()), "what Lambda takes"
 
 
 def test_function_too_long_to_be_inline_is_refused() -> None:
     with pytest.raises(ValueError, match="shorten it"):
-        probe.template("#" * 5000)
+        probe.template("#" * 5000, "")
 
 
 def test_what_accepts_connections_is_healthy_and_what_does_not_is_named(

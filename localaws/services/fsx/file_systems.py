@@ -11,7 +11,7 @@ from typing import Any
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.fsx.backups import Backups
-from localaws.services.fsx.models import Life, Shelf, Thing, bad_request, new_id, pick
+from localaws.services.fsx.models import Life, Shelf, Thing, bad_request, management_endpoint, new_id, pick
 
 CREATE_SECONDS = 1200.0
 RESTORE_SECONDS = 1800.0
@@ -26,6 +26,7 @@ CONFIGURATIONS = {
     "OPENZFS": "OpenZFSConfiguration",
 }
 RESPONSES = {"WINDOWS": "WindowsResponse", "LUSTRE": "LustreResponse", "OPENZFS": "OpenZFSResponse"}
+PASSWORD = "FsxAdminPassword"  # noqa: S105  a parameter's name
 DELETE_CHILDREN = "DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"
 
 
@@ -78,7 +79,9 @@ class FileSystems(Backups):
         """Change settings by way of UPDATING. Raises BadRequest unless the file system is AVAILABLE."""
         found = self._available(call)
         name = CONFIGURATIONS[found.shape["FileSystemType"]]
-        found.shape[name] = {**found.shape.get(name, {}), **dict(call.params.get(name) or {})}
+        self._take_password(found, dict(call.params.get(name) or {}))
+        changes = {k: v for k, v in dict(call.params.get(name) or {}).items() if k != PASSWORD}
+        found.shape[name] = {**found.shape.get(name, {}), **changes}
         found.shape.update(pick(call.params, "StorageCapacity", "StorageType"))
         found.life = Life.UPDATING
         action = found.act("FILE_SYSTEM_UPDATE", self.world.clock.now())
@@ -186,7 +189,12 @@ class FileSystems(Backups):
             CONFIGURATIONS[kind]: configuration,
         }
         made = Thing(file_system_id, call.account, call.region, str(shape["ResourceARN"]), shape)
+        self._take_password(made, configuration)
+        configuration.pop(PASSWORD, None)
         self.put(Shelf.FILE_SYSTEMS, made, call.params.get("Tags") or [])
+        if kind == "ONTAP":
+            management = management_endpoint(self.world.endpoint_url, file_system_id, call.region)
+            configuration["Endpoints"] = {"Management": {"DNSName": management}}
         if kind == "OPENZFS":
             configuration["RootVolumeId"] = self.add_root_volume(made).id
             configuration.pop("RootVolumeConfiguration", None)
@@ -250,6 +258,11 @@ class FileSystems(Backups):
         ec2 = self.world.backend("ec2", found.account, found.region)
         for interface_id in found.shape["NetworkInterfaceIds"]:
             ec2.delete_network_interface(interface_id)
+
+    def _take_password(self, found: Thing, given: Mapping[str, Any]) -> None:
+        """Keep the password of `fsxadmin` where no description shows it."""
+        if PASSWORD in given:
+            found.notes["password"] = given[PASSWORD]
 
     def _aliases(self, call: Call) -> tuple[Thing, dict[str, dict[str, Any]]]:
         found = self.find(call, Shelf.FILE_SYSTEMS, call.params["FileSystemId"])

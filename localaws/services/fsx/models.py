@@ -76,6 +76,16 @@ class Thing:
         return action
 
 
+ONTAP_PATH = "/_ontap/"
+
+
+def management_endpoint(server: str | None, file_system_id: str, region: str) -> str:
+    """Return where an ONTAP file system is managed: a path of our server if there is one, else the name AWS would give."""
+    if server is None:
+        return f"management.{file_system_id}.fsx.{region}.amazonaws.com"
+    return f"{server.partition('://')[2]}{ONTAP_PATH}{file_system_id}.{region}"
+
+
 def new_id(prefix: str) -> str:
     """Return an id as FSx makes them, for example `fs-0123456789abcdef0`."""
     return f"{prefix}-0{mock_random.get_random_hex(16)}"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.cloudwatch.service import CloudWatchService
 from localaws.services.fsx.base import of
+from localaws.services.fsx.mirrors import Mirrors
 from localaws.services.fsx.models import Life, Shelf, Thing, new_id, pick, unsupported
-from localaws.services.fsx.volumes import Volumes
+from localaws.services.fsx.ontap import OntapRest
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -23,7 +24,7 @@ ASSOCIATION_SECONDS = 120.0
 TASK_SECONDS = 180.0
 
 
-class FsxService(Volumes):
+class FsxService(Mirrors):
     """Amazon FSx."""
 
     def __init__(self, world: World) -> None:
@@ -32,15 +33,20 @@ class FsxService(Volumes):
         assert isinstance(cloudwatch, CloudWatchService)
         cloudwatch.register_metric_source("AWS/FSx", self._metric)
 
-    def write(self, file_system: Thing, bytes_per_minute: float) -> None:
-        """Let clients write to a file system at this rate from now on."""
-        file_system.notes.setdefault("writes", []).append((self.world.clock.now(), bytes_per_minute))
+    def own_interface(self) -> OntapRest:
+        """Return what answers at the management endpoints of ONTAP file systems."""
+        return OntapRest(self)
+
+    def write(self, written: Thing, bytes_per_minute: float) -> None:
+        """Let clients write to a file system, or an ONTAP volume, at this rate from now on."""
+        written.notes.setdefault("writes", []).append((self.world.clock.now(), bytes_per_minute))
 
     def _metric(
         self, account: str, region: str, name: str, dimensions: Mapping[str, str], at: datetime
     ) -> float | None:
-        found = self.shelf(account, region, Shelf.FILE_SYSTEMS).get(dimensions.get("FileSystemId", ""))
-        if found is None or name != "DataWriteBytes" or found.life != Life.AVAILABLE:
+        kind, key = (Shelf.VOLUMES, "VolumeId") if "VolumeId" in dimensions else (Shelf.FILE_SYSTEMS, "FileSystemId")
+        found = self.shelf(account, region, kind).get(dimensions.get(key, ""))
+        if found is None or name != "DataWriteBytes" or found.life not in {Life.AVAILABLE, Life.CREATED}:
             return None
         rates = [rate for since, rate in found.notes.get("writes", []) if since <= at]
         return float(rates[-1]) if rates else 0.0

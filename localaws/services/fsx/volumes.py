@@ -2,6 +2,8 @@
 
 Timings in AWS seconds. A fault of the scenario acts on `fsx.create-volume`, `fsx.update-volume`,
 `fsx.create-snapshot`, `fsx.copy-snapshot`, `fsx.create-storage-virtual-machine` (resource: the id).
+
+What ONTAP itself did to a volume (broken off, unmounted), FSx shows minutes later: `truth` is ONTAP's word.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ DELETE_SECONDS = 60.0
 SNAPSHOT_SECONDS = 30.0
 COPY_SECONDS = 300.0
 MACHINE_SECONDS = 180.0
+ONTAP_SHOWN_SECONDS = 120.0
 COPIES_AT_A_TIME = 20
 LEAST_THROUGHPUT_MBPS = 160
 COPYING = "VOLUME_UPDATE_WITH_SNAPSHOT"
@@ -41,7 +44,7 @@ class Volumes(FileSystems):
         def make() -> Thing:
             if kind == "ONTAP":
                 parent = self.find(call, Shelf.MACHINES, configuration["StorageVirtualMachineId"])
-                settings = {"OntapVolumeType": "RW", "UUID": str(uuid.uuid4()), **configuration}
+                settings = _ontap_settings(configuration)
             else:
                 parent = self.find(call, Shelf.VOLUMES, configuration["ParentVolumeId"])
                 path = f"{parent.shape['OpenZFSConfiguration']['VolumePath']}/{call.params['Name']}"
@@ -164,9 +167,14 @@ class Volumes(FileSystems):
                 "Subtype": "DEFAULT",
                 "UUID": str(uuid.uuid4()),
                 "RootVolumeSecurityStyle": call.params.get("RootVolumeSecurityStyle") or "UNIX",
+                "Endpoints": {
+                    kind: {"DNSName": f"{machine_id}.{file_system.id}.fsx.{call.region}.amazonaws.com"}
+                    for kind in ("Management", "Nfs", "Iscsi")
+                },
             }
             made = Thing(machine_id, call.account, call.region, str(shape["ResourceARN"]), shape)
             self.put(Shelf.MACHINES, made, call.params.get("Tags") or [])
+            self._add_machine_root(made)
             self.walk("fsx.create-storage-virtual-machine", made, MACHINE_SECONDS, Life.CREATED)
             return made
 
@@ -177,6 +185,30 @@ class Volumes(FileSystems):
         """List virtual machines by id or file system. Raises StorageVirtualMachineNotFound."""
         filters = {"file-system-id": of("FileSystemId")}
         return self.listed(call, Shelf.MACHINES, "StorageVirtualMachineIds", "StorageVirtualMachines", filters)
+
+    def _add_machine_root(self, machine: Thing) -> None:
+        name = f"{machine.shape['Name']}_root"
+        root = self._volume(machine.account, machine.region, machine.shape["FileSystemId"], name)
+        given = {"StorageVirtualMachineId": machine.id, "StorageVirtualMachineRoot": True, "JunctionPath": "/"}
+        settings = _ontap_settings({**given, "SizeInBytes": 2**30})
+        root.shape |= {"VolumeType": "ONTAP", "Lifecycle": str(Life.CREATED), "OntapConfiguration": settings}
+        root.notes["root"] = True
+        self.put(Shelf.VOLUMES, root)
+
+    def truth(self, volume: Thing) -> dict[str, Any]:
+        """Return the settings of an ONTAP volume as ONTAP has them; FSx shows them a while later."""
+        kept: dict[str, Any] = volume.notes.setdefault("ontap", dict(volume.shape["OntapConfiguration"]))
+        return kept
+
+    def set_volume(self, volume: Thing, **changes: Any) -> None:
+        """Change a volume in ONTAP, past FSx."""
+        self.truth(volume).update(changes)
+
+        def show() -> None:
+            shown = {**volume.shape["OntapConfiguration"], **changes}
+            volume.shape["OntapConfiguration"] = {key: value for key, value in shown.items() if value is not None}
+
+        self.world.clock.after(ONTAP_SHOWN_SECONDS, show)
 
     def add_root_volume(self, file_system: Thing) -> Thing:
         """Add the root volume of an OpenZFS file system."""
@@ -235,6 +267,8 @@ class Volumes(FileSystems):
 
         def done() -> None:
             volume.shape[member] = {**volume.shape[member], **changes}
+            if member == "OntapConfiguration":
+                self.truth(volume).update(changes)
             volume.shape["Name"] = name or volume.shape["Name"]
             action["Status"] = "COMPLETED"
 
@@ -328,6 +362,18 @@ class Volumes(FileSystems):
 
         self.world.clock.after(COPY_SECONDS / 10, begin)
         self.world.transition("fsx.copy-snapshot", volume.id, COPY_SECONDS, done, failed)
+
+
+def _ontap_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a new ONTAP volume; raise BadRequest."""
+    settings = {"OntapVolumeType": "RW", "VolumeStyle": "FLEXVOL", "UUID": str(uuid.uuid4()), **given}
+    path = settings.get("JunctionPath")
+    if path is not None and not path.startswith("/"):
+        raise bad_request(f"The junction path {path} must begin with a slash.")
+    if "SizeInBytes" not in settings and "SizeInMegabytes" not in settings:
+        raise bad_request("SizeInBytes is required.")
+    settings.setdefault("SizeInBytes", settings.get("SizeInMegabytes", 0) * 2**20)
+    return settings
 
 
 def _copying(volume: Thing) -> bool:
