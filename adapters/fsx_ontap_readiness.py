@@ -68,7 +68,7 @@ def _side(me: str, side: OntapSide, place: Place, called: str) -> Iterator[Findi
             text = f"virtual machine {machine.Name} of {name} is {machine.Lifecycle} ({why}), expected CREATED."
             yield red(me, f"{called}-machine", text, "repair it in the console, then: dr plan")
     if side.ontap is None:
-        missing = "functions dr-ontap-* in its VPC" if side.secret else f"tag {SECRET_TAG}"
+        missing = "function dr-ontap-read in its VPC" if side.secret else f"tag {SECRET_TAG}"
         yield red(
             me, f"{called}-ontap", f"ONTAP of {name} cannot be asked: there is no {missing}.", command(side, place)
         )

@@ -211,13 +211,14 @@ def mount(  # noqa: PLR0913  ONTAP's word, FSx's word, and where to
         return done(name, f"{volume.path} is mounted at {volume.nas.path or 'no path, as ever'}", effect=effect)
     params: dict[str, Param] = {"VolumeId": shown.VolumeId, "OntapConfiguration": {"JunctionPath": path}}
     call = Call("fsx", "UpdateVolume", params, side, token=TOKEN)
-    action, called = shown.newest(UPDATE), run.called_at.get(name)
+    action = shown.newest(UPDATE)
     if action is not None and action.Status in BUSY_ACTION:
         return busy(name, f"a change of {shown.VolumeId} is {action.Status}", effect=effect, call=call)
     if shown.Lifecycle in FAILED_VOLUME:
         return failed(name, f"{shown.VolumeId} is {shown.Lifecycle}", "repair the volume in the console, then retry.")
-    late = action is not None and called is not None and action.RequestTime is not None
-    if action is not None and late and action.Status in FAILED_ACTION and action.RequestTime >= called:  # type: ignore[operator]
+    requested = action.RequestTime if action is not None else None
+    mine = requested is not None and requested >= run.began and run.seconds_since(name) is not None
+    if action is not None and mine and action.Status in FAILED_ACTION:
         why = action.FailureDetails.Message if action.FailureDetails else action.Status
         return failed(name, f"mounting {volume.path} at {path} ended {action.Status}: {why}", "correct it, then retry.")
     return todo(name, call, effect, f"{volume.path} is mounted nowhere, expected {path}")

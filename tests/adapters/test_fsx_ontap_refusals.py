@@ -19,7 +19,7 @@ from tests.support.ontap import home, mirror, mirrors, ontap_volume, volume, wri
 def test_without_the_functions_it_is_red_with_the_command_and_nothing_else_is_held_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given a target VPC without the functions, and a file system of another type in the scope
+    # Given a target VPC without the functions
     world = ontap_world(monkeypatch)
     world.aws("lambda", TARGET).delete_function(FunctionName="dr-ontap-read")
 
@@ -29,7 +29,7 @@ def test_without_the_functions_it_is_red_with_the_command_and_nothing_else_is_he
     # Then discovery does not refuse the scope, and readiness names the command, ready to paste
     assert not run.ready
     (finding,) = (each for each in run.run.findings if each.code == "target-ontap")
-    assert "there is no functions dr-ontap-*" not in finding.message
+    assert "there is no function dr-ontap-read in its VPC" in finding.message
     assert "aws cloudformation deploy --region us-west-2 --stack-name dr-probe" in finding.remedy
     assert "secret:files-fsxadmin-*" in finding.remedy
     action = run.phase(Phase.ACTIVATE)

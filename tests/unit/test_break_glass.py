@@ -205,3 +205,14 @@ def test_routing_controls_are_switched_through_the_endpoint_of_the_target_region
 
     assert json.loads(made[made.index("--cli-input-json") + 1]) == {"UpdateRoutingControlStateEntries": entries}
     assert made[-4:] == ["--region", TARGET, "--endpoint-url", f"https://c.{TARGET}.example/v1"]
+
+
+def test_ontap_is_asked_through_the_function_that_takes_the_request(tmp_path: Path) -> None:
+    wanted = call("BreakMirror", "ontap", Endpoint="management.example", Secret="files-fsxadmin", Mirror="m-1")
+
+    (made,) = play(tmp_path, script(plan(step("break", wanted)), "now"), [""]).calls
+
+    assert made[1:5] == ["invoke", "--function-name", "dr-ontap-switch", "--cli-binary-format"]
+    asked = json.loads(made[made.index("--payload") + 1])
+    assert asked["Request"] == "BreakMirror"
+    assert asked["Mirror"] == "m-1"
