@@ -26,6 +26,8 @@ _SERVER_ERROR = 500
 class ClusterClient:
     """Asks the endpoint of its own Region first, then the others; never one in a lost Region."""
 
+    SERVICE = SERVICE
+
     def __init__(self, make: Callable[[str, str], Any], region: str, lost: frozenset[str]) -> None:
         """`make` returns a botocore client for a Region and an endpoint URL."""
         self._make = make

@@ -26,7 +26,6 @@ from pydantic import JsonValue
 from pydantic import ValidationError as ModelError
 
 from orchestrator.aws_errors import translate
-from orchestrator.cluster_endpoints import SERVICE as ROUTING_CONTROLS
 from orchestrator.cluster_endpoints import ClusterClient
 from orchestrator.contract import Call, M, Reader, RunContext, Target
 from orchestrator.dns_answers import answers
@@ -35,7 +34,6 @@ from orchestrator.ledger.records import Run
 from orchestrator.ontap_functions import OntapClient
 from orchestrator.policies import session_policy
 from orchestrator.sending import sendable
-from orchestrator.signed_http import SERVICE as SIGNED_HTTP
 from orchestrator.signed_http import SignedHttpClient
 from orchestrator.spec import Spec
 from orchestrator.tags import CUSTOMER, ENVIRONMENT
@@ -153,16 +151,16 @@ class AwsReader:
             return self._clients[key]
 
     def _made(self, service: str, config: Config) -> Any:
-        if service == SIGNED_HTTP:
+        if service == SignedHttpClient.SERVICE:
             return SignedHttpClient(self._session._session, self.region, config)
-        if service == ROUTING_CONTROLS:
+        if service == ClusterClient.SERVICE:
             return ClusterClient(self._cluster_endpoint, self.region, self._lost)
         if service == OntapClient.SERVICE:
             return OntapClient(self._session.client("lambda", region_name=self.region, config=config), self.region)
         return self._session.client(service, region_name=HOMES.get(service, self.region), config=config)
 
     def _cluster_endpoint(self, region: str, url: str) -> Any:
-        return self._session.client(ROUTING_CONTROLS, region_name=region, endpoint_url=url, config=_ONE_OF_FIVE)
+        return self._session.client(ClusterClient.SERVICE, region_name=region, endpoint_url=url, config=_ONE_OF_FIVE)
 
     def read(self, service: str, operation: str, model: type[M], /, **params: JsonValue | datetime) -> M:
         """See `contract.Reader.read`."""

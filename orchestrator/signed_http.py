@@ -29,6 +29,8 @@ _DENIED = 403
 class SignedHttpClient:
     """Requests to domains of one Region. JSON objects are returned as they are, arrays as `{"items": [...]}`."""
 
+    SERVICE = SERVICE
+
     def __init__(self, session: Any, region: str, config: Config) -> None:
         """`session` is a botocore session; `config` holds time limits and how often a read may be tried."""
         self._session = session
