@@ -13,6 +13,7 @@ from cli.local import local
 from cli.manifest_commands import manifest
 from cli.options import Exit
 from cli.order_commands import approve, cancel, decide, pause, reject, resume
+from cli.readiness_commands import readiness
 from cli.run_commands import plan, report, start, status
 from cli.tags_commands import inventory, tags
 
@@ -37,6 +38,7 @@ for command in (
     manifest,
     tags,
     inventory,
+    readiness,
     local,
 ):
     dr.add_command(command)

@@ -99,6 +99,15 @@ VERBS = (
         asynchronous=True,
     ),
     Verb(
+        "judge_scopes",
+        "Judges whether each scope could be moved here now",
+        timeout_seconds=600,
+        memory_mb=1024,
+        enters_spokes=True,
+        publishes=True,
+        asynchronous=True,
+    ),
+    Verb(
         "answer_gate",
         "Redeems a gate's token with the decision of whoever AWS says is calling",
         answers_tokens=True,

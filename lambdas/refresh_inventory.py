@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
 from lambdas.boundary import logger, verb
 from lambdas.composition import platform
+from lambdas.scopes import ScopeEvent, scopes_of
 from lambdas.settings import read_settings
 from orchestrator.carrying import named
-from orchestrator.errors import DrError, UpstreamError, ValidationError
+from orchestrator.errors import DrError, UpstreamError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Scope
 from orchestrator.stocktaking import refresh
-
-
-class RefreshEvent(BaseModel):
-    """One scope, or none for all that the deployment knows."""
-
-    Customer: str | None = None
-    Environment: str | None = None
 
 
 @verb
@@ -29,7 +22,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take a fresh snapshot of each scope; fail after the last when one is not wholly fresh, so that the alarm tells."""
     done: list[dict[str, Any]] = []
     stale: list[str] = []
-    for scope in _scopes(RefreshEvent.model_validate(event)):
+    for scope in scopes_of(ScopeEvent.model_validate(event)):
         try:
             snapshot = _refreshed(scope)
         except DrError as err:  # the other scopes are refreshed all the same
@@ -40,15 +33,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if stale:
         raise UpstreamError(f"{len(stale)} scope(s) keep their older inventory: {'; '.join(stale)}")
     return {"Scopes": done}
-
-
-def _scopes(asked: RefreshEvent) -> list[Scope]:
-    if asked.Customer and asked.Environment:
-        return [Scope(customer=asked.Customer, environment=asked.Environment)]
-    if asked.Customer or asked.Environment:
-        raise ValidationError("Customer and Environment name a scope together; one is missing.", "give both, or none.")
-    parts = [key.rpartition("/") for key in read_settings().scopes]
-    return [Scope(customer=customer, environment=environment) for customer, _, environment in parts]
 
 
 def _refreshed(scope: Scope) -> Snapshot:

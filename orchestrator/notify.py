@@ -32,6 +32,8 @@ class Notice(StrEnum):
     WARNING = "warning"
     FAILURE = "failure"
     ENDED = "ended"
+    READINESS = "readiness"
+    """A scope stopped being ready, or is ready again; belongs to no run."""
 
 
 @dataclass(frozen=True)

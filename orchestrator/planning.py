@@ -152,11 +152,12 @@ def build_plan(platform: Platform, run_id: str) -> Run:
         run_id, "plan", f"plan {plan.hash[:12]} frozen: {len(plan.stages)} stages, {plan.resource_count()} resources"
     )
     return platform.ledger.change_run(
-        run_id, lambda r: r.but(plan_key=key, plan_hash=plan.hash, findings=_worst(findings), status=RunStatus.READY)
+        run_id, lambda r: r.but(plan_key=key, plan_hash=plan.hash, findings=worst(findings), status=RunStatus.READY)
     )
 
 
-def _worst(findings: list[FindingRecord]) -> tuple[FindingRecord, ...]:
+def worst(findings: list[FindingRecord]) -> tuple[FindingRecord, ...]:
+    """Return the gravest findings, as many as a record keeps."""
     graded = sorted(findings, key=lambda f: [Severity.RED, Severity.WARNING, Severity.OK].index(f.severity))
     return tuple(graded[:FINDINGS_KEPT])
 

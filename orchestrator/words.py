@@ -196,6 +196,17 @@ class Severity(StrEnum):
     RED = "red"
 
 
+class Readiness(StrEnum):
+    """How a scope's plan stands between runs."""
+
+    DRAFT = "draft"
+    """No plan can be made: there is no inventory, or its tags are wrong."""
+    READY = "ready"
+    NEEDS_ATTENTION = "needs_attention"
+    STALE = "stale"
+    """A plan can be made, from an inventory that is old or partial."""
+
+
 class CheckState(StrEnum):
     """What a health check saw."""
 

@@ -102,6 +102,21 @@ class Alarms(Construct):
             f"An event could not be handled and lies in {names.DEAD_LETTERS}. Read it, repair, invoke the function again.",
         )
 
+    def watch_readiness(self, region: str) -> None:
+        """Alarm while a scope that stands by in this Region is not ready."""
+        self._alarm(
+            "ScopesNotReady",
+            "dr-scopes-not-ready",
+            cloudwatch.Metric(
+                namespace=names.METRICS_NAMESPACE,
+                metric_name="ScopesNotReady",
+                dimensions_map={"service": names.function("judge_scopes"), "Region": region},
+                statistic="Maximum",
+                period=Duration.minutes(30),
+            ),
+            f"A scope could not be moved into {region} as it is. Try: dr readiness --region {region}.",
+        )
+
     def _alarm(self, construct_id: str, name: str, metric: cloudwatch.IMetric, description: str) -> None:
         alarm = cloudwatch.Alarm(
             self,

@@ -20,6 +20,8 @@ RUN_METRICS = (
     ("Recovery time by part, seconds", "RecoverySeconds", "Part", "Maximum"),
     ("Stages by status", "Stages", "Status", "Sum"),
     ("Actions by outcome", "Actions", "Outcome", "Sum"),
+    ("Scopes ready to be moved (1) or not (0)", "ScopeReady", "Scope", "Minimum"),
+    ("Scopes not ready", "ScopesNotReady", "Region", "Maximum"),
 )
 """Title, metric in namespace DR, its one dimension, statistic: what the functions report."""
 FUNCTION_METRICS = (

@@ -1,4 +1,4 @@
-"""What starts functions by itself: ended executions, and the clock of the inventory."""
+"""What starts functions by itself: ended executions, and the clocks of inventory and readiness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.functions import machine_arn
-from orchestrator.names import SCHEDULE, Machine
+from orchestrator.names import Machine
 
 ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -46,14 +46,16 @@ class ExecutionsEnded(Construct):
         )
 
 
-class InventoryClock(Construct):
-    """Refreshes the inventory cache, so that an emergency finds one that is at most this old."""
+class FunctionClock(Construct):
+    """Invokes a function for all scopes every so many minutes: the inventory an emergency lives on, the readiness of plans."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
+        name: str,
+        purpose: str,
         function: lambda_.IFunction,
         dead_letters: sqs.IQueue,
         key: kms.IKey,
@@ -63,7 +65,7 @@ class InventoryClock(Construct):
         role = iam.Role(
             self,
             "Role",
-            description="Lets the schedule invoke refresh_inventory",
+            description=f"Lets the schedule {name} invoke its function",
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
             ),
@@ -81,8 +83,8 @@ class InventoryClock(Construct):
         self.schedule = scheduler.CfnSchedule(
             self,
             "Schedule",
-            name=SCHEDULE,
-            description="Keeps the inventory cache fresh",
+            name=name,
+            description=purpose,
             schedule_expression=f"rate({every_minutes} {unit})",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(

@@ -93,6 +93,7 @@ class FunctionFactory:
         variables = {
             "DR_HUB_REGION": region,
             "DR_PEER_REGION": self._hub.other(region),
+            "DR_HOME_REGION": self._hub.home_region,
             "DR_RUNS_TABLE": Table.RUNS.value,
             "DR_ACTIONS_TABLE": Table.ACTIONS.value,
             "DR_INVENTORY_TABLE": Table.INVENTORY.value,

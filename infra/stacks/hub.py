@@ -14,11 +14,12 @@ from infra.constructs.alarms import Alarms
 from infra.constructs.buckets import ReplicatedBucket
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.documents import Documents
-from infra.constructs.events import ExecutionsEnded, InventoryClock
+from infra.constructs.events import ExecutionsEnded, FunctionClock
 from infra.constructs.functions import FunctionFactory, Surroundings, make_all
 from infra.constructs.machines import Machines
 from infra.constructs.notifications import Notifications
 from infra.package import Package
+from infra.verbs import BY_NAME
 from orchestrator import names
 from orchestrator.names import Machine
 
@@ -66,19 +67,26 @@ class HubStack(Stack):
             function=functions["on_execution_ended"],
             dead_letters=notifications.dead_letters,
         )
-        InventoryClock(
-            self,
-            "InventoryClock",
-            function=functions["refresh_inventory"],
-            dead_letters=notifications.dead_letters,
-            key=key,
-            every_minutes=config.refresh_minutes,
-        )
+        for clock, name, verb in (
+            ("InventoryClock", names.SCHEDULE, "refresh_inventory"),
+            ("ReadinessClock", names.READINESS_SCHEDULE, "judge_scopes"),
+        ):
+            FunctionClock(
+                self,
+                clock,
+                name=name,
+                purpose=BY_NAME[verb].purpose,
+                function=functions[verb],
+                dead_letters=notifications.dead_letters,
+                key=key,
+                every_minutes=config.refresh_minutes,
+            )
         alarms = Alarms(self, "Alarms", topic=notifications.topic)
         alarms.watch_functions(functions)
         alarms.watch_machines(machines)
         alarms.watch_tables()
         alarms.watch_dead_letters(notifications.dead_letters)
+        alarms.watch_readiness(region)
         Documents(self, "RunDocuments", region=region)
         if region == hub.home_region:
             Dashboard(self, "Dashboard", regions=hub.regions)

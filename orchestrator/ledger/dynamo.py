@@ -3,8 +3,9 @@
 Items carry the record's fields as DynamoDB attributes, so that `aws dynamodb query` is readable. One run has one writer
 Region, so the last-writer-wins of global tables never decides between two Regions.
 
-runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<scope>/LOCK; index by-scope: SCOPE#<scope> and
-           GATE#<id>
+runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<scope>/LOCK · READY#<scope>/AT#<time>#<region> and
+           /NEWEST#<region>; index by-scope: SCOPE#<scope>,
+           GATE#<id> and READY
 actions    RUN#<id>/<action id>
 events     RUN#<id>/<time>#<sequence>
 inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>,
@@ -27,7 +28,7 @@ from orchestrator.errors import NotFoundError, StaleRecordError, ThrottledError
 from orchestrator.inventory import Resource, Snapshot
 from orchestrator.ledger.items import Item, from_item, to_item
 from orchestrator.ledger.memory import held_by_another
-from orchestrator.ledger.records import Action, Event, Gate, Lock, Record, Run, Scope, Stage
+from orchestrator.ledger.records import Action, Event, Gate, Lock, ReadinessRecord, Record, Run, Scope, Stage
 from orchestrator.ledger.store import Ledger
 
 BATCH = 25
@@ -264,6 +265,26 @@ class DynamoLedger(Ledger):
                 told = Snapshot.model_validate_json("".join(notes)) if notes else bare
                 return told.model_copy(update={"resources": tuple(resources)})
         return None
+
+    # --- readiness ---------------------------------------------------------------------------------------------------
+
+    def save_readiness(self, verdict: ReadinessRecord) -> None:
+        """See `Ledger.save_readiness`."""
+        pk, at = f"READY#{verdict.scope.key}", verdict.at.astimezone(UTC).isoformat(timespec="microseconds")
+        index = _strings({"gsi1pk": "READY", "gsi1sk": f"{verdict.scope.key}#{verdict.region}"})
+        newest = {**_with_key(verdict, pk, f"NEWEST#{verdict.region}"), **index}
+        self._write(self._tables.runs, [_with_key(verdict, pk, f"AT#{at}#{verdict.region}"), newest])
+
+    def readiness_of(self, scope: Scope, limit: int = 50) -> list[ReadinessRecord]:
+        """See `Ledger.readiness_of`."""
+        newest_first = {"begins": "AT#", "ScanIndexForward": False, "Limit": limit}
+        items = self._query(self._tables.runs, "pk", f"READY#{scope.key}", **newest_first)  # type: ignore[arg-type]
+        return [from_item(item, ReadinessRecord) for item in itertools.islice(items, limit)]
+
+    def newest_readiness(self) -> list[ReadinessRecord]:
+        """See `Ledger.newest_readiness`."""
+        items = self._query(self._tables.runs, "gsi1pk", "READY", IndexName=BY_SCOPE)
+        return [from_item(item, ReadinessRecord) for item in items]
 
     # --- DynamoDB ----------------------------------------------------------------------------------------------------
 

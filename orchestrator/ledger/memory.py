@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from orchestrator.errors import NotFoundError, RefusedError, StaleRecordError
 from orchestrator.inventory import Snapshot
-from orchestrator.ledger.records import Action, Event, Gate, Lock, Run, Scope, Stage
+from orchestrator.ledger.records import Action, Event, Gate, Lock, ReadinessRecord, Run, Scope, Stage
 from orchestrator.ledger.store import Ledger
 
 R = TypeVar("R", Run, Stage, Action, Gate)
@@ -28,6 +28,7 @@ class MemoryLedger(Ledger):
         self._locks: dict[str, Lock | None] = {}
         self._epochs: dict[str, int] = {}
         self._snapshots: dict[str, Snapshot] = {}
+        self._readiness: list[ReadinessRecord] = []
         self._guard = RLock()
 
     def create_run(self, run: Run) -> Run:
@@ -147,6 +148,21 @@ class MemoryLedger(Ledger):
     def newest_snapshot(self, scope: Scope) -> Snapshot | None:
         """See `Ledger.newest_snapshot`."""
         return self._snapshots.get(scope.key)
+
+    def save_readiness(self, verdict: ReadinessRecord) -> None:
+        """See `Ledger.save_readiness`."""
+        with self._guard:
+            self._readiness.append(verdict)
+
+    def readiness_of(self, scope: Scope, limit: int = 50) -> list[ReadinessRecord]:
+        """See `Ledger.readiness_of`."""
+        mine = [each for each in self._readiness if each.scope == scope]
+        return sorted(mine, key=lambda each: each.at, reverse=True)[:limit]
+
+    def newest_readiness(self) -> list[ReadinessRecord]:
+        """See `Ledger.newest_readiness`."""
+        newest = {(each.scope.key, each.region): each for each in sorted(self._readiness, key=lambda each: each.at)}
+        return [newest[key] for key in sorted(newest)]
 
     def _save(self, table: dict[Key, R], key: Key, record: R) -> R:
         with self._guard:

@@ -23,6 +23,7 @@ from orchestrator.words import (
     Outcome,
     Phase,
     Priority,
+    Readiness,
     RunStatus,
     Severity,
     StageStatus,
@@ -123,6 +124,22 @@ class FindingRecord(Record):
     severity: Severity
     message: str
     remedy: str = ""
+
+
+class ReadinessRecord(Record):
+    """One verdict on whether a scope could be moved into a Region."""
+
+    scope: Scope
+    region: str
+    at: datetime
+    since: datetime
+    """When it began to be in this state."""
+    state: Readiness
+    reason: str
+    inventory_taken_at: datetime | None = None
+    resources: int = 0
+    expected_minutes: float = 0.0
+    findings: tuple[FindingRecord, ...] = ()
 
 
 class CheckRecord(Record):

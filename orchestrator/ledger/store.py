@@ -8,7 +8,7 @@ from datetime import datetime
 
 from orchestrator.errors import StaleRecordError
 from orchestrator.inventory import Snapshot
-from orchestrator.ledger.records import Action, Event, Gate, Lock, Run, Scope, Stage
+from orchestrator.ledger.records import Action, Event, Gate, Lock, ReadinessRecord, Run, Scope, Stage
 
 MAX_ATTEMPTS = 8
 
@@ -109,6 +109,18 @@ class Ledger(ABC):
     @abstractmethod
     def newest_snapshot(self, scope: Scope) -> Snapshot | None:
         """Return the scope's newest inventory snapshot, or None."""
+
+    @abstractmethod
+    def save_readiness(self, verdict: ReadinessRecord) -> None:
+        """Keep a verdict as the newest of its scope and Region, and in the history."""
+
+    @abstractmethod
+    def readiness_of(self, scope: Scope, limit: int = 50) -> list[ReadinessRecord]:
+        """Return the verdicts on a scope, newest first."""
+
+    @abstractmethod
+    def newest_readiness(self) -> list[ReadinessRecord]:
+        """Return the newest verdict on each scope and Region."""
 
     # --- read, change, save, again when somebody else was faster -----------------------------------------------------
 

@@ -167,11 +167,22 @@ def test_execution_that_ends_badly_reaches_the_hub(assembly: Assembly) -> None:
         assert "DeadLetterConfig" in target
 
 
-def test_inventory_is_refreshed_every_half_hour(assembly: Assembly) -> None:
+def test_inventory_is_refreshed_and_readiness_judged_every_half_hour(assembly: Assembly) -> None:
     for hub in assembly.hubs:
-        schedule = hub.one("AWS::Scheduler::Schedule")
-        assert schedule["ScheduleExpression"] == "rate(30 minutes)"
-        assert _function_of(hub, schedule["Target"]["Arn"]) == "dr-refresh-inventory"
+        for name in ("dr-refresh-inventory", "dr-judge-scopes"):
+            schedule = hub.one("AWS::Scheduler::Schedule", Name=name)
+            assert schedule["ScheduleExpression"] == "rate(30 minutes)"
+            assert _function_of(hub, schedule["Target"]["Arn"]) == name
+
+
+def test_scope_that_is_not_ready_raises_an_alarm_and_shows_on_the_dashboard(assembly: Assembly) -> None:
+    for hub in assembly.hubs:
+        alarm = hub.one("AWS::CloudWatch::Alarm", AlarmName="dr-scopes-not-ready")
+        assert {d["Name"]: text(d["Value"]) for d in alarm["Dimensions"]}["service"] == "dr-judge-scopes"
+        assert alarm["AlarmActions"]
+    home, _ = assembly.hubs
+    body = text(home.one("AWS::CloudWatch::Dashboard", DashboardName="DR-Orchestrator")["DashboardBody"])
+    assert "ScopeReady" in body
 
 
 def test_dashboard_exists_once_and_shows_both_regions(assembly: Assembly) -> None:

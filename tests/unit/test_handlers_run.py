@@ -139,6 +139,20 @@ def test_emergency_starts_from_the_inventory_that_is_refreshed_in_normal_times(h
     assert service(hub, TARGET)["runningCount"] == 2
 
 
+def test_scopes_are_judged_where_they_stand_by(hub: Functions, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
+    judged = hub.call("judge_scopes")
+    assert judged == {"Scopes": {SCOPE.key: "ready", "Nobody/staging": "draft"}}
+    assert [notice for notice, _, _ in hub.messages()] == ["readiness"]
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ScopesNotReady" in line]
+    assert metrics[0]["ScopesNotReady"] == [1.0]
+    # In the Region where everything runs nothing stands by; asked for by name it is judged all the same
+    hub.configure(DR_HOME_REGION=TARGET)
+    assert hub.call("judge_scopes") == {"Scopes": {}}
+    asked = hub.call("judge_scopes", Customer=SCOPE.customer, Environment=SCOPE.environment)
+    assert asked == {"Scopes": {SCOPE.key: "ready"}}
+
+
 def test_inventory_of_one_scope_can_be_refreshed_by_hand(hub: Functions) -> None:
     refreshed = hub.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
 

@@ -16,9 +16,19 @@ from orchestrator.errors import NotFoundError, RefusedError, StaleRecordError, T
 from orchestrator.inventory import Resource, SideRecord, Snapshot
 from orchestrator.ledger.dynamo import DynamoLedger, Tables
 from orchestrator.ledger.memory import MemoryLedger
-from orchestrator.ledger.records import CheckRecord, Event, Scope
+from orchestrator.ledger.records import CheckRecord, Event, FindingRecord, ReadinessRecord, Scope
 from orchestrator.ledger.store import Ledger
-from orchestrator.words import ActionStatus, CheckState, Choice, GateStatus, Outcome, Phase, RunStatus
+from orchestrator.words import (
+    ActionStatus,
+    CheckState,
+    Choice,
+    GateStatus,
+    Outcome,
+    Phase,
+    Readiness,
+    RunStatus,
+    Severity,
+)
 from tests.unit.scripted_platform import SCOPE, START, TARGET, a_gate, a_run, a_stage, an_action
 
 TABLES = Tables(runs="dr-runs", actions="dr-actions", inventory="dr-inventory", events="dr-events")
@@ -300,6 +310,33 @@ class TestEvents:
 
 
 class TestInventory:
+    def test_partial_snapshot_keeps_its_gaps_and_findings(self, ledger: Ledger) -> None:
+        finding = FindingRecord(resource_id="arn", code="ghost", severity=Severity.WARNING, message="x" * 400_000)
+        snapshot = Snapshot(
+            scope=SCOPE,
+            taken_at=START,
+            resources=(a_resource(1),),
+            missing_accounts={"1/us-east-1": "refused"},
+            last_read={"1/us-east-1": START},
+            findings=(finding,),
+            remarks=("a remark",),
+        )
+        ledger.save_snapshot(snapshot)
+        assert ledger.newest_snapshot(SCOPE) == snapshot
+
+    def test_verdicts_on_readiness_are_kept_and_the_newest_of_each_scope_and_region_is_found(
+        self, ledger: Ledger
+    ) -> None:
+        base = {"scope": SCOPE, "region": TARGET, "since": START, "reason": "", "state": Readiness.READY}
+        first = ReadinessRecord(**base, at=START)  # type: ignore[arg-type]
+        second = first.but(at=START + timedelta(minutes=30), state=Readiness.STALE)
+        other = first.but(scope=OTHER)
+        for verdict in (first, second, other):
+            ledger.save_readiness(verdict)
+        assert ledger.readiness_of(SCOPE) == [second, first]
+        assert ledger.readiness_of(SCOPE, limit=1) == [second]
+        assert ledger.newest_readiness() == [second, other]
+
     def test_large_snapshot_comes_back_whole(self, ledger: Ledger) -> None:
         # Given more resources than a batch (25) and, in DynamoDB, more bytes than a page (1 MB)
         resources = tuple(a_resource(n, count=n, ratio=0.5, note="y" * 9_000) for n in range(130))
