@@ -71,7 +71,7 @@ package: install ## build the functions for AWS
 	$(BIN)/python -m infra.package --target aws
 
 bench: install ## measurements as JSON
-	@for each in benchmarks/*.py; do $(BIN)/python $$each || exit 1; done
+	@for each in benchmarks/*.py; do PYTHONPATH=$(CURDIR) $(BIN)/python $$each || exit 1; done
 
 clean:
 	rm -rf .venv node_modules dist cdk.out .demo .local

@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     states: dict[str, Readiness] = {}
     failed: list[str] = []
     for scope in scopes_of(asked):
-        home = settings.home_region or settings.peer_region
+        home = settings.hub_region if settings.home else settings.peer_region
         if not asked.Customer and active_region(platform().ledger, scope, home) == settings.hub_region:
             continue  # it runs here; the other Region's hub judges the move away
         try:

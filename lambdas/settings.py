@@ -25,8 +25,8 @@ class Settings(BaseModel):
     spoke_role_prefix: str = "dr-spoke-"
     partition: str = "aws"
     peer_region: str
-    home_region: str | None = None
-    """Where customers run unless a run has moved them; the peer when it is not told."""
+    home: bool = False
+    """Whether customers run in this Region unless a run has moved them."""
     accounts: tuple[str, ...] = ()
     explorer_view_arn: str | None = None
     """The organisation-wide view, in the Region of Resource Explorer's aggregator index; best where a customer stands by."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from orchestrator.errors import DrError, UnreachableError
 
-PARALLEL = 16
+PARALLEL = 24
 GIVE_UP_AFTER = 5
 """Times in a row that a Region gives no answer before the rest of it is not asked."""
 

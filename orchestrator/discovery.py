@@ -18,6 +18,9 @@ from orchestrator.sightings import Sightings, with_ghosts
 from orchestrator.sources import Hit, Spot
 from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT
 
+SHARE = 20
+"""Objects that are described one after the other; more are shared out, to be looked at side by side."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -81,8 +84,16 @@ def places(
                 key = (each.spec.key, account, region)
                 if wanted.setdefault(key, []) and explored is not None and (account, region) not in explored:
                     alone.append(Place(*key, arns=()))
-    found = [*alone, *(Place(*key, arns=tuple(sorted(set(arns)))) for key, arns in wanted.items())]
+    apart = {each.spec.key for each in adapters if each.spec.found_apart}
+    found = [*alone, *(each for key, arns in wanted.items() for each in _shares(key, arns, apart=key[0] in apart))]
     return sorted(found, key=lambda each: (each.account, each.region, each.adapter, each.arns))
+
+
+def _shares(key: tuple[str, str, str], arns: Iterable[str], *, apart: bool) -> list[Place]:
+    """Return one place, or several where a technology's objects need not be looked at together."""
+    mine = sorted(set(arns))
+    size = SHARE if apart else len(mine) or 1
+    return [Place(*key, arns=tuple(mine[start : start + size])) for start in range(0, len(mine) or 1, size)]
 
 
 def take(

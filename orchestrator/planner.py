@@ -27,6 +27,10 @@ PHASES = {
 }
 DEFERRED = {Mode.PLANNED: (), Mode.EMERGENCY: (Phase.CLEANUP, Phase.REPLICATE), Mode.DRILL: ()}
 
+STAGE_BYTES = 380_000
+"""What the names of a stage's actions may take together: DynamoDB takes 400 KB in one item."""
+OF_A_NAME = 2
+"""Bytes a name in a list takes beside its characters, generously."""
 FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
 """Phases in which a resource waits for what it depends on; quieting the source side needs no such order."""
 
@@ -61,6 +65,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapp
     stages, actions = _stages(
         order, phases, targets, places, _needs(targets, places, dependencies), adapter, past or {}
     )
+    _refuse_crowded(stages)
     return Plan(
         scope=snapshot.scope,
         operation=request.Operation,
@@ -77,6 +82,24 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapp
         remarks=snapshot.remarks,
         inventory_taken_at=snapshot.taken_at,
     )
+
+
+def _refuse_crowded(stages: Iterable[PlannedStage]) -> None:
+    """Raise `ValidationError` for a wave of more actions than the ledger keeps in one record."""
+    crowded = {
+        stage.wave: count
+        for stage in stages
+        for names in [[name for group in stage.groups for name in group]]
+        for count in [len(names)]
+        if sum(len(name) + OF_A_NAME for name in names) > STAGE_BYTES
+    }
+    if crowded:
+        told = ", ".join(f"wave {wave} holds {count} actions" for wave, count in sorted(crowded.items()))
+        raise ValidationError(
+            f"{told}, more than the ledger keeps of one stage ({STAGE_BYTES:,} bytes of names).",
+            "spread them over several waves (dr:wave), then: dr plan",
+            code="BadScope",
+        )
 
 
 def _phases(request: Request) -> tuple[Phase, ...]:

@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import JsonValue
 from pydantic import ValidationError as ModelError
 
+from orchestrator.asking import PARALLEL
 from orchestrator.aws_errors import translate
 from orchestrator.cluster_endpoints import ClusterClient
 from orchestrator.contract import Call, M, Reader, RunContext, Target
@@ -59,7 +60,7 @@ _READS = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     user_agent_extra="dr-orchestrator",
 )
-_LOOKS_AROUND = _READS.merge(Config(retries={"mode": "adaptive", "total_max_attempts": 8}))
+_AROUND = _READS.merge(Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=PARALLEL))
 """For finding things, which asks a lot of one account: the client slows itself down while AWS throttles it."""
 _ONE_OF_FIVE = _READS.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
 _CHANGES = _READS.merge(Config(read_timeout=40, retries={"mode": "standard", "total_max_attempts": 1}))
@@ -128,7 +129,7 @@ class AwsReader:
         self._dns_servers = dns_servers
         self._refused = refused
         self._lost = lost
-        self._reads = _LOOKS_AROUND if looks_around else _READS
+        self._reads = _AROUND if looks_around else _READS
         self._clients: dict[tuple[str, bool], Any] = {}
         self._making = threading.Lock()
 

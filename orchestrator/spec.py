@@ -65,6 +65,8 @@ class Spec:
     """True when a source of tags cannot see the resources (Resource Explorer no DRS server, the Tagging API no Auto Scaling
     group): `discover` is asked in every account of the scope.
     """
+    found_apart: bool = False
+    """True when `discover` describes each object by itself: many of them in one account and Region are shared out."""
     global_service: bool = False
     """True when the resource lives in no Region (Route 53): both sides are the same object."""
     refuses: tuple[str, ...] = ()

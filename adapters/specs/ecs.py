@@ -21,6 +21,7 @@ SPEC = Spec(
     key="ecs",
     title="Amazon ECS service",
     resource_types=("ecs:service",),
+    found_apart=True,
     companion_types=("ecs:task-definition", "ecs:cluster", "ecs:task"),
     manifest_actions=("ECS", "ECSService"),
     strategies=(

@@ -12,6 +12,7 @@ SPEC = Spec(
     key="efs",
     title="Amazon EFS",
     resource_types=("elasticfilesystem:file-system",),
+    found_apart=True,
     companion_types=("elasticfilesystem:access-point",),
     default_strategy=REPLICATION,
     manifest_actions=("EFS",),

@@ -45,6 +45,7 @@ SPEC = Spec(
     key="lambda",
     title="AWS Lambda function",
     resource_types=("lambda:function",),
+    found_apart=True,
     companion_types=("lambda:event-source-mapping", "lambda:code-signing-config", "sqs:queue"),
     manifest_actions=("Lambda", "LambdaFunction"),
     strategies=(

@@ -93,7 +93,6 @@ class FunctionFactory:
         variables = {
             "DR_HUB_REGION": region,
             "DR_PEER_REGION": self._hub.other(region),
-            "DR_HOME_REGION": self._hub.home_region,
             "DR_RUNS_TABLE": Table.RUNS.value,
             "DR_ACTIONS_TABLE": Table.ACTIONS.value,
             "DR_INVENTORY_TABLE": Table.INVENTORY.value,
@@ -111,6 +110,8 @@ class FunctionFactory:
             variables["DR_EXPLORER_VIEW_ARN"] = self._hub.explorer_views[region]
         if self._config.spokes.accounts:
             variables["DR_ACCOUNTS"] = ",".join(self._config.spokes.accounts)
+        if region == self._hub.home_region:
+            variables["DR_HOME"] = "true"
         if self._config.spokes.probe:
             variables["DR_PROBE"] = "true"
         if self._config.approvals != Approvals():

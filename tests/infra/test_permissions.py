@@ -90,7 +90,7 @@ def test_no_role_of_any_stack_is_an_administrator(assembly: Assembly) -> None:
 
 def test_statement_on_everything_holds_only_actions_without_resources(assembly: Assembly) -> None:
     # AWS offers no resource for these
-    unbound = {"xray:", "states:SendTask", "logs:"}
+    unbound = {"xray:", "states:SendTask", "logs:", "resource-explorer-2:ListIndexesForMembers"}
     for template in assembly.all:
         for logical in template.of_type("AWS::IAM::Role"):
             for statement in template.statements_of(logical):

@@ -73,6 +73,13 @@ class TestPlaces:
         where = places([hit("a", "fake:drs"), hit("b", "fake:drs", TARGET)], adapters, [], REGIONS, (), explored)
         assert [(p.region, len(p.arns)) for p in where] == [(SOURCE, 1), (TARGET, 0), (TARGET, 1)]
 
+    def test_many_objects_of_one_place_are_shared_out_where_each_is_described_by_itself(self) -> None:
+        hits = [hit(f"n{number:03d}") for number in range(50)]
+        assert [len(p.arns) for p in places(hits, fakes("database"), [], REGIONS)] == [50]
+        shares = places(hits, fakes("database", found_apart=True), [], REGIONS)
+        assert [len(p.arns) for p in shares] == [20, 20, 10]
+        assert sorted(arn for p in shares for arn in p.arns) == [each.arn for each in hits]
+
     def test_global_object_is_looked_at_from_one_region(self) -> None:
         (where,) = places([hit("zone", region="global")], fakes("database", global_service=True), [], REGIONS)
         assert where.region == SOURCE

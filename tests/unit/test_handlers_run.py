@@ -147,7 +147,7 @@ def test_scopes_are_judged_where_they_stand_by(hub: Functions, capsys: pytest.Ca
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ScopesNotReady" in line]
     assert metrics[0]["ScopesNotReady"] == [1.0]
     # In the Region where everything runs nothing stands by; asked for by name it is judged all the same
-    hub.configure(DR_HOME_REGION=TARGET)
+    hub.configure(DR_HOME="true")
     assert hub.call("judge_scopes") == {"Scopes": {}}
     asked = hub.call("judge_scopes", Customer=SCOPE.customer, Environment=SCOPE.environment)
     assert asked == {"Scopes": {SCOPE.key: "ready"}}

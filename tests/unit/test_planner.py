@@ -55,6 +55,14 @@ def order_in(plan: Plan, phase: Phase = Phase.ACTIVATE) -> list[list[str]]:
     ]
 
 
+class TestSize:
+    def test_wave_that_no_record_can_hold_is_refused_with_a_way_out(self) -> None:
+        things = [a_thing(f"a-thing-with-a-rather-long-name-of-its-own-{number:05d}") for number in range(6_000)]
+        error = refusal(*things)
+        assert "wave 1 holds 6000 actions" in error.message
+        assert "spread them over several waves" in error.remedy
+
+
 class TestOrder:
     def test_waves_follow_one_another_inside_each_phase(self) -> None:
         # Given three waves written in no order, with a gap
