@@ -43,10 +43,7 @@ from orchestrator.words import Mode, Phase, Side
 GLOBAL_CONTROL_PLANE_REGION = "us-east-1"
 """Where the control planes of Route 53, IAM and Organizations live (partition aws)."""
 GLOBAL_SERVICES = frozenset({"route53", "iam", "organizations"})
-HOMES = {
-    **dict.fromkeys(GLOBAL_SERVICES, GLOBAL_CONTROL_PLANE_REGION),
-    "route53-recovery-control-config": "us-west-2",
-}
+HOMES = {**dict.fromkeys(GLOBAL_SERVICES, GLOBAL_CONTROL_PLANE_REGION), "route53-recovery-control-config": "us-west-2"}
 """Where the control plane of a service without Regions lives, for those that an adapter may ask for."""
 READ_PREFIXES = ("Describe", "Get", "List", "Search", "Lookup", "BatchGet", "Head", "Test")
 SESSION_SECONDS = 900
