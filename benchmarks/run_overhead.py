@@ -185,7 +185,7 @@ def _of_calls(calls: Iterable[LoggedCall], actions: int) -> dict[str, Any]:
 
 def _span(local: LocalAws, aws_seconds: float) -> Span:
     now = local.clock.now().timestamp()
-    return now, now + local.clock.wall_seconds(aws_seconds)
+    return now, now + local.clock.clock_seconds(aws_seconds)
 
 
 def _union(spans: Iterable[Span], window: Span) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from orchestrator import names
 from orchestrator.aws_errors import translate
 from orchestrator.blobs import Blobs, S3Blobs
-from orchestrator.clock import SystemClock
+from orchestrator.clock import AwsClock, Clock, SystemClock
 from orchestrator.errors import DrError, NotFoundError, RefusedError
 from orchestrator.identity import order_of, prove
 from orchestrator.ledger.dynamo import DynamoLedger, Tables
@@ -33,6 +33,8 @@ class HubRegion:
     hub: Hub
     ledger: Ledger
     blobs: Blobs
+    clock: Clock = field(default_factory=SystemClock)
+    """AWS's own time, when `enter` made this: time stamps of the ledger compare with it."""
 
     @property
     def orchestrator_arn(self) -> str:
@@ -94,12 +96,13 @@ class HubRegion:
 
     def view(self, run_id: str) -> RunView:
         """Return where a run stands."""
-        return run_view(self.ledger, run_id, self.plan(run_id), SystemClock().now())
+        return run_view(self.ledger, run_id, self.plan(run_id), self.clock.now())
 
 
 def enter(region: str) -> HubRegion:
     """Return a Region's hub, entered with the credentials of the environment (sts:GetCallerIdentity)."""
-    hub = Hub.plain(region)
+    hub, clock = Hub.plain(region), AwsClock()
+    hub.session.events.register("after-call", clock.hear)
     try:
         identity = hub.client("sts").get_caller_identity()
     except (ClientError, BotoCoreError) as err:
@@ -115,4 +118,5 @@ def enter(region: str) -> HubRegion:
         hub=hub,
         ledger=DynamoLedger(hub.client("dynamodb"), tables),
         blobs=S3Blobs(hub.client("s3"), names.bucket(account, region)),
+        clock=clock,
     )

@@ -41,7 +41,7 @@ def run_demo(local: LocalHub, folder: Path) -> Report:
     request = parse(REQUEST)
     os.environ.update(local.environment(request.target_region))
     hub = enter(request.target_region)
-    run_id = new_run_id(request)
+    run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, payload(request))
     say(f"started {execution}")
     follow(hub, run_id, execution, approver=APPROVER)

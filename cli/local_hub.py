@@ -32,7 +32,10 @@ class LocalHub:
     state: Path
     port: int = 4566
     dns_port: int = 10053
-    speed: float = 30.0
+    speed: float = 120.0
+    """AWS seconds per second of the wall."""
+    rate: float = 12.0
+    """Seconds of the embedded world's clock per second of the wall."""
 
     @property
     def endpoint_url(self) -> str:
@@ -49,6 +52,11 @@ class LocalHub:
     def hub_account(self) -> str:
         """Return the hub's account id."""
         return str(self.config["hub"]["account"])
+
+    @property
+    def ca_bundle(self) -> str:
+        """Return the file with the authorities to trust, of the server that runs."""
+        return str(self.admin("health")["ca_bundle"])
 
     def environment(self, region: str, account: str | None = None) -> dict[str, str]:
         """Return the variables that make any AWS tool use this embedded AWS as an account's administrator."""
@@ -70,7 +78,8 @@ class LocalHub:
             )
         self.state.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "localaws", "--port", str(self.port), "--dns-port", str(self.dns_port)]
-        command += ["--speed", str(self.speed), "--estate", str(estate), "--state", str(self.state / "aws")]
+        command += ["--speed", str(self.speed), "--rate", str(self.rate)]
+        command += ["--estate", str(estate), "--state", str(self.state / "aws")]
         command += ["--scenario", str(scenario)] if scenario else []
         log = (self.state / "localaws.log").open("wb")
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)

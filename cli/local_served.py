@@ -11,7 +11,6 @@ import dns.resolver
 from botocore.config import Config
 
 from cli.local_hub import LocalHub
-from localaws import tls
 from orchestrator.plan import Plan
 from orchestrator.signed_http import SignedHttpClient
 from orchestrator.targets import PlannedMember
@@ -99,7 +98,7 @@ def _opensearch(local: LocalHub, member: PlannedMember, region: str) -> str | No
     environment = local.environment(region, member.target.account)
     core = botocore.session.Session()
     core.set_credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
-    core.set_config_variable("ca_bundle", str(tls.ca_bundle()))
+    core.set_config_variable("ca_bundle", local.ca_bundle)
     http = SignedHttpClient(core, region, Config(connect_timeout=5, read_timeout=10))
     lines = http.get(Endpoint=endpoint, Path="/_cat/indices?format=json")["items"]
     names = [each["index"] for each in lines if not each["index"].startswith(".")]

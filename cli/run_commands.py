@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from cli import show
 from cli.hub import HubRegion, enter
 from cli.options import Exit, confirm, foreseen, output_option, region_option, request_input, request_options, say
 from cli.waiting import pause
-from orchestrator.clock import SystemClock
 from orchestrator.errors import DrError, NotFoundError, ValidationError
 from orchestrator.plan import Plan, script_key
 from orchestrator.plan_diff import differences
@@ -46,7 +46,7 @@ def plan(diff: bool, export_script: Path | None, output: str, **given: Any) -> N
     }
     request = parse({name: value for name, value in raw.items() if value is not None})
     hub = enter(request.target_region)
-    run_id = new_run_id(request)
+    run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
     say(f"planning {run_id} ...")
     failure = _until_ended(hub, run_id, execution, PLAN_LIMIT_SECONDS)
@@ -104,7 +104,7 @@ def start(approval: str, accept_data_loss: bool, yes: bool, output: str, **given
         f"{request.mode} {request.Operation} of {scope}: {request.source_region} -> {request.target_region}. Go?",
         yes=yes,
     )
-    run_id = new_run_id(request)
+    run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
     if output == "json":
         click.echo(f'{{"runId": "{run_id}", "executionArn": "{execution}"}}')
@@ -157,7 +157,7 @@ def report(run: str, region: str, html: Path | None) -> None:
     if html is not None:
         html.write_bytes(hub.blobs.get(report_keys(run_id)[1]))
         say(f"page written to {html}")
-    click.echo(build_report(hub.ledger, hub.blobs, run_id, SystemClock().now()).model_dump_json(indent=1))
+    click.echo(build_report(hub.ledger, hub.blobs, run_id, hub.clock.now()).model_dump_json(indent=1))
 
 
 def locate(run: str, region: str) -> tuple[str, str]:
@@ -170,9 +170,9 @@ def locate(run: str, region: str) -> tuple[str, str]:
     return parts[7], parts[3]
 
 
-def new_run_id(request: Request) -> str:
+def new_run_id(request: Request, now: datetime) -> str:
     """Return a readable id that is unique and fits an execution's name (80 characters)."""
-    stamp = SystemClock().now().strftime("%Y%m%dT%H%M%SZ")
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
     customer = "".join(c if c.isalnum() else "-" for c in request.Customer)[:24]
     return f"{customer}-{request.Environment}-{request.Operation}-{stamp}-{secrets.token_hex(4)}"
 

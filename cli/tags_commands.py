@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from adapters.registry import adapter
-from cli.hub import enter
+from cli.hub import HubRegion, enter
 from cli.options import Exit, foreseen, output_option, region_option, say
 from orchestrator.carrying import gaps
-from orchestrator.clock import SystemClock
 from orchestrator.errors import NotFoundError, ValidationError
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Scope
@@ -64,11 +63,12 @@ def check(
 @foreseen
 def inventory(customer: str, environment: str, region: str, fresh: bool, output: str) -> None:
     """Show what the hub knows of a scope, and how old that is: an emergency lives on it."""
-    snapshot = _snapshot(customer, environment, region, None, fresh=fresh)
+    hub = enter(region)
+    snapshot = _newest(hub, Scope(customer=customer, environment=environment), fresh=fresh)
     if output == "json":
         click.echo(snapshot.model_dump_json(indent=1))
         return
-    age = SystemClock().now() - snapshot.taken_at
+    age = hub.clock.now() - snapshot.taken_at
     click.echo(f"{snapshot.scope}: {len(snapshot.resources)} resource(s), {age.total_seconds() / 60:.0f} min old")
     for each in snapshot.resources:
         sides = ", ".join(f"{side.account}/{region}" for region, side in sorted(each.sides.items()))
@@ -86,12 +86,15 @@ def _snapshot(
         return Snapshot.model_validate_json(inventory.read_bytes())
     if not customer or not region:
         raise ValidationError("the scope is missing.", "name --customer and --region, or give an --inventory file.")
-    hub, scope = enter(region), Scope(customer=customer, environment=environment)
+    return _newest(enter(region), Scope(customer=customer, environment=environment), fresh=fresh)
+
+
+def _newest(hub: HubRegion, scope: Scope, *, fresh: bool) -> Snapshot:
     if fresh:
-        hub.ask("refresh_inventory", {"Customer": customer, "Environment": environment})
+        hub.ask("refresh_inventory", {"Customer": scope.customer, "Environment": scope.environment})
     found = hub.ledger.newest_snapshot(scope)
     if found is None:
         raise NotFoundError(
-            f"there is no inventory of {scope} in {region}.", "check the spelling; look again with --fresh."
+            f"there is no inventory of {scope} in {hub.region}.", "check the spelling; look again with --fresh."
         )
     return found

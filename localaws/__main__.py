@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from localaws import pace
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from localaws.dns import DnsServer
@@ -21,6 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse the command line, load estate and scenario, serve."""
     options = _parser().parse_args(argv)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    pace.keep(pace.at_rate(options.rate))
     local = LocalAws({} if options.estate else {DEFAULT_ACCOUNT: "hub"}, clock=ScaledClock(options.speed))
     server = Server(local, options.port, options.host)
     if options.state:
@@ -58,12 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--dns-port", type=int, default=0, help="answer DNS there (UDP and TCP); 0: not at all")
-    parser.add_argument("--speed", type=float, default=30.0, help="AWS seconds per second")
+    parser.add_argument("--speed", type=float, default=30.0, help="AWS seconds per second of the wall")
+    parser.add_argument("--rate", type=float, default=1.0, help="seconds of the world's clock per second of the wall")
     parser.add_argument("--estate", type=Path, help="YAML: accounts and what is in them")
     parser.add_argument("--scenario", type=Path, help="YAML: faults")
     parser.add_argument("--state", type=Path, help="directory for worker files and logs")
     parser.add_argument("--schedules", choices=("on", "off"), default="off", help="fire schedules by themselves")
-    parser.add_argument("--callback-speed", type=float, help="AWS seconds per second for callback timeouts alone")
+    parser.add_argument(
+        "--callback-speed", type=float, help="AWS seconds per second of the wall for callback timeouts alone"
+    )
     parser.add_argument("--log-level", default="INFO")
     return parser
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from localaws import calllog
+from localaws import calllog, tls
 from localaws.wire import HttpReply
 
 if TYPE_CHECKING:
@@ -37,8 +37,15 @@ def respond(local: LocalAws, environ: Mapping[str, Any]) -> HttpReply:
 
 
 def health(local: LocalAws, _method: str, _query: Mapping[str, str], _body: Any) -> Any:
-    """Say that the server answers, and who it serves."""
-    return {"status": "ok", "accounts": local.accounts.names, "speed": local.clock.speed, "calls": len(local.call_log)}
+    """Say that the server answers, whom it serves, and which authorities its clients have to trust."""
+    return {
+        "status": "ok",
+        "accounts": local.accounts.names,
+        "speed": local.clock.speed,
+        "rate": local.clock.rate,
+        "calls": len(local.call_log),
+        "ca_bundle": str(tls.ca_bundle()),
+    }
 
 
 def calls(local: LocalAws, _method: str, query: Mapping[str, str], _body: Any) -> Any:
@@ -47,13 +54,13 @@ def calls(local: LocalAws, _method: str, query: Mapping[str, str], _body: Any) -
 
 
 def clock(local: LocalAws, method: str, _query: Mapping[str, str], body: Any) -> Any:
-    """Return the clock; POST {"speed": N} changes how many AWS seconds pass per second."""
+    """Return the clock; POST {"speed": N} changes how many AWS seconds pass per second of the wall."""
     if method == "POST":
         speed = body.get("speed") if isinstance(body, dict) else None
         if not isinstance(speed, int | float) or speed <= 0:
             raise AdminError('expected {"speed": N} with N > 0')
         local.clock.speed = float(speed)
-    return {"now": local.clock.now().isoformat(), "speed": local.clock.speed}
+    return {"now": local.clock.now().isoformat(), "speed": local.clock.speed, "rate": local.clock.rate}
 
 
 def reset(local: LocalAws, method: str, _query: Mapping[str, str], _body: Any) -> Any:

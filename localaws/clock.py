@@ -1,8 +1,10 @@
-"""Time inside the embedded AWS: wall-clock timestamps, durations divided by a speed.
+"""Time inside the embedded AWS: the process's clock, and durations divided by a speed.
 
-A change that takes 120 s in AWS takes 120 / speed seconds here. Effects wait in one ordered queue and
-are applied by `run_due`, which the dispatcher calls before it answers a request, so that an observer
-never sees time run backwards. Tests use `ManualClock` and move it themselves.
+A change that takes 120 s in AWS takes 120 / speed seconds on the wall. Time stamps follow the process's pace
+(`localaws.pace`), the wall's unless told otherwise: at ten times the wall's rate the same change takes
+120 / speed * 10 seconds of this clock. Effects wait in one ordered queue and are applied by `run_due`, which the
+dispatcher calls before it answers a request, so that an observer never sees time run backwards. Tests use
+`ManualClock` and move it themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from localaws import pace
 
 Effect = Callable[[], None]
 
@@ -38,7 +42,7 @@ class Timer:
 
 
 class Clock(ABC):
-    """The embedded AWS's time. `speed` = AWS seconds per wall second."""
+    """The embedded AWS's time. `speed` = AWS seconds per wall second, `rate` = its own seconds per wall second."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
@@ -50,13 +54,26 @@ class Clock(ABC):
     def now(self) -> datetime:
         """Return the current time, timezone-aware UTC."""
 
+    @property
+    def rate(self) -> float:
+        """Return how many of its seconds pass per second of the wall."""
+        return 1.0
+
     def wall_seconds(self, aws_seconds: float) -> float:
-        """Return how long `aws_seconds` last on the wall clock."""
+        """Return how long `aws_seconds` last on the wall clock: what a thread waits."""
         return aws_seconds / self.speed
+
+    def clock_seconds(self, aws_seconds: float) -> float:
+        """Return how long `aws_seconds` last on this clock: what lies between two of its time stamps."""
+        return aws_seconds * self.rate / self.speed
+
+    def aws_seconds(self, clock_seconds: float) -> float:
+        """Return how much AWS does while `clock_seconds` pass on this clock."""
+        return clock_seconds * self.speed / self.rate
 
     def after(self, aws_seconds: float, effect: Effect) -> Timer:
         """Apply `effect` when `aws_seconds` of AWS time have passed."""
-        due = _Due(self.now() + timedelta(seconds=self.wall_seconds(aws_seconds)), next(self._order), effect)
+        due = _Due(self.now() + timedelta(seconds=self.clock_seconds(aws_seconds)), next(self._order), effect)
         with self._lock:
             heapq.heappush(self._queue, due)
         return Timer(due)
@@ -78,7 +95,11 @@ class Clock(ABC):
 
 
 class ScaledClock(Clock):
-    """The wall clock; durations are divided by `speed`."""
+    """The clock of the process, whatever pace it keeps; durations are divided by `speed`."""
+
+    @property
+    def rate(self) -> float:
+        return pace.current().rate
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Bucket:
-    """A token bucket on the wall clock."""
+    """A token bucket on the process's clock, by which callers wait before they try again."""
 
     tokens: float
     at: float
@@ -67,17 +67,17 @@ class _Active:
 
 
 class Faults:
-    """The faults in force. `sleep` and `monotonic` are the wall clock's; tests bring their own."""
+    """The faults in force. `sleep` is the wall's, `seconds` the process's clock; tests bring their own."""
 
     def __init__(
         self,
         local: LocalAws,
         sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] | None = None,
     ) -> None:
         self._local = local
         self._sleep = sleep
-        self._monotonic = monotonic
+        self._seconds = seconds or time.time
         self._active: list[_Active] = []
         self._random = random.Random(1)  # noqa: S311 -- repeatable, not secret
         self._lock = threading.Lock()
@@ -116,9 +116,9 @@ class Faults:
 
     def region_down_since(self, region: str) -> datetime | None:
         """Return since when a Region is blacked out; None when it is up."""
-        wait = self._local.clock.wall_seconds
+        lasting = self._local.clock.clock_seconds
         found = [a for a in self._in_force(Blackout) if a.fault.region == region]
-        return min((a.since + timedelta(seconds=wait(a.fault.after_seconds)) for a in found), default=None)
+        return min((a.since + timedelta(seconds=lasting(a.fault.after_seconds)) for a in found), default=None)
 
     def before(self, call: Call) -> None:
         """Refuse a call, or remember to lose its answer."""
@@ -193,9 +193,9 @@ class Faults:
     def _is_in_force(self, active: _Active) -> bool:
         clock = self._local.clock
         elapsed = (clock.now() - active.since).total_seconds()
-        begins = clock.wall_seconds(active.fault.after_seconds)
+        begins = clock.clock_seconds(active.fault.after_seconds)
         lasts = active.fault.for_seconds
-        return elapsed >= begins and (lasts is None or elapsed < begins + clock.wall_seconds(lasts))
+        return elapsed >= begins and (lasts is None or elapsed < begins + clock.clock_seconds(lasts))
 
     def _strikes(self, active: _Active, call: Call) -> bool:
         fault: CallFault = active.fault  # type: ignore[assignment]
@@ -226,7 +226,7 @@ class Faults:
             self._sleep(fault.seconds)
 
     def _has_token(self, active: _Active, fault: Throttle, call: Call) -> bool:
-        now = self._monotonic()
+        now = self._seconds()
         with self._lock:
             api = call.operation if fault.per == "api" else ""
             key = (call.account, call.region, call.service, api)

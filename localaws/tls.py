@@ -11,7 +11,7 @@ import ipaddress
 import shutil
 import ssl
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from localaws import pace
 
 # First byte of a TLS handshake; no HTTP method begins with it.
 HANDSHAKE = b"\x16"
@@ -64,7 +66,7 @@ def _directory() -> Path:
 
 def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
+    now = pace.wall_now()  # peers check it by their own clock
     names = [x509.DNSName(NAME), x509.DNSName(f"*.{NAME}"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())

@@ -13,18 +13,21 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from localaws import pace
+
 _SCRIPT = Path(__file__).with_name("zygote.py")
 
 
 class Template:
-    """One template process: a code package on its search path, the slow imports done."""
+    """One template process: a code package on its search path, the slow imports done, the pace of this process kept."""
 
     def __init__(self, first_path: str, last_path: str) -> None:
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair()
+        command, now = [sys.executable, "-I", "-S", str(_SCRIPT)], pace.current()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno()), first_path, last_path],
+                [*command, str(theirs.fileno()), first_path, last_path, pace.__file__, str(now.rate), str(now.begins)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from localaws import pace
 from localaws.lambda_runtime.connection import ClosedError, Connection, Request
 from localaws.lambda_runtime.logs import WorkerLog
 
@@ -165,7 +166,9 @@ class Worker:
         if invocation is None:
             raise ClosedError
         self._current = invocation
-        deadline = int((time.time() + invocation.timeout_seconds) * 1000)
+        # The timeout is the wall's, because the processor is real; the function reads its rest on the world's clock.
+        left = invocation.timeout_seconds * pace.current().rate
+        deadline = int((time.time() + left) * 1000)
         headers = {
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(deadline),

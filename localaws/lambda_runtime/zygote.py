@@ -3,9 +3,11 @@
 Runs as a script under `python -I -S`, so that only the standard library and the paths given on the command
 line are visible. Requests arrive on the socket whose descriptor is `argv[1]`: a four-byte length, a JSON
 object `{"handler", "variables", "directory"}`, and with the first bytes the descriptor of the log pipe.
-The answer is the worker's process id in text, one line. It imports nothing of the project.
+The answer is the worker's process id in text, one line. It imports nothing of the project but, by its path, what
+keeps the world's pace (`argv[4]`, then rate and beginning): functions see one time with the services they call.
 """
 
+import importlib.util
 import json
 import os
 import signal
@@ -42,6 +44,7 @@ def main() -> None:
     """Serve fork requests until the parent closes the socket."""
     control = socket.socket(fileno=int(sys.argv[1]))
     sys.path[:] = [*sys.argv[2].split(os.pathsep), *sys.path, *sys.argv[3].split(os.pathsep)]
+    keep_pace(sys.argv[4], float(sys.argv[5]), float(sys.argv[6]))
     preload()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -58,6 +61,18 @@ def main() -> None:
         control.sendall(f"{process}\n".encode())
         if not warm:
             warm = share_models()
+
+
+def keep_pace(path: str, rate: float, begins: float) -> None:
+    """Let this process and its workers live by the clock of the embedded AWS, unless that is the wall's."""
+    if rate == 1.0:
+        return
+    spec = importlib.util.spec_from_file_location("_pace", path)
+    assert spec is not None
+    assert spec.loader is not None
+    pace = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pace)
+    pace.keep(pace.Pace(rate, begins), sleeps=True)
 
 
 def preload() -> None:

@@ -71,7 +71,7 @@ class Elbv2Service(Service):
 
     def _note_deregistered(self, group: Any, targets: Sequence[dict[str, Any]]) -> None:
         delay = float(group.attributes.get("deregistration_delay.timeout_seconds") or 0)
-        until = self.world.clock.now() + timedelta(seconds=self.world.clock.wall_seconds(delay))
+        until = self.world.clock.now() + timedelta(seconds=self.world.clock.clock_seconds(delay))
         for target in targets:
             self._registered.pop((group.arn, target["Id"]), None)
             self._draining[group.arn, target["Id"]] = (until, int(target.get("Port") or group.port or 80))
@@ -81,7 +81,7 @@ class Elbv2Service(Service):
         health = described.get("TargetHealth", {})
         since = self._registered.get((arn, target_id))
         age = None if since is None else self.world.clock.now() - since
-        initial = timedelta(seconds=self.world.clock.wall_seconds(INITIAL_SECONDS))
+        initial = timedelta(seconds=self.world.clock.clock_seconds(INITIAL_SECONDS))
         if health.get("State") == "healthy" and age is not None and age < initial:
             described["TargetHealth"] = {
                 "State": "initial",

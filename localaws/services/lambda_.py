@@ -177,7 +177,8 @@ class LambdaService(FunctionControl, Concurrency, EventSourceMappings):
     def _credentials(self, spec: FunctionSpec) -> Credentials:
         """Open a session of the execution role for one worker."""
         session = Credentials(f"ASIA{uuid.uuid4().hex[:16].upper()}", uuid.uuid4().hex, uuid.uuid4().hex)
-        expires_at = self.world.clock.now() + timedelta(hours=SESSION_HOURS)
+        hours = SESSION_HOURS * self.world.clock.rate  # workers age on the wall
+        expires_at = self.world.clock.now() + timedelta(hours=hours)
         principal = role_principal(spec.role_arn, spec.name)
         self.world.accounts.register_session(session.access_key_id, principal, expires_at)
         return session

@@ -101,7 +101,7 @@ class TimedService(Service):
 
     def aws_seconds_between(self, begin: datetime, end: datetime) -> float:
         """Return how much AWS time passes between two moments of the clock."""
-        return (end - begin).total_seconds() * self.world.clock.speed
+        return self.world.clock.aws_seconds((end - begin).total_seconds())
 
     def is_fenced(self, account: str, region: str, security_group_ids: Iterable[str]) -> bool:
         """Tell whether none of the security groups admits any client; False when there are none."""

@@ -17,6 +17,7 @@ from cli.main import dr
 from cli.options import Exit, confirm
 from cli.run_commands import locate, new_run_id, payload
 from orchestrator.blobs import MemoryBlobs
+from orchestrator.clock import SystemClock
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.request import parse
@@ -175,7 +176,7 @@ def test_arn_of_something_else_is_refused(arn: str) -> None:
 
 def test_run_ids_are_unique_readable_and_fit_an_execution_name() -> None:
     request = parse({**REQUEST, "Customer": "Example: " + "x" * 100, "Environment": "development"})
-    ids = {new_run_id(request) for _ in range(50)}
+    ids = {new_run_id(request, SystemClock().now()) for _ in range(50)}
     assert len(ids) == 50
     assert all(len(each) <= 80 and re.fullmatch(r"[A-Za-z0-9_-]+", each) for each in ids)
     assert all("development-failover" in each for each in ids)

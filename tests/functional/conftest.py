@@ -14,7 +14,7 @@ import pytest
 
 from cli.local_hub import ROOT, LocalHub
 from infra import package
-from localaws import estate
+from localaws import estate, pace
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from localaws.dns import DnsServer
@@ -23,6 +23,8 @@ from tests.functional.world import World
 
 SPEED = 120.0
 """AWS seconds per second: minutes of AWS pass in seconds."""
+RATE = 12.0
+"""Seconds of the world's clock per second: what the platform waits by the clock passes in seconds, too."""
 
 
 class PolicedHub(LocalHub):
@@ -56,6 +58,7 @@ def alone() -> Iterator[None]:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start the embedded AWS, deploy the hub into both Regions by the CDK command line, and stop it at the end."""
     state = tmp_path_factory.mktemp("hub")
+    pace.keep(pace.at_rate(RATE))
     local = LocalAws({}, clock=ScaledClock(SPEED))
     server = Server(local, 0)
     dns_port = free_port()
@@ -63,13 +66,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     path = Path(ROOT) / "localaws/estates/small.yaml"
     estate.load(local, path)
     server.start()
-    hub = PolicedHub(state, server.port, dns_port, SPEED)
+    hub = PolicedHub(state, server.port, dns_port, SPEED, RATE)
     with alone():
         package.build(Path(ROOT, "dist"), "host")
     hub.deploy(path)
     yield World(local, hub, estate.read(path))
     names.stop()
     server.stop()
+    pace.release()
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ pytestmark = pytest.mark.functional
 
 
 def test_planned_failover_approved_moves_everything_and_failback_returns_to_the_start(world: World) -> None:
-    # Given a shop with one resource of each technology, running in us-east-1, and a neighbour with the same. Only EFS is left
-    # out: its fence takes five minutes, which no embedded AWS can shorten; its planned moves are told in tests/adapters
-    shop, neighbour = world.shop("Acme", without=["efs-replication"]), world.shop("Borealis")
+    # Given a shop with one resource of each technology, running in us-east-1, and a neighbour with the same
+    shop, neighbour = world.shop("Acme"), world.shop("Borealis")
     before, mark = neighbour.attributes(), world.mark()
     # When an operator fails it over and an approver answers every gate
     over = shop.start("failover", ApprovalMode="required")

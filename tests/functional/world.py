@@ -67,19 +67,13 @@ class World:
         customer: str,
         kinds: Sequence[str] | None = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
-        *,
-        without: Sequence[str] = (),
     ) -> Shop:
-        """Open a shop of one resource of each kind (or of `kinds`, or all but `without`) for a customer, running in us-east-1.
+        """Open a shop of one resource of each kind (or of `kinds`) for a customer, running in us-east-1.
 
         `changes` maps a kind to fields that its entry gets instead; its tags are merged.
         """
         slug = customer.lower()
-        entries = [
-            e
-            for e in self.base.resources
-            if e.scope == "x" and (e.kind in kinds if kinds is not None else e.kind not in without)
-        ]
+        entries = [e for e in self.base.resources if e.scope == "x" and (kinds is None or e.kind in kinds)]
         names = {e.name: f"{slug}-{e.name}" for e in entries}
         resources = []
         for entry in entries:

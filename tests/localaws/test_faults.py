@@ -124,7 +124,7 @@ def _call(cloud: Cloud, service: str, operation: str, region: str = WEST, accoun
 def test_bucket_refills_at_its_rate_and_each_account_region_and_api_has_its_own(cloud: Cloud) -> None:
     # Given a bucket of one call per second on a clock of our own
     now = [0.0]
-    faults = faults_module.Faults(cloud.local, monotonic=lambda: now[0])
+    faults = faults_module.Faults(cloud.local, seconds=lambda: now[0])
     faults.add(parse_fault({"effect": "throttle", "service": "rds", "rate": 1, "burst": 2}))
 
     def passes(operation: str = "DescribeDBInstances", region: str = WEST, account: str = SPOKE) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
@@ -15,7 +19,7 @@ from botocore.exceptions import (
 
 from orchestrator.aws_errors import translate
 from orchestrator.blobs import Blobs, MemoryBlobs, S3Blobs
-from orchestrator.clock import SystemClock
+from orchestrator.clock import AwsClock, SystemClock
 from orchestrator.errors import (
     AccessDeniedError,
     ConflictError,
@@ -173,3 +177,32 @@ def test_bucket_that_refuses_is_named() -> None:
 
 def test_system_clock_knows_its_time_zone() -> None:
     assert SystemClock().now().tzinfo is not None
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class TestAwsClock:
+    """An operator's machine whose clock is wrong still tells ages and elapsed times right."""
+
+    def test_until_aws_answers_the_machine_is_believed(self) -> None:
+        assert AwsClock(Stopped(NOON)).now() == NOON
+
+    def test_date_of_an_answer_corrects_a_machine_that_is_an_hour_late(self) -> None:
+        clock = AwsClock(Stopped(NOON))
+        clock.hear(SimpleNamespace(headers=HTTPHeaders.from_dict({"date": "Thu, 01 Jan 2026 13:00:00 GMT"})))
+        assert clock.now() == NOON + timedelta(hours=1)
+
+    @pytest.mark.parametrize("headers", [{}, {"Date": "yesterday"}], ids=["no date", "no such date"])
+    def test_answer_that_tells_no_time_changes_nothing(self, headers: dict[str, str]) -> None:
+        clock = AwsClock(Stopped(NOON))
+        clock.hear(SimpleNamespace(headers=headers))
+        assert clock.now() == NOON

@@ -117,7 +117,7 @@ class RecoveryClusterService(Service):
         latest = max(
             (c.changed_at for a in guarded if (c := self.deployment.controls.get(a)) and c.changed_at), default=None
         )
-        wait = timedelta(seconds=self.world.clock.wall_seconds(rule.wait_ms / 1000))
+        wait = timedelta(seconds=self.world.clock.clock_seconds(rule.wait_ms / 1000))
         if latest is not None and self.world.clock.now() < latest + wait:
             raise conflict(f"Safety rule {rule.name} is in its wait period of {rule.wait_ms} ms.")
         if not rule.holds(after if rule.targets is None else before):

@@ -95,7 +95,7 @@ class Refreshes:
                 return
             self._replace_some(group, refresh, serving)
         waited = (now - (refresh.progressed_at or now)).total_seconds()
-        if waited > self.world.clock.wall_seconds(PATIENCE_SECONDS):
+        if waited > self.world.clock.clock_seconds(PATIENCE_SECONDS):
             self._fail(refresh, "Replacement instances did not come into service.")
             return
         self.world.clock.after(STEP_SECONDS, lambda: self._advance(group, refresh))

@@ -118,7 +118,7 @@ class CloudWatchData(Service):
 
     def _in_aws_time(self, window: _Window) -> _Window:
         """Return the window in which AWS's own services publish: their minutes are as short as the clock is fast."""
-        seconds = self.world.clock.wall_seconds(window.period_seconds)
+        seconds = self.world.clock.clock_seconds(window.period_seconds)
         end = min(window.end, self.world.clock.now() + timedelta(seconds=seconds))
         start = max(window.start, end - timedelta(seconds=seconds * COMPUTED_POINTS))
         return _Window(start, end, seconds) if start < end else window

@@ -198,7 +198,7 @@ class CloudWatchService(Dashboards, CloudWatchData):
         return str(alarm.state_value) if alarm is not None else AlarmState.INSUFFICIENT_DATA.value
 
     def _recent_values(self, scope: Scope, alarm: Any, metric: MetricId, count: int) -> list[float | None]:
-        step = timedelta(seconds=self.world.clock.wall_seconds(float(alarm.period)))
+        step = timedelta(seconds=self.world.clock.clock_seconds(float(alarm.period)))
         # A point that arrives this very moment counts.
         end = self.world.clock.now() + timedelta(microseconds=1)
         stat = alarm.statistic or alarm.extended_statistic or "Average"

@@ -99,7 +99,7 @@ class Replication:
         elif since is None and server.silent_since is not None:
             now = self.world.clock.now()
             server.silent_since, server.resumed_at = None, now
-            server.backlog_bytes, server.backlog_since = CATCH_UP_BYTES, now + self._wall(RESCAN_SECONDS)
+            server.backlog_bytes, server.backlog_since = CATCH_UP_BYTES, now + self._lasting(RESCAN_SECONDS)
             if server.windows:
                 server.windows.append(Window(now))
 
@@ -118,13 +118,13 @@ class Replication:
             return Progress(ReplicationState.CONTINUOUS, last_seen=now)
         rescanning = server.backlog_since is not None and now < server.backlog_since
         state = ReplicationState.RESCAN if rescanning else ReplicationState.BACKLOG
-        return Progress(state, self._wall(backlog / DRAIN_BYTES_PER_SECOND), backlog, last_seen=now)
+        return Progress(state, self._lasting(backlog / DRAIN_BYTES_PER_SECOND), backlog, last_seen=now)
 
     def recovery_points(self, server: SourceServer) -> list[RecoveryPoint]:
         """Return the recovery points that exist, oldest first: 10 minutes, hourly, daily."""
         self.refresh(server)
         now = self.world.clock.now()
-        step = self._wall(SNAPSHOT_SECONDS)
+        step = self._lasting(SNAPSHOT_SECONDS)
         points: list[RecoveryPoint] = []
         for window in server.windows:
             end = min(window.end or now, now)
@@ -221,11 +221,11 @@ class Replication:
     def _enter(self, server: SourceServer, state: ReplicationState) -> None:
         server.state, server.state_since = state, self.world.clock.now()
 
-    def _wall(self, aws_seconds: float) -> timedelta:
-        return timedelta(seconds=self.world.clock.wall_seconds(aws_seconds))
+    def _lasting(self, aws_seconds: float) -> timedelta:
+        return timedelta(seconds=self.world.clock.clock_seconds(aws_seconds))
 
     def _aws_seconds(self, since: datetime | None) -> float:
-        return 0.0 if since is None else (self.world.clock.now() - since).total_seconds() * self.world.clock.speed
+        return 0.0 if since is None else self.world.clock.aws_seconds((self.world.clock.now() - since).total_seconds())
 
 
 def _point(server: SourceServer, at: datetime) -> RecoveryPoint:

@@ -131,7 +131,7 @@ class Servers(DrsBase):
         """
         now = self.world.clock.now()
         self.region_state(server.account, server.region).servers[server.id] = server
-        since = now - timedelta(seconds=self.world.clock.wall_seconds(replicating_seconds))
+        since = now - timedelta(seconds=self.world.clock.clock_seconds(replicating_seconds))
         self.replication.mark_continuous(server, since)
         if backlog_bytes:
             server.backlog_bytes, server.backlog_since = backlog_bytes, now

@@ -49,7 +49,7 @@ class Scheduler:
         """Return the tasks of a cluster, oldest first; stopped tasks disappear after an hour."""
         backend = self.world.backend("ecs", *_home(cluster.arn))
         kept = backend.tasks.setdefault(cluster.name, {})
-        oldest = self.world.clock.wall_seconds(STOPPED_TASK_KEPT_SECONDS)
+        oldest = self.world.clock.clock_seconds(STOPPED_TASK_KEPT_SECONDS)
         now = self.world.clock.now()
         for arn, task in list(kept.items()):
             if task.stopped_at is not None and (now - task.stopped_at).total_seconds() > oldest:

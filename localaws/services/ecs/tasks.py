@@ -117,7 +117,7 @@ def _health(world: World, task: Task) -> str:
     if not task.has_health_check or task.last_status is not TaskStatus.RUNNING or task.started_at is None:
         return "UNKNOWN"
     age = world.clock.now() - task.started_at
-    return "HEALTHY" if age >= timedelta(seconds=world.clock.wall_seconds(HEALTHY_AFTER_SECONDS)) else "UNKNOWN"
+    return "HEALTHY" if age >= timedelta(seconds=world.clock.clock_seconds(HEALTHY_AFTER_SECONDS)) else "UNKNOWN"
 
 
 def _container(task: Task, container: Mapping[str, Any], health: str) -> dict[str, Any]:

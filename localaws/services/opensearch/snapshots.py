@@ -152,14 +152,14 @@ class OpenSearchSnapshots(OpenSearchPeers):
 
     def _hourly(self, place: Place) -> list[dict[str, Any]]:
         """Return what the service itself snapshots: at every full hour all indices, as they were then."""
-        now, speed = self.world.clock.now(), self.world.clock.speed
-        hour, taken_in = timedelta(hours=1) / speed, timedelta(seconds=Seconds.SNAPSHOT) / speed
+        now, clock = self.world.clock.now(), self.world.clock
+        hour, taken_in = (timedelta(seconds=clock.clock_seconds(each)) for each in (3600, Seconds.SNAPSHOT))
         last = now - (now - datetime.fromtimestamp(0, UTC)) % hour
         hours = [last - hour * back for back in reversed(range(HOURS_KEPT))]
         return [
             {
                 "name": f"{at:%Y-%m-%dt%H-%M-%S}.automated",
-                "indices": {index.name: index.at(at, speed) for index in self._held_at(place, at)},
+                "indices": {index.name: index.at(at, clock.aws_seconds(1)) for index in self._held_at(place, at)},
                 "started": at.isoformat(),
                 "ended": (at + taken_in).isoformat(),
             }

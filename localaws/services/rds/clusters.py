@@ -168,7 +168,7 @@ class RdsClusters(RdsLinks):
         state = self.cluster_state(cluster)
 
         def stopped() -> None:
-            wait = timedelta(seconds=self.world.clock.wall_seconds(Seconds.SEVEN_DAYS))
+            wait = timedelta(seconds=self.world.clock.clock_seconds(Seconds.SEVEN_DAYS))
             state.restart_at = self.world.clock.now() + wait
             self.after_seven_days(cluster, lambda: self._start_cluster(cluster))
 

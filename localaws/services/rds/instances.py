@@ -194,7 +194,7 @@ class RdsInstances(RdsLinks):
                 DBSnapshotIdentifier=snapshot,
             )
         state = self.instance_state(instance)
-        wait = timedelta(seconds=self.world.clock.wall_seconds(Seconds.SEVEN_DAYS))
+        wait = timedelta(seconds=self.world.clock.clock_seconds(Seconds.SEVEN_DAYS))
 
         def stopped() -> None:
             state.restart_at = self.world.clock.now() + wait

@@ -103,8 +103,8 @@ class RdsMetrics(RdsGlobalRoles):
         usual = self.cluster_state(member.cluster).lag_milliseconds
         dark_since = self.dark_since(writer.cluster.region)
         if dark_since is not None and at >= dark_since:
-            elapsed = (at - dark_since).total_seconds() * self.world.clock.speed
-            return usual + 1000.0 * elapsed
+            elapsed = (at - dark_since).total_seconds()
+            return usual + 1000.0 * self.world.clock.aws_seconds(elapsed)
         if member.sync != Sync.CONNECTED:
             return None
         writers = self.cluster_instances(writer.cluster)

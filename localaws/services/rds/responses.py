@@ -20,7 +20,7 @@ class RdsViews(RdsWalks):
 
     def restorable_until(self, region: str) -> datetime:
         """Return how far backups of a Region reach: five AWS minutes ago, or the moment the Region went dark."""
-        delay = timedelta(seconds=self.world.clock.wall_seconds(RESTORE_DELAY.total_seconds()))
+        delay = timedelta(seconds=self.world.clock.clock_seconds(RESTORE_DELAY.total_seconds()))
         return (self.dark_since(region) or self.world.clock.now()) - delay
 
     def show_instance(self, call: Call, instance: Any) -> dict[str, Any]:

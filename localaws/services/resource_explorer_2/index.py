@@ -43,7 +43,7 @@ class Reports:
 
     def _take(self, key: tuple[str, str]) -> None:
         now = self.world.clock.now()
-        delay = timedelta(seconds=self.world.clock.wall_seconds(self.delay_seconds))
+        delay = timedelta(seconds=self.world.clock.clock_seconds(self.delay_seconds))
         before = self._seen.get(key, {})
         after: dict[str, _Seen] = {}
         for record in collect(self.world, *key):

@@ -62,7 +62,7 @@ class Changes:
     def refuse_while_preparing(self, zone: Any) -> None:
         """Raise PriorRequestNotComplete for 2 s of AWS time after a change of the same zone."""
         now = self.world.clock.now()
-        window = timedelta(seconds=self.world.clock.wall_seconds(PREPARING_SECONDS))
+        window = timedelta(seconds=self.world.clock.clock_seconds(PREPARING_SECONDS))
         for change in self._changes.values():
             if change.zone_id == zone.resource_id and now - change.submitted_at < window:
                 raise AwsError(

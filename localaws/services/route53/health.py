@@ -81,7 +81,7 @@ class HealthChecks:
             seen.differs_since = None
         else:
             seen.differs_since = seen.differs_since or max(seen.at, self._changed_at(check) or seen.at)
-            if now - seen.differs_since >= timedelta(seconds=self.world.clock.wall_seconds(PROPAGATION_SECONDS)):
+            if now - seen.differs_since >= timedelta(seconds=self.world.clock.clock_seconds(PROPAGATION_SECONDS)):
                 seen.status, seen.differs_since = truth, None
         seen.at = now
         return seen.status
