@@ -70,7 +70,7 @@ def test_the_organization_has_the_accounts_and_units_of_the_estate(demo: LocalAw
     assert member["MasterAccountId"] == HUB
 
 
-def test_the_shop_holds_what_moves_without_waiting_for_minutes() -> None:
+def test_the_shop_holds_every_technology() -> None:
     shop = estates.read("demo")
     mine = Counter(entry.kind for entry in shop.resources if entry.scope == "x")
     assert mine == {
@@ -86,6 +86,9 @@ def test_the_shop_holds_what_moves_without_waiting_for_minutes() -> None:
         "fsx-backup": 1,
         "lambda-function": 1,
         "memorydb-multi-region": 1,
+        "efs-replication": 1,
+        "eventbridge-rules": 1,
+        "opensearch-ccr": 1,
     }
 
 
