@@ -17,6 +17,7 @@ from cli.local_served import not_served
 from cli.options import say
 from cli.run_commands import SUCCESS, new_run_id, payload
 from cli.waiting import pause
+from orchestrator.clock import SystemClock
 from orchestrator.errors import DrError, NotFoundError
 from orchestrator.report import Report, report_keys
 from orchestrator.request import parse
@@ -42,11 +43,14 @@ def run_demo(local: LocalHub, folder: Path) -> Report:
     os.environ.update(local.environment(request.target_region))
     hub = enter(request.target_region)
     run_id = new_run_id(request, hub.clock.now())
+    wall = SystemClock()
+    began = wall.now()
     execution = hub.start(run_id, payload(request))
     say(f"started {execution}")
     follow(hub, run_id, execution, approver=APPROVER)
+    watched = f"{show.clock((wall.now() - began).total_seconds())}, the embedded AWS's clock runs {local.rate:g} times as fast"
     report = keep_report(hub, run_id, folder)
-    summarise(report, folder)
+    summarise(report, folder, watched)
     if report.run.status not in SUCCESS:
         raise DrError(f"the run ended {report.run.status}: {report.run.failure}", f"read {folder / 'report.html'}")
     plan = hub.plan(run_id)
@@ -116,7 +120,7 @@ def keep_report(hub: HubRegion, run_id: str, folder: Path) -> Report:
     return Report.model_validate_json(body)
 
 
-def summarise(report: Report, folder: Path) -> None:
+def summarise(report: Report, folder: Path, watched: str) -> None:
     """Print the few figures people ask for first."""
     split = report.recovery_time_seconds
     lines: list[tuple[str, Any]] = [
@@ -128,6 +132,7 @@ def summarise(report: Report, folder: Path) -> None:
             f"{show.clock(split.total)} (people {show.clock(split.human_wait)}, machine {show.clock(split.machine)}, "
             f"health settle {show.clock(split.health_settle)})",
         ),
+        ("you waited", watched),
         ("report", f"{folder / 'report.json'}, {folder / 'report.html'}"),
     ]
     console = show.console()
