@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters import drs_launch as job
-from adapters.views.drs import ServerView
+from adapters.views.drs_server import ServerView
 from orchestrator.contract import Call, Step, blocked, busy, done, skip, todo
 from orchestrator.words import Effect, Side
 

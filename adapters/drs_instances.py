@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from adapters.reading import tag_map
 from adapters.specs.drs import FENCED
-from adapters.views.drs_models import Machines
+from adapters.views.drs_machines import Machines
 from orchestrator.contract import Found, Place, Reader
 
 AT_ONCE = 200
@@ -17,10 +17,10 @@ DRILL = "dr:drill-id"
 
 
 def unprotected(aws: Reader, arns: Sequence[str], launched: set[str]) -> list[Found]:
-    """Return a claim for each tagged instance that DRS did not launch here itself and that no run has fenced.
+    """Return a claim for each tagged instance that DRS did not launch here, is not to launch into, and no run has fenced.
 
-    `launched`: the recovery instances of this Region's servers. Discovery drops the claims that a source server answers,
-    which usually lies in the other Region (ec2:DescribeInstances).
+    `launched`: the recovery instances and prepared instances of this Region's servers. Discovery drops the claims that a
+    source server answers, which usually lies in the other Region (ec2:DescribeInstances).
     """
     wanted = {arn.rpartition("/")[2]: arn for arn in arns if ":instance/" in arn}
     ids = sorted(set(wanted) - launched)

@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapters.specs.drs import ACTIVE_JOBS_LIMIT, DRAIN_SECONDS, FAILURE_EVENTS, OLD_DATA_EVENT, SNAPSHOT_TAKEN_EVENTS
-from adapters.views.drs import DrsView, ServerView
+from adapters import drs_prepared as prepared
+from adapters.specs.drs import (
+    ACTIVE_JOBS_LIMIT,
+    DRAIN_SECONDS,
+    FAILURE_EVENTS,
+    OLD_DATA_EVENT,
+    SERVERS_IN_JOBS_LIMIT,
+    SNAPSHOT_TAKEN_EVENTS,
+)
+from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import Call, Later, RunContext, Step, blocked, busy, done, failed, todo
 from orchestrator.words import Effect, Mode, Side
 
@@ -18,7 +26,7 @@ Servers = Sequence[ServerView]
 Judged = tuple[list[Step], list[ServerView]]
 Judge = Callable[[Servers], Judged]
 
-INTO_REMEDY = "take the instance out of the server's launch settings in DRS, or exclude the server, then: dr plan"
+INTO_REMEDY = "tag the server dr:recovery-strategy=drs-launch-into, or take the instance out of its launch settings in DRS, then: dr plan"
 _LOG = "look at the job's log in the DRS console of the target Region, correct the cause, then retry."
 
 
@@ -38,9 +46,11 @@ def unobstructed(servers: Servers, run: RunContext) -> Judged:
     for view in servers:
         why = _obstacle(view, run)
         remedy = "if it is in use, leave it; if it is a leftover, terminate it in DRS, then retry."
-        if not why and run.mode is Mode.DRILL:
-            # The end of the drill would terminate that instance.
-            why, remedy = launches_into(view), INTO_REMEDY
+        if not why and needs_launch(view, run):
+            if view.into is None:  # the end of a drill, or a rollback, would terminate that instance
+                why, remedy = launches_into(view), INTO_REMEDY
+            else:
+                why, remedy = "; ".join(text for _, text in prepared.objections(view)), prepared.REMEDY
         if why:
             steps.append(blocked(f"unobstructed-{view.member.name}", why, remedy, members=(view.id,)))
         else:
@@ -49,8 +59,8 @@ def unobstructed(servers: Servers, run: RunContext) -> Judged:
 
 
 def launches_into(view: ServerView) -> str:
-    """Say that DRS would launch into an existing instance; empty when it launches a new one, or when that was not read."""
-    if view.launch is None or not view.launch.into:
+    """Say that DRS would launch into an existing instance, unforeseen; empty when not, or when that was not read."""
+    if view.into is not None or view.launch is None or not view.launch.into:
         return ""
     return (
         f"{view.member.target.id} is set to launch into {view.launch.into}: its volumes would be replaced, and a rollback or "
@@ -64,6 +74,8 @@ def _obstacle(view: ServerView, run: RunContext) -> str:
     if not needs_launch(view, run):
         return ""
     for other in view.others:
+        if view.into and other.recoveryInstanceID == view.into:
+            continue  # judged with the prepared instance itself
         # A launch terminates the server's earlier recovery instance: a drill must never, a recovery not while it runs.
         if not other.isDrill and (run.mode is Mode.DRILL or other.runs):
             seen = f"{other.recoveryInstanceID} of job {other.jobID} is {other.ec2InstanceState}"
@@ -76,7 +88,7 @@ def needs_launch(view: ServerView, run: RunContext) -> bool:
     if view.job is None:
         return True
     earlier = view.job.creationDateTime < run.began
-    undone = view.launch_state == "launched" and view.own is None
+    undone = view.launch_state == "launched" and (view.own is None or view.returned)
     return earlier and (view.launch_state == "failed" or undone)
 
 
@@ -126,6 +138,11 @@ def started(servers: Servers, view: DrsView, run: RunContext, name: str) -> Judg
         return [busy(name, f"held by another job: {', '.join(held)}", call=call)], list(servers)
     if view.active_jobs >= ACTIVE_JOBS_LIMIT:
         reason = f"{view.active_jobs} jobs are active, expected fewer than {ACTIVE_JOBS_LIMIT}"
+        return [busy(name, reason, call=call)], list(servers)
+    if view.servers_in_jobs + len(waiting) > SERVERS_IN_JOBS_LIMIT:
+        reason = (
+            f"{view.servers_in_jobs} servers are in jobs, at most {SERVERS_IN_JOBS_LIMIT} with these {len(waiting)}"
+        )
         return [busy(name, reason, call=call)], list(servers)
     reason = f"{len(waiting)} server(s) without a launch of this run"
     return [todo(name, call, Effect.COMPENSABLE, reason, members=tuple(v.id for v in waiting))], list(servers)
@@ -207,7 +224,9 @@ def _broken(view: ServerView) -> bool:
 
 
 def is_serving(view: ServerView) -> bool:
-    """Say whether the server's recovery instance runs and passes its checks."""
+    """Say whether the server's recovery instance runs and passes its checks; for a prepared one, whether it is that."""
+    if view.into and view.recovered and view.recovered.recoveryInstanceID != view.into:
+        return False
     return bool(view.recovered and view.recovered.runs and view.status and view.status.checks == {"ok"})
 
 
@@ -226,7 +245,7 @@ def machine(view: ServerView) -> str:
 def terminated(servers: Servers, name: str) -> list[Step]:
     """Terminate what this run launched, nothing else."""
     launching = [v for v in servers if v.launch_state == "busy"]
-    mine = [v for v in servers if v.own is not None]
+    mine = [v for v in servers if v.own is not None and not v.landed]
     ids = [v.own.recoveryInstanceID or Later("id of the recovery instance") for v in mine if v.own]
     call = Call("drs", "TerminateRecoveryInstances", {"recoveryInstanceIDs": ids}, Side.TARGET)
     if launching:

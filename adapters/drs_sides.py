@@ -1,31 +1,15 @@
-"""The source side of a DRS batch: stopped and fenced when it was replaced, started again, protected in reverse; and
-what every phase is expected to leave behind.
-"""
+"""The source side of a DRS batch: stopped and fenced when it was replaced, started again, protected in reverse."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from pydantic import JsonValue
 
 from adapters import drs_launch as job
-from adapters.reading import KeyValue
 from adapters.specs.drs import FENCED
-from adapters.views.drs import ServerView
-from adapters.views.drs_models import (
-    Job,
-    Launch,
-    LogItem,
-    MachineStatus,
-    Part,
-    Recovered,
-    Replication,
-    RunState,
-    Server,
-)
+from adapters.views.drs_server import ServerView
 from orchestrator.contract import Call, Later, RunContext, Step, blocked, busy, done, failed, todo
 from orchestrator.tags import OWN
-from orchestrator.words import Effect, Mode, Phase, Side
+from orchestrator.words import Effect, Side
 
 _GONE = {"", "terminated", "shutting-down"}
 _BROKEN = ("FAILED_TO_", "SNAPSHOTS_FAILURE")
@@ -150,42 +134,3 @@ def in_sync(servers: job.Servers) -> job.Judged:
     else:
         steps.append(done("in-sync", f"{len(left)} server(s) replicate back"))
     return steps, left
-
-
-def foreseen(phase: Phase, each: ServerView, run: RunContext) -> ServerView:
-    """Return the server as `phase` is expected to leave it; ids that nobody knows yet are empty."""
-    drill = run.mode is Mode.DRILL
-    if phase is (Phase.INSTANTIATE if drill else Phase.ACTIVATE):
-        return _launched(each, run)
-    if drill:
-        return replace(each, own=None) if phase is Phase.CLEANUP else each
-    if phase is Phase.INSTANTIATE:
-        return replace(each, launch=Launch())
-    if phase is Phase.CLEANUP and each.source:
-        return replace(each, source=each.source.model_copy(update={"Tags": [KeyValue(Key=FENCED)]}))
-    if phase is Phase.DECOMMISSION and each.source and not each.kept_for:
-        return replace(each, source=each.source.model_copy(update={"State": RunState(Name="terminated")}))
-    if phase is Phase.REPLICATE:
-        in_sync = Replication(dataReplicationState="CONTINUOUS")
-        return replace(
-            each, reverse=Server(sourceServerID="", tags=dict(each.member.tags), dataReplicationInfo=in_sync)
-        )
-    return each
-
-
-def _launched(each: ServerView, run: RunContext) -> ServerView:
-    server_id = each.member.target.id
-    part = Part(sourceServerID=server_id, launchStatus="LAUNCHED")
-    passed = {"Status": "ok"}
-    source = each.source
-    if source is not None and run.mode is not Mode.DRILL:
-        source = source.model_copy(update={"State": RunState(Name="stopped")})
-    return replace(
-        each,
-        job=Job(jobID="", status="COMPLETED", creationDateTime=run.now, participatingServers=[part]),
-        events=(LogItem(event="SNAPSHOT_END"),),
-        own=Recovered(recoveryInstanceID="", sourceServerID=server_id, ec2InstanceState="RUNNING"),
-        others=(),
-        status=MachineStatus.model_validate({"InstanceId": "", "InstanceStatus": passed, "SystemStatus": passed}),
-        source=source,
-    )

@@ -1,19 +1,25 @@
 """A drill of DRS: recovery instances launched with isDrill, checked, and terminated.
 
 The source goes on replicating and serving. Where the drill instances land (subnet, security groups) is what each
-server's launch template says: isolate that network if the application must not reach production.
+server's launch template says: isolate that network if the application must not reach production. A server that is
+launched into a prepared instance is only looked at: DRS launches its drills there, too (API reference,
+LaunchIntoInstanceProperties), and a drill may not change the launch settings of production.
 """
 
 from __future__ import annotations
 
 from adapters import drs_launch as job
-from adapters.views.drs import DrsView
-from orchestrator.contract import Check, RunContext, Step
+from adapters import drs_prepared as prepared
+from adapters.views.drs_server import DrsView, ServerView
+from orchestrator.contract import Check, RunContext, Step, done, skip
 from orchestrator.words import CheckState
 
 
 def make(view: DrsView, run: RunContext) -> list[Step]:
-    """Return the steps that launch the copies."""
+    """Return the steps that launch the copies; none where a launch would go into a prepared instance."""
+    if _prepared(view):
+        steps, _ = job.unobstructed(view.servers, run)
+        return [*steps, done("prepared-instances-seen", "nothing is launched", warning=prepared.UNDRILLED)]
     return job.chain(
         view.servers,
         lambda servers: job.unobstructed(servers, run),
@@ -25,11 +31,15 @@ def make(view: DrsView, run: RunContext) -> list[Step]:
 
 def delete(view: DrsView) -> list[Step]:
     """Return the step that terminates the copies: instances with isDrill, of a job with this drill's tag."""
+    if _prepared(view):
+        return skip("the drill launched nothing")
     return job.terminated(view.servers, "terminate-drill-instances")
 
 
 def health(view: DrsView) -> list[Check]:
-    """Check the copies."""
+    """Check the copies; where none may be launched, whether the prepared instances could be launched into."""
+    if _prepared(view):
+        return [_fitness(each) for each in view.servers]
     return [
         Check(
             each.id,
@@ -39,3 +49,13 @@ def health(view: DrsView) -> list[Check]:
         )
         for each in view.servers
     ]
+
+
+def _prepared(view: DrsView) -> bool:
+    return any(each.into is not None for each in view.servers)
+
+
+def _fitness(each: ServerView) -> Check:
+    wrong = "; ".join(text for _, text in prepared.objections(each))
+    state = CheckState.UNHEALTHY if wrong else CheckState.HEALTHY
+    return Check(each.id, "prepared-instance", state, wrong or f"{each.into} is stopped and fit to be launched into")

@@ -2,64 +2,11 @@
 
 from __future__ import annotations
 
-from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from adapters.specs.drs_permissions import PERMISSIONS
+from orchestrator.spec import Spec, Strategy
+from orchestrator.words import Phase
 
-_SERVER = "arn:{partition}:drs:{region}:{account}:source-server/{name}"
-_SERVERS = "arn:{partition}:drs:{region}:{account}:source-server/*"
-_RECOVERED = "arn:{partition}:drs:{region}:{account}:recovery-instance/*"
-_JOBS = "arn:{partition}:drs:{region}:{account}:job/*"
-_MACHINES = "arn:{partition}:ec2:{region}:{account}:instance/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_VIA_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-
-_EC2_OF_A_LAUNCH = (
-    "ec2:RunInstances",
-    "ec2:CreateTags",
-    "ec2:CreateVolume",
-    "ec2:AttachVolume",
-    "ec2:DetachVolume",
-    "ec2:DeleteVolume",
-    "ec2:CreateSnapshot",
-    "ec2:DeleteSnapshot",
-    "ec2:CreateLaunchTemplate",
-    "ec2:CreateLaunchTemplateVersion",
-    "ec2:DeleteLaunchTemplateVersions",
-    "ec2:ModifyLaunchTemplate",
-    "ec2:ModifyInstanceAttribute",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
-    "ec2:TerminateInstances",
-    "ec2:AuthorizeSecurityGroupEgress",
-    "ec2:AuthorizeSecurityGroupIngress",
-    "ec2:RevokeSecurityGroupEgress",
-    "ec2:DescribeAccountAttributes",
-    "ec2:DescribeAvailabilityZones",
-    "ec2:DescribeImages",
-    "ec2:DescribeInstanceAttribute",
-    "ec2:DescribeInstanceTypes",
-    "ec2:DescribeLaunchTemplateVersions",
-    "ec2:DescribeLaunchTemplates",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSnapshots",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVolumes",
-)
-"""What DRS does in EC2 with its caller's rights; without these StartRecovery answers 200 and the job fails later."""
-
-_READS = (
-    "drs:DescribeSourceServers",
-    "drs:DescribeJobs",
-    "drs:DescribeRecoveryInstances",
-    "drs:DescribeReplicationConfigurationTemplates",
-    "drs:DescribeLaunchConfigurationTemplates",
-    "ec2:DescribeInstances",
-    "ec2:DescribeInstanceStatus",
-    "ec2:DescribeInstanceAttribute",
-)
+INTO = "drs-launch-into"
 
 SPEC = Spec(
     key="drs",
@@ -75,111 +22,16 @@ SPEC = Spec(
             typical_minutes={Phase.INSTANTIATE: 1, Phase.ACTIVATE: 15, Phase.CLEANUP: 2, Phase.REPLICATE: 45},
             rollback_until="until the recovery instances have taken traffic; after that, fail back",
         ),
-    ),
-    permissions=(
-        Permission(actions=("drs:DescribeSourceServers", "ec2:DescribeInstances"), uses=frozenset({Use.DISCOVER})),
-        Permission(actions=_READS, uses=frozenset({Use.OBSERVE}), session_actions=("drs:Describe*", "ec2:Describe*")),
-        Permission(
-            actions=("drs:GetLaunchConfiguration", "drs:DescribeRecoverySnapshots"),
-            uses=frozenset({Use.OBSERVE}),
-            resources=(_SERVERS,),
-        ),
-        Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=(_JOBS,)),
-        Permission(
-            actions=("drs:UpdateLaunchConfiguration",),
-            uses=frozenset({Use.INSTANTIATE}),
-            resources=(_SERVER,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
-        ),
-        Permission(
-            actions=("ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"),
-            uses=frozenset({Use.INSTANTIATE}),
-            conditions=_VIA_SERVICE,
-            modes=_PLANNED,
-        ),
-        *(
-            permission
-            for use, modes in ((Use.ACTIVATE, _REAL), (Use.INSTANTIATE, _DRILL))
-            for permission in (
-                Permission(
-                    actions=("drs:StartRecovery", "drs:CreateRecoveryInstanceForDrs"),
-                    uses=frozenset({use}),
-                    resources=(_SERVER,),
-                    conditions=_ENABLED,
-                    modes=modes,
-                ),
-                Permission(
-                    actions=("drs:TagResource",),
-                    uses=frozenset({use}),
-                    resources=(_JOBS, _RECOVERED, _SERVERS),
-                    modes=modes,
-                ),
-                Permission(actions=("drs:ListTagsForResource",), uses=frozenset({use}), modes=modes),
-                Permission(
-                    actions=_EC2_OF_A_LAUNCH,
-                    uses=frozenset({use}),
-                    conditions=_VIA_SERVICE,
-                    modes=modes,
-                    session_actions=("ec2:*",),
-                ),
-                Permission(
-                    actions=("iam:PassRole",),
-                    uses=frozenset({use}),
-                    resources=("arn:{partition}:iam::{account}:role/*",),
-                    conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-                    modes=modes,
-                ),
-            )
-        ),
-        Permission(
-            actions=("ec2:StopInstances", "ec2:StartInstances"),
-            uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
-            resources=(_MACHINES,),
-            conditions=_ENABLED,
-            modes=_REAL,
-        ),
-        Permission(
-            actions=("ec2:CreateTags", "ec2:DeleteTags"),
-            uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-            resources=(_MACHINES,),
-            conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:fenced"]}},
-            modes=_PLANNED,
-        ),
-        Permission(
-            actions=("drs:ReverseReplication",),
-            uses=frozenset({Use.REPLICATE}),
-            resources=(_RECOVERED,),
-            modes=_PLANNED,
-        ),
-        Permission(
-            actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS,), modes=_PLANNED
-        ),
-        Permission(
-            actions=("drs:TerminateRecoveryInstances",),
-            uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-            resources=(_RECOVERED,),
-            modes=_DRILL,
-        ),
-        Permission(
-            actions=("drs:TerminateRecoveryInstances",),
-            uses=frozenset({Use.ROLLBACK}),
-            resources=(_RECOVERED,),
-            modes=_REAL,
-        ),
-        Permission(
-            actions=("ec2:TerminateInstances", "ec2:DeleteVolume", "ec2:DescribeVolumes"),
-            uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-            conditions=_VIA_SERVICE,
-        ),
-        Permission(
-            actions=("ec2:TerminateInstances",),
-            uses=frozenset({Use.DECOMMISSION}),
-            resources=(_MACHINES,),
-            conditions={**_ENABLED, "Null": {"aws:ResourceTag/dr:fenced": "false"}},
-            modes=_PLANNED,
+        Strategy(
+            name=INTO,
+            title="DRS's newest data in prepared, stopped instances, which keep their ids and addresses; back into the originals",
+            planned_loss="none, when the application was quiesced and the backlog is drained",
+            emergency_loss="replication lag, seconds to minutes",
+            typical_minutes={Phase.INSTANTIATE: 1, Phase.ACTIVATE: 15, Phase.CLEANUP: 2, Phase.REPLICATE: 45},
+            rollback_until="until the prepared instances have taken traffic; after that, fail back",
         ),
     ),
+    permissions=PERMISSIONS,
     documentation="https://docs.aws.amazon.com/drs/latest/userguide/failback-overview.html",
     batch_size=100,
     poll_seconds=15,
@@ -192,6 +44,11 @@ SPEC = Spec(
         "Launching a server that is in another job: a second launch would replace its recovery instance.",
         "Terminating a recovery instance in a drill that the drill did not launch, or in a rollback after REPLICATE.",
         "StopReplication, DisconnectSourceServer and DeleteSourceServer, ever: they delete every point in time.",
+        "Launching a server of another strategy into an existing instance: a rollback or the end of a drill would terminate it.",
+        "Launching into a prepared instance that is not stopped, carries other tags than its server, does not fit, or was "
+        "protected in the other direction and never fenced: its volumes would be replaced.",
+        "Terminating a prepared instance, ever: a rollback stops and fences it, and REPLICATE protects it against termination.",
+        "A drill of a server that is launched into a prepared instance: DRS launches drills there, too, so it is only looked at.",
         "Terminating a source instance, except in a decommission, and there only while it is stopped and fenced, its recovery "
         "instance serves, replication back of that instance is CONTINUOUS and nothing is set to launch into it.",
     ),
@@ -201,13 +58,21 @@ SPEC = Spec(
         "One job per server (DRS quota L-B827C881).",
         "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
         "The Name tag pairs the two directions, so it must be unique in a scope.",
-        "Servers set to launch into an existing instance are red: that strategy (drs-launch-into) is not supported.",
+        "A prepared instance must be stopped, tagged AWSDRS=AllowLaunchingIntoThisInstance, of the same platform, x86_64, HVM, "
+        "with an EBS root, Linux in BIOS mode, Windows in that of the source; Windows with a licence of your own needs a "
+        "dedicated host; copied tags and addresses are off (DRS user guide, launch into source instance).",
         "Recovery plans of DRS (StartRecoveryPlanExecution) are not used: waves and gates order the servers here.",
         "A decommission terminates EC2 instances only. DRS goes on listing their source servers and recovery instances, and "
         "volumes without DeleteOnTermination stay (EC2 user guide, preserve data when an instance is terminated).",
     ),
     unconfirmed=(
         "Whether a repeated StartRecovery removes the recovery instance that serves: never called again while one is there.",
+        "Whether launching into a prepared instance again first clears it away as an earlier recovery instance: termination "
+        "protection is on before any such launch, which would then fail while the instance stays.",
+        "Whether failback.state of a recovery instance leaves FAILBACK_NOT_STARTED when its replication is reversed between "
+        "Regions: where it does not, REPLICATE of a prepared instance ends with an error and nothing is lost.",
+        "What becomes of the volumes that a launch takes out of a prepared instance: nothing counts on them.",
+        "Whether prepared instances may be arm64 (one page says x86_64, another the server's own architecture): refused.",
         "Which tags DRS puts on its staging volumes and snapshots: no permission depends on one.",
     ),
 )
@@ -240,3 +105,6 @@ JOB_LOOKBACK_HOURS = 24
 FENCED = "dr:fenced"
 LAUNCH_INTO = ("AWSDRS", "AllowLaunchingIntoThisInstance")
 """The tag of an instance that DRS may launch into (DRS user guide, launching into an existing instance)."""
+BIOS = "legacy-bios"
+SERVERS_IN_JOBS_LIMIT = 500
+"""Servers in active jobs per account and Region (DRS quota L-05AFA8C6)."""

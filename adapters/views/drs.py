@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
 from adapters.reading import remaining
-from adapters.specs.drs import ACTIVE_JOB, JOB_LOOKBACK_HOURS, LAUNCH_ENDED_BADLY, UNINITIALIZED
+from adapters.specs.drs import ACTIVE_JOB, INTO, JOB_LOOKBACK_HOURS, UNINITIALIZED
+from adapters.views.drs_machines import Machine, Machines, MachineStatuses
 from adapters.views.drs_models import (
     Job,
     Jobs,
-    Launch,
     LogItem,
     LogItems,
-    Machine,
-    Machines,
-    MachineStatus,
-    MachineStatuses,
     Points,
     Recovered,
     RecoveredInstances,
@@ -27,82 +23,10 @@ from adapters.views.drs_models import (
     Servers,
     Templates,
 )
-from adapters.views.drs_needs import launches_into_sources, locked, need, tagged_for_launch
+from adapters.views.drs_needs import launches_into_sources, locked, need, settings, tagged_for_launch
+from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
-
-
-@dataclass(frozen=True)
-class ServerView:
-    """One server of the batch. `job`, `own` and `events` are those of this run; `others` were launched by somebody else."""
-
-    member: Member
-    server: Server | None
-    launch: Launch | None = None
-    recovery_point: datetime | None = None
-    job: Job | None = None
-    events: tuple[LogItem, ...] = ()
-    other_job: str = ""
-    """The job, not of this run, that holds the server now."""
-    own: Recovered | None = None
-    others: tuple[Recovered, ...] = ()
-    status: MachineStatus | None = None
-    leaving: str = ""
-    """The state of this run's instance that DRS has given up and EC2 has not terminated yet."""
-    source: Machine | None = None
-    reverse: Server | None = None
-    kept_for: str = ""
-    """Why the source instance must stay although it was replaced: DRS is to launch into it."""
-    locked: bool = False
-    """Whether EC2 refuses to terminate the source instance; asked only before that."""
-
-    @property
-    def id(self) -> str:
-        """Return the resource id."""
-        return self.member.resource_id
-
-    @property
-    def recovered(self) -> Recovered | None:
-        """Return the recovery instance that stands for the server now, of this run or of one before it; never a drill's."""
-        real = [each for each in self.others if not each.isDrill]
-        return self.own or (real[0] if real else None)
-
-    @property
-    def launch_status(self) -> str:
-        """Return the server's launchStatus in this run's newest job; empty without one."""
-        part = self.job.part(self.member.target.id) if self.job else None
-        return part.launchStatus if part else ""
-
-    @property
-    def launched_id(self) -> str:
-        """Return the id of the instance that this run's newest job launched; empty before."""
-        part = self.job.part(self.member.target.id) if self.job else None
-        return (part.recoveryInstanceID if part else None) or ""
-
-    @property
-    def launch_state(self) -> str:
-        """Return where the launch stands: nothing, `busy`, `launched` or `failed`."""
-        if self.launch_status in LAUNCH_ENDED_BADLY:
-            return "failed"
-        return {"": "", "LAUNCHED": "launched"}.get(self.launch_status, "busy")
-
-    def happened(self, *events: str) -> bool:
-        """Say whether one of these events is in the log of this run's job."""
-        return any(item.event in events for item in self.events)
-
-    def errors(self) -> str:
-        """Return the reasons in the log of this run's job."""
-        return "; ".join(f"{i.event}: {i.eventData.rawError}" for i in self.events if i.eventData.rawError)
-
-
-@dataclass(frozen=True)
-class DrsView:
-    """The servers of a batch that may still be touched. `source_ready` is None when it was not asked."""
-
-    servers: tuple[ServerView, ...]
-    active_jobs: int = 0
-    source_ready: bool | None = None
-    source_reached: bool = True
 
 
 def listed(reader: Reader) -> list[Server]:
@@ -133,15 +57,19 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
     ours = [job for job in jobs if run.tags.items() <= job.tags.items()]
     logs = {job.jobID: _log(here, job) for job in _newest_of(ours, members)}
     views = [_server_view(m, servers.get(m.target.id), jobs, ours, logs, recovered, run) for m in members]
+    if target.strategy == INTO:
+        views = _with_prepared(views, here, run)
     views = _with_settings(views, here, run)
     views = _with_statuses(views, here)
     if run.rolling_back or (run.mode is Mode.DRILL and run.phase is Phase.CLEANUP):
         views = _with_leaving(views, here)
     if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
         views = _with_sources(views, aws.at(Side.SOURCE), run)
+    active = [job for job in jobs if job.status in ACTIVE_JOB]
     return DrsView(
         servers=tuple(views),
-        active_jobs=sum(1 for job in jobs if job.status in ACTIVE_JOB),
+        active_jobs=len(active),
+        servers_in_jobs=sum(len(job.participatingServers) for job in active),
         source_ready=_source_ready(aws, run),
         source_reached=aws.reaches(Side.SOURCE),
     )
@@ -199,18 +127,46 @@ def _server_view(
 
 
 def _with_settings(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
-    """Add launch settings and newest recovery points, one call each per server: only before the launch."""
+    """Add launch settings and newest recovery points, a call or two each per server: only before the launch."""
     first_look = run.phase is Phase.INSTANTIATE or (run.mode is Mode.EMERGENCY and run.phase is Phase.ACTIVATE)
-    return [
-        replace(
-            view,
-            launch=reader.read("drs", "GetLaunchConfiguration", Launch, sourceServerID=view.server.sourceServerID),
-            recovery_point=_newest_point(reader, view.server.sourceServerID),
-        )
-        if first_look and view.server is not None and view.job is None
-        else view
-        for view in views
-    ]
+    told: list[ServerView] = []
+    for view in views:
+        again = first_look or (view.into is not None and run.phase is Phase.ACTIVATE)
+        if view.server is None or not again or not _unlaunched(view, run):
+            told.append(view)
+            continue
+        point = _newest_point(reader, view.server.sourceServerID) if first_look else None
+        asked = view.exposed or (run.mode is Mode.PLANNED and run.phase is Phase.INSTANTIATE)
+        protected = locked(reader, view.prepared) if asked and view.prepared else None
+        launch = settings(reader, view.server)
+        told.append(replace(view, launch=launch, recovery_point=point, prepared_locked=protected))
+    return told
+
+
+def _unlaunched(view: ServerView, run: RunContext) -> bool:
+    return not run.rolling_back and (view.job is None or view.returned)
+
+
+def _with_prepared(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
+    """Add the prepared instances that the inventory names, one read for all; before REPLICATE ends, their protection."""
+    named = {v.id: str(v.member.target.facts.get("into") or "") for v in views}
+    found = _machines(reader, filter(None, named.values()))
+    views = [replace(v, into=named[v.id], prepared=found.get(named[v.id])) for v in views]
+    if run.phase is not Phase.REPLICATE:
+        return views
+    return _until(
+        views, lambda v: replace(v, prepared_locked=locked(reader, v.prepared)), lambda v: bool(v.prepared_locked)
+    )
+
+
+def _until(
+    views: list[ServerView], ask: Callable[[ServerView], ServerView], well: Callable[[ServerView], bool]
+) -> list[ServerView]:
+    """Ask about one server after the other, until one is not as it should be: that one is changed before the next look."""
+    told: list[ServerView] = []
+    for view in views:
+        told.append(ask(view) if all(well(each) for each in told) else view)
+    return told
 
 
 def _newest_point(reader: Reader, server_id: str) -> datetime | None:
@@ -264,12 +220,19 @@ def _with_sources(views: list[ServerView], reader: Reader, run: RunContext) -> l
         replace(
             view,
             source=found.get(protected.get(view.id, "")),
-            reverse=protectors.get(view.recovered.recoveryInstanceID) if view.recovered else None,
+            reverse=_protector(view, protectors),
         )
         for view in views
     ]
     if run.phase is not Phase.DECOMMISSION:
-        return [replace(view, kept_for=tagged_for_launch(view.source)) for view in views]
+        views = [replace(view, kept_for=tagged_for_launch(view.source)) for view in views]
+        if run.phase is not Phase.REPLICATE or any(view.into is None for view in views):
+            return views
+        return _until(
+            views,
+            lambda v: replace(v, reverse_launch=settings(reader, v.reverse)),
+            lambda v: bool(v.reverse_launch and v.reverse_launch.into),
+        )
     into_source = launches_into_sources(reader)
     return [
         replace(
@@ -277,6 +240,17 @@ def _with_sources(views: list[ServerView], reader: Reader, run: RunContext) -> l
         )
         for view in views
     ]
+
+
+def _protector(view: ServerView, protectors: Mapping[str | None, Server]) -> Server | None:
+    """Return the source server that protects the recovery instance the other way round.
+
+    A prepared instance was protected from there before, under the same id; only since its launch does its own failback tell.
+    """
+    recovered = view.recovered
+    if recovered is None or (view.into is not None and recovered.failback.state == "FAILBACK_NOT_STARTED"):
+        return None
+    return protectors.get(recovered.recoveryInstanceID)
 
 
 def _source_ready(aws: Clients, run: RunContext) -> bool | None:

@@ -1,4 +1,4 @@
-"""The replies of DRS and EC2 that the DRS adapter reads, as far as it reads them."""
+"""The replies of DRS, as far as its adapter reads them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import re
 from datetime import datetime
 
 from pydantic import BaseModel
-
-from adapters.reading import KeyValue, tag_map
-from adapters.specs.drs import FENCED, LAUNCH_INTO
 
 _DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
@@ -65,8 +62,13 @@ class _Hints(BaseModel):
     hostname: str = ""
 
 
+class _Os(BaseModel):
+    fullString: str = ""
+
+
 class _Properties(BaseModel):
     identificationHints: _Hints = _Hints()
+    os: _Os = _Os()
 
 
 class _Cloud(BaseModel):
@@ -95,6 +97,11 @@ class Server(BaseModel):
     def protects(self) -> str | None:
         """Return the id of the EC2 instance whose disks are replicated."""
         return self.sourceProperties.identificationHints.awsInstanceID
+
+    @property
+    def windows(self) -> bool:
+        """Say whether it runs Windows."""
+        return "windows" in self.sourceProperties.os.fullString.lower()
 
     @property
     def name(self) -> str:
@@ -185,11 +192,17 @@ class _Into(BaseModel):
     launchIntoEC2InstanceID: str | None = None
 
 
+class _Licensing(BaseModel):
+    osByol: bool = False
+
+
 class Launch(BaseModel):
     """drs:GetLaunchConfiguration."""
 
     launchDisposition: str = "STARTED"
     copyTags: bool = True
+    copyPrivateIp: bool = False
+    licensing: _Licensing = _Licensing()
     launchIntoInstanceProperties: _Into | None = None
 
     @property
@@ -229,71 +242,3 @@ class Templates(BaseModel):
     """drs:DescribeReplicationConfigurationTemplates."""
 
     items: list[_Template] = []
-
-
-class RunState(BaseModel):
-    """The state of an EC2 instance."""
-
-    Name: str = ""
-
-
-class _Status(BaseModel):
-    Status: str = ""
-
-
-class MachineStatus(BaseModel):
-    """An EC2 instance's state and its two status checks."""
-
-    InstanceId: str
-    InstanceState: RunState = RunState()
-    InstanceStatus: _Status = _Status()
-    SystemStatus: _Status = _Status()
-
-    @property
-    def checks(self) -> set[str]:
-        """Return what the checks say: {"ok"} when both passed."""
-        return {self.InstanceStatus.Status, self.SystemStatus.Status}
-
-
-class MachineStatuses(BaseModel):
-    """ec2:DescribeInstanceStatus."""
-
-    InstanceStatuses: list[MachineStatus] = []
-
-
-class Machine(BaseModel):
-    """An EC2 instance."""
-
-    InstanceId: str
-    State: RunState = RunState()
-    Tags: list[KeyValue] = []
-
-    @property
-    def fenced(self) -> bool:
-        """Say whether it carries the mark of a source that must stay down."""
-        return FENCED in tag_map(self.Tags)
-
-    @property
-    def launch_into(self) -> bool:
-        """Say whether DRS may launch into it."""
-        return tag_map(self.Tags).get(LAUNCH_INTO[0]) == LAUNCH_INTO[1]
-
-
-class _Reservation(BaseModel):
-    Instances: list[Machine] = []
-
-
-class Machines(BaseModel):
-    """ec2:DescribeInstances."""
-
-    Reservations: list[_Reservation] = []
-
-
-class _Flag(BaseModel):
-    Value: bool = False
-
-
-class Protection(BaseModel):
-    """ec2:DescribeInstanceAttribute, of disableApiTermination."""
-
-    DisableApiTermination: _Flag = _Flag()

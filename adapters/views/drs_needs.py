@@ -1,9 +1,10 @@
-"""What is read of a source instance before it is terminated: whether DRS is to launch into it, whether EC2 would refuse."""
+"""What is read of an instance that DRS is, or may be, launched into; and whether EC2 would refuse to terminate it."""
 
 from __future__ import annotations
 
 from adapters.specs.drs import LAUNCH_INTO
-from adapters.views.drs_models import Launch, LaunchTemplates, Machine, Protection, Server
+from adapters.views.drs_machines import Machine, Protection
+from adapters.views.drs_models import Launch, LaunchTemplates, Server
 from orchestrator.contract import Reader
 
 
@@ -15,12 +16,18 @@ def launches_into_sources(reader: Reader) -> str:
     return ""
 
 
+def settings(reader: Reader, server: Server | None) -> Launch | None:
+    """Return a source server's launch settings; None without a server."""
+    if server is None:
+        return None
+    return reader.read("drs", "GetLaunchConfiguration", Launch, sourceServerID=server.sourceServerID)
+
+
 def need(reader: Reader, source: Machine | None, reverse: Server | None) -> str:
     """Say why the way back needs the source instance; empty when it does not."""
-    if reverse is not None:
-        launch = reader.read("drs", "GetLaunchConfiguration", Launch, sourceServerID=reverse.sourceServerID)
-        if launch.into:
-            return f"{reverse.sourceServerID} is set to launch into {launch.into}"
+    launch = settings(reader, reverse)
+    if reverse is not None and launch is not None and launch.into:
+        return f"{reverse.sourceServerID} is set to launch into {launch.into}"
     return tagged_for_launch(source)
 
 

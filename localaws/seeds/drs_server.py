@@ -1,7 +1,8 @@
 """`drs-server`: an EC2 instance on the source side, replicated by DRS to the target side.
 
 Settings: `instance_type`, `os`, `disk_gib`, `backlog_mib` (still to be copied when the estate starts),
-`replicating_hours` (how long replication has worked), `copy_tags`.
+`replicating_hours` (how long replication has worked), `copy_tags`; `prepared` (launches go into a stopped instance on the
+target side that is tagged for it), `prepared_boot_mode`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from localaws.seeds.network import default_network, tag_list
 from localaws.services.drs import DrsService
 from localaws.services.drs.models import Disk, SourceServer, readable_id
+from localaws.services.drs.prepared import LAUNCH_INTO_TAG
 from localaws.services.ec2 import Ec2Service
 
 if TYPE_CHECKING:
     from localaws.estate import Entry, Estate
     from localaws.world import World
 
+LINUX = "Amazon Linux 2023"
 GIB = 1024**3
 MIB = 1024**2
 
@@ -27,7 +30,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     for region in estate.regions:
         initialize(world, account, region)
     tags = {"Name": entry.name, **estate.tags(entry)}
-    instance_id = run_instance(world, account, estate.primary_region, tags, entry.setting("instance_type", "m5.large"))
+    instance_id = run_instance(world, account, estate.primary_region, tags, *_machine(entry))
     drs = world.service("drs")
     assert isinstance(drs, DrsService)
     server = SourceServer(
@@ -42,11 +45,12 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         tags=tags,
         disks=(Disk(size_bytes=int(entry.setting("disk_gib", 32)) * GIB),),
         instance_type=entry.setting("instance_type", "m5.large"),
-        os=entry.setting("os", "Amazon Linux 2023"),
+        os=entry.setting("os", LINUX),
         launch={
             "name": entry.name,
             "copyTags": bool(entry.setting("copy_tags", True)),
             "ec2LaunchTemplateID": launch_template(world, account, estate.dr_region, entry),
+            **_prepared(world, account, estate.dr_region, tags, entry),
         },
         replication={"name": entry.name},
     )
@@ -55,6 +59,22 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         replicating_seconds=float(entry.setting("replicating_hours", 24)) * 3600,
         backlog_bytes=int(entry.setting("backlog_mib", 0)) * MIB,
     )
+
+
+def _machine(entry: Entry) -> tuple[str, str]:
+    return entry.setting("instance_type", "m5.large"), entry.setting("os", LINUX)
+
+
+def _prepared(world: World, account: str, region: str, tags: dict[str, str], entry: Entry) -> dict[str, Any]:
+    """Prepare a stopped instance and return the launch settings that name it."""
+    if not entry.setting("prepared", False):
+        return {}
+    instance_id = run_instance(world, account, region, {**tags, **dict([LAUNCH_INTO_TAG])}, *_machine(entry))
+    ec2 = world.service("ec2")
+    assert isinstance(ec2, Ec2Service)
+    ec2.settle(account, region, instance_id, "stopped")
+    ec2.choose_boot_mode(account, region, instance_id, entry.setting("prepared_boot_mode", "legacy-bios"))
+    return {"copyTags": False, "launchIntoInstanceProperties": {"launchIntoEC2InstanceID": instance_id}}
 
 
 def initialize(world: World, account: str, region: str) -> None:
@@ -76,15 +96,22 @@ def initialize(world: World, account: str, region: str) -> None:
     )
 
 
-def run_instance(world: World, account: str, region: str, tags: dict[str, str], instance_type: str) -> str:
+def run_instance(
+    world: World, account: str, region: str, tags: dict[str, str], instance_type: str, os: str = LINUX
+) -> str:
     """Run an instance that is up from the start; return its id."""
     network = default_network(world, account, region)
+    windows = "windows" in os.lower()
+    images = world.backend("ec2", account, region).amis.values()
+    fitting = (
+        image.id for image in images if (image.platform == "windows") is windows and image.architecture == "x86_64"
+    )
     reply = world.call(
         "ec2",
         "RunInstances",
         account,
         region,
-        ImageId=network.image_id,
+        ImageId=next(fitting, network.image_id),
         InstanceType=instance_type,
         MinCount=1,
         MaxCount=1,

@@ -102,8 +102,9 @@ class Ec2Service(ImagesAndTemplates):
 
     @operation("TerminateInstances")
     def terminate_instances(self, call: Call) -> Reply:
-        """Terminate instances by way of `shutting-down`."""
+        """Terminate instances by way of `shutting-down`; one that is protected keeps all of them."""
         before = self._states(call)
+        self._refuse_protected(call)
         reply = self.world.moto(call)
         self._wind_down(
             call,
@@ -114,6 +115,24 @@ class Ec2Service(ImagesAndTemplates):
             seconds=TERMINATE_SECONDS,
         )
         return reply
+
+    @operation("DescribeInstances")
+    def describe_instances(self, call: Call) -> Reply:
+        """List instances, with the boot mode that moto does not know."""
+        reply = self.world.moto(call)
+        known = {i.id: i for i in self.world.backend("ec2", call.account, call.region).all_instances()}
+        for entry in (each for reservation in reply["Reservations"] for each in reservation["Instances"]):
+            if entry["InstanceId"] in known:
+                entry["CurrentInstanceBootMode"] = self.boot_mode(known[entry["InstanceId"]])
+        return reply
+
+    def boot_mode(self, instance: Any) -> str:
+        """Return the boot mode of one of moto's instances; legacy BIOS unless a test or an estate chose another."""
+        return str(getattr(instance, "localaws_boot_mode", "legacy-bios"))
+
+    def choose_boot_mode(self, account: str, region: str, instance_id: str, mode: str) -> None:
+        """Let an instance boot in another mode than legacy BIOS."""
+        self.instance(account, region, instance_id).localaws_boot_mode = mode  # type: ignore[union-attr]
 
     @operation("DescribeInstanceStatus")
     def describe_instance_status(self, call: Call) -> Reply:
@@ -129,6 +148,16 @@ class Ec2Service(ImagesAndTemplates):
                 entry["InstanceStatus"] = {"Status": check, "Details": [detail]}
                 entry["SystemStatus"] = {"Status": check, "Details": [detail]}
         return reply
+
+    def _refuse_protected(self, call: Call) -> None:
+        for instance_id in call.params.get("InstanceIds", []):
+            instance = self.instance(call.account, call.region, instance_id)
+            if instance is not None and str(instance.disable_api_termination).lower() == "true":
+                raise AwsError(
+                    "OperationNotPermitted",
+                    f"The instance '{instance_id}' may not be terminated. Modify its 'disableApiTermination' instance "
+                    "attribute and try again.",
+                )
 
     def _states(self, call: Call) -> dict[str, str]:
         return {i: self.state(call.account, call.region, i) for i in call.params.get("InstanceIds", [])}

@@ -413,21 +413,26 @@ def test_tagged_instance_that_drs_does_not_protect_stops_a_planned_run_and_is_na
 
 
 def test_server_that_would_be_launched_into_an_existing_instance_stops_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given a server whose launch settings name an instance, as drs-launch-into would have it
-    world = servers(monkeypatch, "web-1")
-    drs = world.aws("drs", TARGET)
-    server = drs.describe_source_servers()["items"][0]["sourceServerID"]
-    into = {"launchIntoEC2InstanceID": "i-0123456789abcdef0"}
-    drs.update_launch_configuration(sourceServerID=server, copyTags=False, launchIntoInstanceProperties=into)
+    # Given a server whose launch settings name an instance, tagged for a strategy that launches new ones
+    world = servers(monkeypatch, "web-1", prepared=True, tags={"dr:recovery-strategy": "drs-recovery"})
     # When a planned run or a drill is prepared
     for operation in (Operation.FAILOVER, Operation.TEST):
         run = world.start(operation)
         # Then it is red and says why: a rollback or the end of the drill would terminate that instance
         assert not run.ready
-        assert "is set to launch into i-0123456789abcdef0" in run.findings["launch-into"]
+        assert "is set to launch into i-" in run.findings["launch-into"]
         # And it is blocked, for those who go on all the same
         action = run.phase(Phase.INSTANTIATE)
         assert action.outcome is Outcome.FAILED
         assert "is set to launch into" in action.detail
+        assert "drs-launch-into" in action.remedy
         run.end()
+    # And so it is in an emergency, where red alone stops nobody
+    world.inventory()
+    world.darken(SOURCE)
+    run = world.start(emergency=True, AcceptDataLoss=True)
+    assert "is set to launch into i-" in run.findings["launch-into"]
+    action = run.phase(Phase.ACTIVATE)
+    assert action.outcome is Outcome.FAILED
+    assert "is set to launch into" in action.detail
     assert world.operations() == []

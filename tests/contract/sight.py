@@ -22,7 +22,7 @@ RANDOM = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|-[0-9a-f]{17}\b|-[0-9a-f]{8}\b|\b(cluster|db)-[0-9A-Z]{26}\b|\bab-[0-9a-z]{26}\b|\.cluster-(ro-)?[0-9a-z]{12}\."
     r"|\b[0-9A-Z]{14}\b"
     r"|\becs-svc/\d+\b|\bscalable-target/[0-9a-z]+\b"
-    r"|\bip-\d+-\d+-\d+-\d+\b|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9A-Za-z]{56}\b"
+    r"|\b(ip|ec2)-\d+-\d+-\d+-\d+\b|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9A-Za-z]{56}\b"
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt _]\d\d[:-]?\d\d[:-]?\d\d[^\s\")]*")
 DURATION = re.compile(r"^P(\d+D)?T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?$")

@@ -474,30 +474,125 @@ def test_replication_cannot_be_reversed_into_a_region_without_templates(
     assert code(failure) == "UninitializedAccountException"
 
 
-def test_failing_back_into_the_original_instance_needs_it_stopped_and_tagged(
+def into_the_source(here: Client) -> None:
+    """Let new source servers of a Region launch into the instance that they came from."""
+    template = here.describe_launch_configuration_templates()["items"][0]["launchConfigurationTemplateID"]
+    here.update_launch_configuration_template(
+        launchConfigurationTemplateID=template, launchIntoSourceInstance=True, copyTags=False
+    )
+
+
+def test_failing_back_into_the_original_instance_needs_it_tagged_before_and_stopped(
     local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
 ) -> None:
-    # Given launch-into-source chosen before reversing, and the original machine stopped but not tagged
+    # Given launch-into-source chosen before reversing, and the original machine not tagged
     seed(local, "orders-app-1")
     there, here, ec2 = client("drs", TARGET), client("drs", SOURCE), client("ec2", SOURCE)
-    template = here.describe_launch_configuration_templates()["items"][0]["launchConfigurationTemplateID"]
-    here.update_launch_configuration_template(launchConfigurationTemplateID=template, launchIntoSourceInstance=True)
+    into_the_source(here)
     original = there.describe_source_servers()["items"][0]
     machine = original["sourceProperties"]["identificationHints"]["awsInstanceID"]
     recovered = launch(there, clock, original["sourceServerID"])["participatingServers"][0]["recoveryInstanceID"]
-    ec2.stop_instances(InstanceIds=[machine])
+
+    # When replication is reversed without the tag, then no source server is made
+    with pytest.raises(ClientError) as failure:
+        there.reverse_replication(recoveryInstanceID=recovered)
+    assert code(failure) == "UnauthorizedOperation"
+    assert server_ids(here) == []
+
+    # When it is reversed with the tag, then the new server is set to launch into the original machine
+    ec2.create_tags(Resources=[machine], Tags=[{"Key": "AWSDRS", "Value": "AllowLaunchingIntoThisInstance"}])
     there.reverse_replication(recoveryInstanceID=recovered)
     clock.advance(JOB_SECONDS)
     (back,) = server_ids(here)
+    launch_settings = here.get_launch_configuration(sourceServerID=back)
+    assert launch_settings["launchIntoInstanceProperties"] == {"launchIntoEC2InstanceID": machine}
 
-    # When launching without, then with the tag
+    # And a launch lands there only while it is stopped, with new volumes
     refused = launch(here, clock, back)
-    ec2.create_tags(Resources=[machine], Tags=[{"Key": "AWSDRS", "Value": "AllowLaunchingIntoThisInstance"}])
+    ec2.stop_instances(InstanceIds=[machine])
+    clock.advance(MINUTE)
+    before = volumes(ec2, machine)
     accepted = launch(here, clock, back)
-
-    # Then only the second lands, in the original machine
     assert refused["participatingServers"][0]["launchStatus"] == "FAILED"
     assert accepted["participatingServers"][0]["recoveryInstanceID"] == machine
+    assert volumes(ec2, machine).isdisjoint(before)
+
+
+def volumes(ec2: Client, machine: str) -> set[str]:
+    """Return the volumes that are attached to an instance."""
+    (found,) = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"]
+    return {mapping["Ebs"]["VolumeId"] for mapping in found["BlockDeviceMappings"]}
+
+
+def test_prepared_server_is_launched_into_its_instance_by_recoveries_and_drills_alike(
+    local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
+) -> None:
+    # Given a server whose launch settings name a prepared, stopped instance
+    seed(local, "orders-app-1", prepared=True)
+    drs, ec2 = client("drs", TARGET), client("ec2", TARGET)
+    (server,) = server_ids(drs)
+    into = drs.get_launch_configuration(sourceServerID=server)["launchIntoInstanceProperties"][
+        "launchIntoEC2InstanceID"
+    ]
+    assert ec2.describe_instances(InstanceIds=[into])["Reservations"][0]["Instances"][0]["State"]["Name"] == "stopped"
+
+    # When it is drilled, stopped, and recovered
+    drill = launch(drs, clock, server, isDrill=True)
+    ec2.stop_instances(InstanceIds=[into])
+    clock.advance(MINUTE)
+    recovery = launch(drs, clock, server)
+
+    # Then both landed in that instance, which the second launch did not terminate
+    landed = [job["participatingServers"][0].get("recoveryInstanceID") for job in (drill, recovery)]
+    assert landed == [into, into]
+    assert [i["recoveryInstanceID"] for i in drs.describe_recovery_instances()["items"]] == [into]
+    assert ec2.describe_instances(InstanceIds=[into])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+
+
+def test_launch_settings_take_only_an_instance_that_fits_the_server(
+    local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
+) -> None:
+    common = {"kind": "drs-server", "account": "apps", "tags": {"Customer": "X"}, "prepared": True}
+    modes = {"orders-app-1": "legacy-bios", "orders-app-2": "uefi"}
+    entries = ({**common, "name": name, "prepared_boot_mode": mode} for name, mode in modes.items())
+    estates.seed(local, estate_of(*entries))
+    drs = client("drs", TARGET)
+    first, second = server_ids(drs)
+    bios, uefi = (
+        drs.get_launch_configuration(sourceServerID=s)["launchIntoInstanceProperties"] for s in (first, second)
+    )
+
+    for settings, complaint in (
+        ({"copyTags": True}, "copyTags and copyPrivateIp off"),
+        ({"copyPrivateIp": True}, "copyTags and copyPrivateIp off"),
+        ({"launchIntoInstanceProperties": {"launchIntoEC2InstanceID": "i-0123456789abcdef0"}}, "was not found"),
+        ({"launchIntoInstanceProperties": uefi}, "configuration mismatch: BootMode"),
+    ):
+        with pytest.raises(ClientError, match=complaint) as failure:
+            drs.update_launch_configuration(sourceServerID=first, **settings)
+        assert code(failure) == "ValidationException"
+    assert drs.get_launch_configuration(sourceServerID=first)["launchIntoInstanceProperties"] == bios
+
+
+def test_instance_with_termination_protection_survives_a_launch_that_would_replace_it(
+    local: LocalAws, clock: ManualClock, client: Callable[[str, str], Client]
+) -> None:
+    seed(local, "orders-app-1")
+    drs, ec2 = client("drs", TARGET), client("ec2", TARGET)
+    (server,) = server_ids(drs)
+    machine = launch(drs, clock, server)["participatingServers"][0]["recoveryInstanceID"]
+    ec2.modify_instance_attribute(InstanceId=machine, DisableApiTermination={"Value": True})
+
+    with pytest.raises(ClientError) as failure:
+        ec2.terminate_instances(InstanceIds=[machine])
+    assert code(failure) == "OperationNotPermitted"
+
+    again = launch(drs, clock, server)
+    assert again["participatingServers"][0]["launchStatus"] == "FAILED"
+    assert "CLEANUP_FAIL" in events(drs, again)
+    assert (
+        ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+    )
 
 
 def test_a_server_is_forgotten_only_in_the_documented_order(

@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.service import AwsError, Call, Reply, operation
-from localaws.services.drs import shapes
+from localaws.services.drs import prepared, shapes
 from localaws.services.drs.base import DrsBase, page
-from localaws.services.drs.models import RegionState, SourceServer, Tagged, Template, new_id
+from localaws.services.drs.models import LAUNCH_DEFAULTS, RegionState, SourceServer, Tagged, Template, new_id
+from localaws.services.ec2 import Ec2Service
 
-LAUNCH_DEFAULTS: dict[str, Any] = {
-    "launchDisposition": "STARTED",
-    "targetInstanceTypeRightSizingMethod": "NONE",
-    "copyPrivateIp": False,
-    "copyTags": True,
-    "licensing": {"osByol": False},
-    "postLaunchEnabled": False,
-}
 LAUNCH_FIELDS = (*LAUNCH_DEFAULTS, "name", "launchIntoInstanceProperties", "recoveryMode")
 LAUNCH_TEMPLATE_FIELDS = (*LAUNCH_DEFAULTS, "exportBucketArn", "launchIntoSourceInstance", "recoveryMode")
 PIT_POLICY = [
@@ -62,12 +55,25 @@ class Configuration(DrsBase):
         server = state.server(call.params["sourceServerID"])
         self.refuse_in_job(state, server)
         changes = {key: call.params[key] for key in LAUNCH_FIELDS if key in call.params}
-        into = changes.get("launchIntoInstanceProperties", {}).get("launchIntoEC2InstanceID")
-        copies = any({**server.launch, **changes}.get(key) for key in ("copyTags", "copyPrivateIp"))
-        if into and copies:
-            raise AwsError("ValidationException", "Launching into an instance needs copyTags and copyPrivateIp off.")
+        self._check_launch_into(server, changes)
         server.launch |= changes
         return _launch(server)
+
+    def _check_launch_into(self, server: SourceServer, changes: dict[str, Any]) -> None:
+        settings = {**LAUNCH_DEFAULTS, **server.launch, **changes}
+        into = settings.get("launchIntoInstanceProperties", {}).get("launchIntoEC2InstanceID")
+        if not into:
+            return
+        if settings["copyTags"] or settings["copyPrivateIp"]:
+            raise AwsError(
+                "ValidationException",
+                "Launching into an instance needs copyTags and copyPrivateIp off.",
+                reason="other",
+            )
+        if "launchIntoInstanceProperties" in changes:
+            ec2 = self.world.service("ec2")
+            assert isinstance(ec2, Ec2Service)
+            prepared.check_settings(ec2, server, str(into))
 
     @operation("GetReplicationConfiguration")
     def get_replication_configuration(self, call: Call) -> Reply:

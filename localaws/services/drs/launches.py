@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.service import AwsError
+from localaws.services.drs import prepared
 from localaws.services.drs.models import (
     Job,
     JobStatus,
@@ -68,8 +69,12 @@ class Launches:
         self._log(job, "CLEANUP_START", server, targetInstanceID=old)
 
         def effect() -> None:
-            if old != server.launch.get("launchIntoInstanceProperties", {}).get("launchIntoEC2InstanceID"):
-                self.targets.terminate(job, old)
+            if old != prepared.named(server):
+                try:
+                    self.targets.terminate(job, old)
+                except AwsError as error:
+                    self._fail(state, job, part, "CLEANUP_FAIL", str(error))
+                    return
             state.instances.pop(old, None)
             server.recovery_instance_id = None
             self._log(job, "CLEANUP_END", server, targetInstanceID=old)

@@ -16,6 +16,16 @@ from localaws.service import AwsError, Principal
 
 T = TypeVar("T")
 
+LAUNCH_DEFAULTS: dict[str, Any] = {
+    "launchDisposition": "STARTED",
+    "targetInstanceTypeRightSizingMethod": "NONE",
+    "copyPrivateIp": False,
+    "copyTags": True,
+    "licensing": {"osByol": False},
+    "postLaunchEnabled": False,
+}
+"""Launch settings of a server of which nobody chose others."""
+
 
 class ReplicationState(StrEnum):
     """States of `dataReplicationInfo.dataReplicationState`."""
@@ -108,6 +118,7 @@ class SourceServer:
     disks: tuple[Disk, ...] = (Disk(),)
     instance_type: str = "m5.large"
     os: str = "Amazon Linux 2023"
+    boot_mode: str = "legacy-bios"
     on_premises: bool = False
     backlog_bytes: int = 0
     backlog_since: datetime | None = None

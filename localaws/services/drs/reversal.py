@@ -7,7 +7,8 @@ Region. For an instance failed back to the origin Region, the original source se
 from __future__ import annotations
 
 from localaws.service import AwsError
-from localaws.services.drs.models import Direction, RecoveryInstance, RegionState, SourceServer, new_id
+from localaws.services.drs import prepared
+from localaws.services.drs.models import LAUNCH_DEFAULTS, Direction, RecoveryInstance, RegionState, SourceServer, new_id
 from localaws.services.drs.replication import Replication
 from localaws.services.ec2 import Ec2Service
 from localaws.world import World
@@ -48,11 +49,14 @@ class Reversal:
                 resourceType="AWS::DRS::RecoveryInstance",
             )
         self._check_origin(origin)
-        ec2 = self.world.service("ec2")
-        assert isinstance(ec2, Ec2Service)
-        state = ec2.state(instance.account, instance.region, instance.id)
+        state = self._ec2().state(instance.account, instance.region, instance.id)
         if state != "running":
             raise AwsError("ConflictException", f"Recovery instance {instance.id} is {state}, expected running.", 409)
+
+    def _ec2(self) -> Ec2Service:
+        ec2 = self.world.service("ec2")
+        assert isinstance(ec2, Ec2Service)
+        return ec2
 
     def _check_origin(self, origin: RegionState) -> None:
         if self.replication.is_dark(origin.region):
@@ -76,8 +80,7 @@ class Reversal:
         back = Direction.FAILBACK if server.direction is Direction.FAILOVER else Direction.FAILOVER
         defaults = next(iter(origin.launch_templates.values()), None)
         launch = {} if defaults is None else {k: v for k, v in defaults.settings.items() if k != "exportBucketArn"}
-        if launch.pop("launchIntoSourceInstance", False):
-            launch["launchIntoInstanceProperties"] = {"launchIntoEC2InstanceID": server.instance_id}
+        into_source = launch.pop("launchIntoSourceInstance", False)
         template = next(iter(origin.replication_templates.values()))
         created = SourceServer(
             id=new_id("s-"),
@@ -92,8 +95,20 @@ class Reversal:
             disks=server.disks,
             instance_type=server.instance_type,
             os=server.os,
+            boot_mode=server.boot_mode,
             launch={"name": server.hostname, **launch},
             replication={"name": server.hostname, **template.settings},
         )
+        if into_source:
+            self._launch_into_source(created, server.instance_id)
         origin.servers[created.id] = created
         return created
+
+    def _launch_into_source(self, created: SourceServer, source: str) -> None:
+        """Name the original instance in the new server's launch settings; it must be fit for that now, or nothing is made."""
+        if any({**LAUNCH_DEFAULTS, **created.launch}[key] for key in ("copyTags", "copyPrivateIp")):
+            text = "Launching into the source instance needs copyTags and copyPrivateIp off in the launch settings."
+            raise AwsError("ValidationException", text, reason="other")
+        prepared.check_tag(self._ec2(), created.account, created.region, source)
+        prepared.check_settings(self._ec2(), created, source)
+        created.launch["launchIntoInstanceProperties"] = {"launchIntoEC2InstanceID": source}

@@ -5,10 +5,12 @@ A caller without the EC2 permissions gets a job, and the job fails: the call its
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from localaws import authorization
-from localaws.service import AwsError, Reply
+from localaws.service import Reply
+from localaws.services.drs import prepared
 from localaws.services.drs.models import Job, SourceServer
 from localaws.services.ec2 import Ec2Service
 from localaws.world import World
@@ -16,7 +18,6 @@ from localaws.world import World
 if TYPE_CHECKING:
     from localaws.dispatcher import LocalAws
 
-LAUNCH_INTO_TAG = ("AWSDRS", "AllowLaunchingIntoThisInstance")
 IGNORED_STATES = {"not-found", "terminated", "shutting-down"}
 
 
@@ -28,10 +29,10 @@ class Targets:
 
     def launch(self, job: Job, server: SourceServer) -> str:
         """Run the recovery instance, new or into a prepared one; return its id. Raises EC2's `AwsError`."""
-        into = server.launch.get("launchIntoInstanceProperties", {}).get("launchIntoEC2InstanceID")
         started = server.launch.get("launchDisposition", "STARTED") == "STARTED"
-        if into:
-            return self._launch_into(job, str(into), started)
+        if into := prepared.named(server):
+            as_caller = partial(self._as_caller, job)
+            return prepared.launch(self._ec2(), server, into, as_caller, started=started)
         data = self._template_data(job, server)
         parameters: dict[str, Any] = {
             "ImageId": data.get("ImageId") or self._image(job),
@@ -60,23 +61,6 @@ class Targets:
         """Return the tags of a recovery instance: the server's when tags are copied, and the job's."""
         copied = server.tags if server.launch.get("copyTags", True) else {}
         return {**copied, **job.tags}
-
-    def _launch_into(self, job: Job, instance_id: str, started: bool) -> str:
-        instance = self._ec2().instance(job.account, job.region, instance_id)
-        if instance is None or instance.state != "stopped":
-            observed = "missing" if instance is None else instance.state
-            raise AwsError(
-                "IncorrectInstanceState", f"Cannot launch into {instance_id}: it is {observed}, not stopped."
-            )
-        tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
-        key, value = LAUNCH_INTO_TAG
-        if tags.get(key) != value:
-            raise AwsError(
-                "UnauthorizedOperation", f"Cannot launch into {instance_id}: tag {key}={value} is missing.", 403
-            )
-        if started:
-            self._as_caller(job, "StartInstances", {"InstanceIds": [instance_id]})
-        return instance_id
 
     def _ec2_tags(self, job: Job, server: SourceServer) -> dict[str, str]:
         return {

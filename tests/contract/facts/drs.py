@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from typing import Any
+
+from tests.contract.facts import Entry, Facts
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
 
+
+def _servers(**settings: Any) -> tuple[Entry, ...]:
+    return tuple({"kind": "drs-server", "name": f"orders-{number}", **settings} for number in (1, 2))
+
+
 FACTS = Facts(
-    estates={"drs-recovery": ({"kind": "drs-server", "name": "orders-1"}, {"kind": "drs-server", "name": "orders-2"})},
+    estates={
+        "drs-recovery": _servers(),
+        "drs-launch-into": _servers(prepared=True),
+    },
     unused={
-        "drs:UpdateLaunchConfiguration": "only where launches would not start: not in an ordinary run; its story is in "
-        "tests/adapters",
         "drs:CreateRecoveryInstanceForDrs": BY_DRS,
         "drs:ListTagsForResource": BY_DRS,
         "iam:PassRole": BY_DRS,
-        "ec2:AttachVolume": BY_DRS,
         "ec2:AuthorizeSecurityGroupEgress": BY_DRS,
         "ec2:AuthorizeSecurityGroupIngress": BY_DRS,
         "ec2:CreateLaunchTemplate": BY_DRS,
         "ec2:CreateLaunchTemplateVersion": BY_DRS,
         "ec2:CreateSnapshot": BY_DRS,
-        "ec2:CreateVolume": BY_DRS,
         "ec2:DeleteLaunchTemplateVersions": BY_DRS,
         "ec2:DeleteSnapshot": BY_DRS,
         "ec2:DeleteVolume": BY_DRS,
@@ -33,12 +39,14 @@ FACTS = Facts(
         "ec2:DescribeSnapshots": BY_DRS,
         "ec2:DescribeSubnets": BY_DRS,
         "ec2:DescribeVolumes": BY_DRS,
-        "ec2:DetachVolume": BY_DRS,
-        "ec2:ModifyInstanceAttribute": BY_DRS,
         "ec2:ModifyLaunchTemplate": BY_DRS,
         "ec2:RevokeSecurityGroupEgress": BY_DRS,
     },
+    looks_only={
+        "drs-launch-into": "DRS launches drills into the prepared instance, too: nothing of the drill's own could be made",
+    },
     overtaken={
+        "drs.UpdateLaunchConfiguration": "going back, DRS takes up the source server of the first direction, which has its settings",
         "drs.TagResource": "going back, DRS takes up the source server of the first direction, which has its tags",
     },
     images=True,

@@ -1,0 +1,196 @@
+"""What the DRS spoke role may do. Source: DRS user guide, "Identity and access management"; service authorization reference."""
+
+from __future__ import annotations
+
+from orchestrator.spec import Permission
+from orchestrator.words import Mode, Use
+
+_SERVER = "arn:{partition}:drs:{region}:{account}:source-server/{name}"
+_SERVERS = "arn:{partition}:drs:{region}:{account}:source-server/*"
+_RECOVERED = "arn:{partition}:drs:{region}:{account}:recovery-instance/*"
+_JOBS = "arn:{partition}:drs:{region}:{account}:job/*"
+_MACHINES = "arn:{partition}:ec2:{region}:{account}:instance/*"
+_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
+_PREPARED = {"StringEquals": {"ec2:ResourceTag/AWSDRS": "AllowLaunchingIntoThisInstance"}}
+_FENCE = {"ForAllValues:StringEquals": {"aws:TagKeys": ["dr:fenced"]}}
+_VIA_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
+_DRILL = frozenset({Mode.DRILL})
+_PLANNED = frozenset({Mode.PLANNED})
+_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
+
+_EC2_OF_A_LAUNCH = (
+    "ec2:RunInstances",
+    "ec2:CreateTags",
+    "ec2:CreateVolume",
+    "ec2:AttachVolume",
+    "ec2:DetachVolume",
+    "ec2:DeleteVolume",
+    "ec2:CreateSnapshot",
+    "ec2:DeleteSnapshot",
+    "ec2:CreateLaunchTemplate",
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:DeleteLaunchTemplateVersions",
+    "ec2:ModifyLaunchTemplate",
+    "ec2:ModifyInstanceAttribute",
+    "ec2:StartInstances",
+    "ec2:StopInstances",
+    "ec2:TerminateInstances",
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:DescribeAccountAttributes",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceAttribute",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVolumes",
+)
+"""What DRS does in EC2 with its caller's rights; without these StartRecovery answers 200 and the job fails later."""
+
+_READS = (
+    "drs:DescribeSourceServers",
+    "drs:DescribeJobs",
+    "drs:DescribeRecoveryInstances",
+    "drs:DescribeReplicationConfigurationTemplates",
+    "drs:DescribeLaunchConfigurationTemplates",
+    "ec2:DescribeInstances",
+    "ec2:DescribeInstanceStatus",
+    "ec2:DescribeInstanceAttribute",
+)
+
+PERMISSIONS = (
+    Permission(actions=("drs:DescribeSourceServers", "ec2:DescribeInstances"), uses=frozenset({Use.DISCOVER})),
+    Permission(actions=("drs:GetLaunchConfiguration",), uses=frozenset({Use.DISCOVER}), resources=(_SERVERS,)),
+    Permission(actions=_READS, uses=frozenset({Use.OBSERVE}), session_actions=("drs:Describe*", "ec2:Describe*")),
+    Permission(
+        actions=("drs:GetLaunchConfiguration", "drs:DescribeRecoverySnapshots"),
+        uses=frozenset({Use.OBSERVE}),
+        resources=(_SERVERS,),
+    ),
+    Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=(_JOBS,)),
+    Permission(
+        actions=("drs:UpdateLaunchConfiguration",),
+        uses=frozenset({Use.INSTANTIATE}),
+        resources=(_SERVER,),
+        conditions=_ENABLED,
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"),
+        uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
+        conditions=_VIA_SERVICE,
+        modes=_PLANNED,
+    ),
+    *(
+        permission
+        for use, modes in ((Use.ACTIVATE, _REAL), (Use.INSTANTIATE, _DRILL))
+        for permission in (
+            Permission(
+                actions=("drs:StartRecovery", "drs:CreateRecoveryInstanceForDrs"),
+                uses=frozenset({use}),
+                resources=(_SERVER,),
+                conditions=_ENABLED,
+                modes=modes,
+            ),
+            Permission(
+                actions=("drs:TagResource",),
+                uses=frozenset({use}),
+                resources=(_JOBS, _RECOVERED, _SERVERS),
+                modes=modes,
+            ),
+            Permission(actions=("drs:ListTagsForResource",), uses=frozenset({use}), modes=modes),
+            Permission(
+                actions=_EC2_OF_A_LAUNCH,
+                uses=frozenset({use}),
+                conditions=_VIA_SERVICE,
+                modes=modes,
+                session_actions=("ec2:*",),
+            ),
+            Permission(
+                actions=("iam:PassRole",),
+                uses=frozenset({use}),
+                resources=("arn:{partition}:iam::{account}:role/*",),
+                conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+                modes=modes,
+            ),
+        )
+    ),
+    Permission(
+        actions=("ec2:StopInstances", "ec2:StartInstances"),
+        uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
+        resources=(_MACHINES,),
+        conditions=_ENABLED,
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("ec2:CreateTags", "ec2:DeleteTags"),
+        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
+        resources=(_MACHINES,),
+        conditions={**_ENABLED, **_FENCE},
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("ec2:DeleteTags",),
+        uses=frozenset({Use.ACTIVATE}),
+        resources=(_MACHINES,),
+        conditions={**_PREPARED, **_FENCE},
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("ec2:ModifyInstanceAttribute",),
+        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
+        resources=(_MACHINES,),
+        conditions=_PREPARED,
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("ec2:CreateTags",),
+        uses=frozenset({Use.REPLICATE}),
+        resources=(_MACHINES,),
+        conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["AWSDRS"]}},
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("drs:UpdateLaunchConfiguration",),
+        uses=frozenset({Use.REPLICATE}),
+        resources=(_SERVERS,),
+        conditions=_ENABLED,
+        modes=_PLANNED,
+    ),
+    Permission(
+        actions=("drs:ReverseReplication",),
+        uses=frozenset({Use.REPLICATE}),
+        resources=(_RECOVERED,),
+        modes=_PLANNED,
+    ),
+    Permission(actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS,), modes=_PLANNED),
+    Permission(
+        actions=("drs:TerminateRecoveryInstances",),
+        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
+        resources=(_RECOVERED,),
+        modes=_DRILL,
+    ),
+    Permission(
+        actions=("drs:TerminateRecoveryInstances",),
+        uses=frozenset({Use.ROLLBACK}),
+        resources=(_RECOVERED,),
+        modes=_REAL,
+    ),
+    Permission(
+        actions=("ec2:TerminateInstances", "ec2:DeleteVolume", "ec2:DescribeVolumes"),
+        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
+        conditions=_VIA_SERVICE,
+    ),
+    Permission(
+        actions=("ec2:TerminateInstances",),
+        uses=frozenset({Use.DECOMMISSION}),
+        resources=(_MACHINES,),
+        conditions={**_ENABLED, "Null": {"aws:ResourceTag/dr:fenced": "false"}},
+        modes=_PLANNED,
+    ),
+)
