@@ -38,8 +38,10 @@ Client = Any
 
 def has_the_documented_shape(call: Call, reply: Reply) -> Reply:
     """Fail the story when an answer carries a field or a type that botocore's model does not know."""
+    if call.service not in CHECKED:
+        return reply
     shape = get_service_model(call.service).operation_model(call.operation).output_shape
-    if call.service in CHECKED and shape is not None and not shape.serialization.get("payload"):
+    if shape is not None and not shape.serialization.get("payload"):
         report = ParamValidator().validate(dict(reply), shape)
         assert not report.has_errors(), f"{call.operation}: {report.generate_report()}"
     return reply
