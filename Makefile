@@ -29,7 +29,7 @@ test: install ## all tests
 	$(BIN)/mypy
 	$(PYTEST) tests/unit tests/adapters tests/contract $(PARALLEL) --cov --cov-report=term --cov-fail-under=85
 	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
-	$(PYTEST) tests/functional
+	$(PYTEST) tests/functional $(PARALLEL)
 
 check: lint types ## the fast gate, under a minute: unit and contract tests but those marked exhaustive
 	$(PYTEST) tests/unit tests/contract -m "not exhaustive" $(PARALLEL)
@@ -52,7 +52,7 @@ contract: install
 	$(PYTEST) tests/contract $(PARALLEL)
 
 functional: install
-	$(PYTEST) tests/functional
+	$(PYTEST) tests/functional $(PARALLEL)
 
 asl: install
 	$(PYTEST) tests/statemachines
