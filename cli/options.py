@@ -29,13 +29,23 @@ def request_options(command: F) -> F:
     """Add the options that make up a request."""
     for option in reversed(
         (
-            click.option("--customer", required=True, help="Value of the tag Customer."),
+            click.option("--customer", default=None, help="Value of the tag Customer."),
+            click.option("--environment", default=None, help="production (the default), staging or development."),
+            click.option("--operation", default=None, help="failover (the default), failback or test."),
+            click.option("--primary-region", default=None, help="The customer's home Region."),
+            click.option("--dr-region", default=None, help="The Region that stands by in normal times."),
             click.option(
-                "--environment", default="production", show_default=True, help="production, staging or development."
+                "--complete",
+                default=None,
+                metavar="RUN",
+                help="Do what this ended emergency run deferred; it says all the rest.",
             ),
-            click.option("--operation", default="failover", show_default=True, help="failover, failback or test."),
-            click.option("--primary-region", required=True, help="The customer's home Region."),
-            click.option("--dr-region", required=True, help="The Region that stands by in normal times."),
+            click.option(
+                "--region",
+                envvar=["DR_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
+                default=None,
+                help="With --complete: the Region of the hub that did the emergency.",
+            ),
             click.option(
                 "--mode", "order", default=None, help="wave or lifecycle; chosen from the resources when absent."
             ),
@@ -68,11 +78,12 @@ def request_options(command: F) -> F:
 
 def request_input(
     *,
-    customer: str,
-    environment: str,
-    operation: str,
-    primary_region: str,
-    dr_region: str,
+    customer: str | None,
+    environment: str | None,
+    operation: str | None,
+    primary_region: str | None,
+    dr_region: str | None,
+    complete: str | None,
     order: str | None,
     waves: str | None,
     phases: str | None,
@@ -87,10 +98,11 @@ def request_input(
     """Return the execution input for the options; nothing is validated here."""
     given: dict[str, Any] = {
         "Customer": customer,
-        "Environment": environment,
-        "Operation": operation,
+        "Environment": environment or (None if complete else "production"),
+        "Operation": operation or (None if complete else "failover"),
         "PrimaryRegion": primary_region,
         "DRRegion": dr_region,
+        "Complete": complete,
         "Mode": order,
         "Waves": [int(w) if w.strip().isdigit() else w for w in waves.split(",")] if waves else None,
         "Phases": [p.strip().upper() for p in phases.split(",")] if phases else None,

@@ -7,8 +7,10 @@ from pydantic import JsonValue
 
 from cli.hub import enter
 from cli.options import confirm, foreseen, region_option, say
-from cli.run_commands import locate
+from cli.run_commands import locate, new_run_id, payload
 from orchestrator.errors import ValidationError
+from orchestrator.linked import filled
+from orchestrator.request import parse
 from orchestrator.words import Choice
 
 ANSWERS = [choice.value for choice in Choice]
@@ -97,3 +99,28 @@ def cancel(run: str, region: str, reason: str, yes: bool) -> None:
     hub = enter(region)
     hub.order("cancel_run", {"RunId": run_id, "Reason": reason})
     click.echo(f"run {run_id} stops after its current steps")
+
+
+@click.command()
+@click.argument("run")
+@region_option
+@click.option("--reason", default="")
+@click.option(
+    "--accept-data-loss",
+    is_flag=True,
+    help="Of a run without approvals: losing unreplicated writes is accepted; else the emergency asks at a gate.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@foreseen
+def escalate(run: str, region: str, reason: str, accept_data_loss: bool, yes: bool) -> None:
+    """Let a planned run go on as an emergency, because its source Region died midway."""
+    run_id, region = locate(run, region)
+    confirm(f"Treat the source Region of run {run_id} as lost, and go on without it?", yes=yes)
+    hub = enter(region)
+    ordered: dict[str, JsonValue] = {"RunId": run_id, "Reason": reason, "AcceptDataLoss": accept_data_loss}
+    hub.order("escalate_run", ordered)
+    said = {"Escalate": run_id, **({"Reason": reason} if reason else {})}
+    request = parse(filled(hub.ledger, said))
+    click.echo(hub.start(new_run_id(request, hub.clock.now()), payload(request)))
+    say(f"run {run_id} begins nothing new; the emergency goes on with what it did.")
+    say("follow it with: dr status THE-ARN-ABOVE --watch; what would be lost is shown at its gate.")

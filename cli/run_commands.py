@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cli.hub import HubRegion, enter
 from cli.options import Exit, confirm, foreseen, output_option, region_option, request_input, request_options, say
 from cli.waiting import pause
 from orchestrator.errors import DrError, NotFoundError, ValidationError
+from orchestrator.linked import filled
 from orchestrator.plan import Plan, script_key
 from orchestrator.plan_diff import differences
 from orchestrator.report import build_report, report_keys
@@ -36,7 +38,7 @@ PLAN_LIMIT_SECONDS = 900
 )
 @output_option
 @foreseen
-def plan(diff: bool, export_script: Path | None, output: str, **given: Any) -> None:
+def plan(diff: bool, export_script: Path | None, output: str, region: str | None, **given: Any) -> None:
     """Build and show the plan: every call, its effect, the line of no return. Changes nothing."""
     raw = {
         **request_input(**given),
@@ -44,8 +46,7 @@ def plan(diff: bool, export_script: Path | None, output: str, **given: Any) -> N
         "ApprovalMode": "automatic",
         "AcceptDataLoss": given["emergency"] or None,
     }
-    request = parse({name: value for name, value in raw.items() if value is not None})
-    hub = enter(request.target_region)
+    request, hub = _asked(raw, region)
     run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
     say(f"planning {run_id} ...")
@@ -94,16 +95,13 @@ def _show_diff(hub: HubRegion, frozen: Plan, run_id: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 @foreseen
-def start(approval: str, accept_data_loss: bool, yes: bool, output: str, **given: Any) -> None:
+def start(approval: str, accept_data_loss: bool, yes: bool, output: str, region: str | None, **given: Any) -> None:
     """Start a run in the Region that is being activated."""
     raw = {**request_input(**given), "ApprovalMode": approval, "AcceptDataLoss": accept_data_loss or None}
-    request = parse({name: value for name, value in raw.items() if value is not None})
-    hub = enter(request.target_region)
+    request, hub = _asked(raw, region)
     scope = f"{request.Customer}/{request.Environment}"
-    confirm(
-        f"{request.mode} {request.Operation} of {scope}: {request.source_region} -> {request.target_region}. Go?",
-        yes=yes,
-    )
+    what = f"completion of {request.Complete}, an emergency" if request.Complete else str(request.mode)
+    confirm(f"{what} {request.Operation} of {scope}: {request.source_region} -> {request.target_region}. Go?", yes=yes)
     run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
     if output == "json":
@@ -111,6 +109,20 @@ def start(approval: str, accept_data_loss: bool, yes: bool, output: str, **given
     else:
         click.echo(execution)
     say(f"follow it with: dr status {execution} --watch")
+
+
+def _asked(raw: Mapping[str, Any], region: str | None) -> tuple[Request, HubRegion]:
+    """Return the validated request and the hub it is for; what a run takes over from another one is looked up there."""
+    given = {name: value for name, value in raw.items() if value is not None}
+    if "Complete" not in given:
+        request = parse(given)
+        return request, enter(request.target_region)
+    if region is None and not given["Complete"].startswith("arn:"):
+        raise ValidationError("--complete needs the Region of the hub that did the emergency.", "add --region")
+    given["Complete"], region = locate(given["Complete"], region or "")
+    hub = enter(region)
+    request = parse(filled(hub.ledger, given))
+    return request, hub if request.target_region == region else enter(request.target_region)
 
 
 @click.command()

@@ -55,6 +55,7 @@ def status(view: RunView) -> RenderableType:
     if view.paused_by and not view.open_gates:
         parts.append(Text(f"⏸ pausing, by {view.paused_by}: nothing new is begun", style="bold yellow"))
     parts += [gate(each) for each in view.open_gates]
+    parts += [Text(f"⇄ {line}", style="yellow") for line in view.ties]
     if view.failure:
         parts.append(Text(f"failure: {view.failure}", style="bold red"))
     return Group(*parts)

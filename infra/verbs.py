@@ -114,6 +114,7 @@ VERBS = (
         reads_automations=True,
     ),
     Verb("cancel_run", "Stops a run after the current step", answers_tokens=True),
+    Verb("escalate_run", "Lets a planned run end, to go on as an emergency", publishes=True, answers_tokens=True),
     Verb("pause_run", "Pauses a run after the steps in flight", publishes=True),
     Verb("resume_run", "Resumes a paused run", answers_tokens=True),
 )

@@ -8,11 +8,14 @@ from orchestrator.commands import own_run
 from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Run
+from orchestrator.linked import ties
 from orchestrator.notify import Notice, message
 from orchestrator.platform import Platform
 from orchestrator.reducer import outcome_counts, run_status
 from orchestrator.report import report_keys, save_report
 from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
+
+WELL = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,23 @@ def _tidy(platform: Platform, run: Run) -> Ending:
     )
     if _reported(platform, run.run_id):
         return Ending(run.status, summary)
+    left = ties(run)
     platform.note(run.run_id, "end", summary)
     if not run.dry_run:
-        good = run.status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
-        body = f"{summary}\nReport: dr report {run.run_id}"
+        good = run.status in WELL
+        body = "\n".join([summary, *left, f"Report: dr report {run.run_id}"])
         platform.tell(message(Notice.ENDED if good else Notice.FAILURE, run, f"run {run.status}", body))
+    if run.completes and run.status in WELL and not run.dry_run:
+        _completed(platform, run.completes, run.run_id)
     save_report(platform.ledger, platform.blobs, run.run_id, platform.clock.now())
     return Ending(run.status, summary)
+
+
+def _completed(platform: Platform, emergency: str, by_run: str) -> None:
+    """Link an emergency, and its report, to the run that did what it deferred. Repeatable."""
+    platform.ledger.change_run(emergency, lambda r: r.but(completed_by=r.completed_by or by_run))
+    platform.note(emergency, "completed", f"what was deferred is done, by run {by_run}")
+    save_report(platform.ledger, platform.blobs, emergency, platform.clock.now())
 
 
 def _reported(platform: Platform, run_id: str) -> bool:

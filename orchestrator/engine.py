@@ -81,13 +81,15 @@ class Engine:
         run, action = self.ledger.run(run_id), self.ledger.action(run_id, action_id)
         if action.status is ActionStatus.ENDED:
             return Tick(done=True)
+        if run.escalation is not None:
+            return self._handed_over(action, run.escalation.by)
         self._fence(run)
         stage = self.ledger.stage(run_id, stage_id)
         try:
             missing = None if stage.rolling_back or action.started_at else self._missing_need(action)
             if missing is not None:
                 return self._not_started(action, missing)
-            return self._look_and_act(run, stage, self._started(action))
+            return self._look_and_act(run, stage, self._started(run, action))
         except StaleRecordError:
             return Tick(done=False, wait_seconds=SOON_SECONDS)  # another advance of this action saved first
 
@@ -112,28 +114,45 @@ class Engine:
         remedy = f"repair that first, then answer the failure gate with retry. {needed.remedy}".strip()
         return self._end(action, Outcome.FAILED, detail, remedy, {})
 
-    def _started(self, action: Action) -> Action:
+    def _started(self, run: Run, action: Action) -> Action:
         if action.started_at is not None:
             return action
         now = self.clock.now()
         minutes = self.adapter(action.adapter).spec.deadline_minutes
+        before = self._taken_up(run, action)
         kept: dict[str, Mapping[str, JsonValue]] = {}
-        for phase in list(Phase)[: list(Phase).index(action.phase)]:
-            kept.update(self._kept_in(action, phase))
+        for each in before:
+            kept.update(each.kept)
+        calls = {k: v for each in before if each.action_id == action.action_id for k, v in each.called_at.items()}
         return self.ledger.save_action(
             action.but(
                 status=ActionStatus.RUNNING,
                 started_at=now,
                 deadline_at=now + timedelta(minutes=minutes),
                 kept={**kept, **action.kept},
+                called_at={**calls, **action.called_at},
             )
         )
 
-    def _kept_in(self, action: Action, phase: Phase) -> Mapping[str, Mapping[str, JsonValue]]:
-        try:
-            return self.ledger.action(action.run_id, action_id_of(phase, action.target_id)).kept
-        except NotFoundError:
-            return {}
+    def _taken_up(self, run: Run, action: Action) -> list[Action]:
+        """Return what was done on the same resources before: by the run that this one takes up, then by this one."""
+        earlier = run.escalates or run.completes
+        phases = list(Phase)
+        own = [(action.run_id, phase) for phase in phases[: phases.index(action.phase)]]
+        others = [(earlier, phase) for phase in phases[: phases.index(action.phase) + 1]] if earlier else []
+        found = []
+        for run_id, phase in [*others, *own]:
+            try:
+                found.append(self.ledger.action(run_id, action_id_of(phase, action.target_id)))
+            except NotFoundError:
+                continue  # that run had no such phase
+        return found
+
+    def _handed_over(self, action: Action, by: str) -> Tick:
+        """Leave an action to the emergency: nothing new is begun, what AWS works on goes on and is recognised there."""
+        outcome = Outcome.SKIPPED if action.calls == 0 else Outcome.FAILED
+        detail = f"left to the emergency run that {by} ordered"
+        return self._end(action, outcome, detail, "what is done is recognised there.", action.member_outcomes)
 
     def _look_and_act(self, run: Run, stage: Stage, action: Action) -> Tick:
         rolling_back = stage.rolling_back

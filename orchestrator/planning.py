@@ -10,6 +10,7 @@ from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.history import past_minutes
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
+from orchestrator.linked import continued_by, filled, ties
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan, save_plan, script_key
 from orchestrator.platform import Platform
@@ -31,15 +32,17 @@ def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, sta
     Raise `ValidationError` for bad input, `RefusedError` for a wrong hub Region, a locked scope or a name that another
     execution has used; nothing is written.
     """
-    request = parse(raw)
+    request = parse(filled(platform.ledger, raw, run_id))
     check_hub_region(request, platform.hub_region)
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
     _refuse_used_name(platform, run_id, execution_arn, started_at)
-    epoch = 0 if request.DryRun else _lock(platform, scope, run_id).epoch
+    epoch = 0 if request.DryRun else _lock(platform, scope, run_id, request.Escalate).epoch
     run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at))
-    platform.note(
-        run_id, "request", f"{run.mode} {run.operation} of {scope} asked by {run.requester}", actor=run.requester
-    )
+    if run.escalates:
+        platform.ledger.change_run(run.escalates, lambda r: continued_by(r, run_id))
+    taking_up = f"; {', '.join(ties(run))}" if run.completes or run.escalates else ""
+    asked = f"{run.mode} {run.operation} of {scope} asked by {run.requester}{taking_up}"
+    platform.note(run_id, "request", asked, actor=run.requester)
     if not run.dry_run:
         body = f"{run.source_region} -> {run.target_region}, asked by {run.requester}. {run.reason}\nFollow: dr status {run_id} --watch"
         platform.tell(message(Notice.STARTED, run, f"{run.mode} run started", body))
@@ -61,11 +64,11 @@ def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, start
         )
 
 
-def _lock(platform: Platform, scope: Scope, run_id: str) -> Lock:
-    """Take the scope's lock, also from a run that has ended or, for a while now, never came to be."""
+def _lock(platform: Platform, scope: Scope, run_id: str, escalates: str | None) -> Lock:
+    """Take the scope's lock, also from the run that is escalated, has ended or, for a while now, never came to be."""
     now = platform.clock.now()
     held = platform.ledger.holder(scope)
-    if held is not None and held.run_id != run_id and _abandoned(platform, held, now):
+    if held is not None and held.run_id != run_id and (held.run_id == escalates or _abandoned(platform, held, now)):
         platform.ledger.unlock(scope, held.run_id)
     return platform.ledger.lock(scope, run_id, now)
 
@@ -103,6 +106,8 @@ def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id:
         epoch=epoch,
         created_at=started_at,
         detected_at=request.DetectedAt,
+        completes=request.Complete,
+        escalates=request.Escalate,
         primary_region=request.PrimaryRegion,
         dr_region=request.DRRegion,
     )
@@ -127,6 +132,8 @@ def request_of(run: Run) -> Request:
         ManifestVersion=run.manifest_version,
         Emergency=run.mode is Mode.EMERGENCY,
         AcceptDataLoss=run.accept_data_loss,
+        Complete=run.completes,
+        Escalate=run.escalates,
         DryRun=run.dry_run,
         Reason=run.reason,
     )

@@ -10,11 +10,12 @@ from orchestrator.blobs import Blobs
 from orchestrator.errors import NotFoundError
 from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
+from orchestrator.linked import moved_by, ties, waits_for_completion
 from orchestrator.plan import LossStatement, Plan, load_plan, rto_target_minutes
 from orchestrator.recovery_time import RecoveryTime, split
 from orchestrator.reducer import outcome_counts
 from orchestrator.report_html import render_html
-from orchestrator.words import Phase
+from orchestrator.words import Outcome, Phase
 
 
 class Report(BaseModel):
@@ -32,6 +33,8 @@ class Report(BaseModel):
     rto_target_minutes: int | None = None
     """The tightest `dr:rto-target` of the plan's resources."""
     deferred: tuple[Phase, ...] = ()
+    ties: tuple[str, ...] = ()
+    """Which runs this one is linked to, and the command for what it deferred."""
     excluded: dict[str, str] = Field(default_factory=dict)
     """Resource id -> why it was not part of the plan."""
     loss: tuple[LossStatement, ...] = ()
@@ -55,10 +58,11 @@ def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Re
         written_at=now,
         run=run,
         recovery_time_seconds=split(run, stages, gates, now),
-        outcomes=outcome_counts(actions),
+        outcomes=_outcomes(run, plan, actions),
         expected_minutes=plan.expected_minutes if plan else None,
         rto_target_minutes=rto_target_minutes(plan) if plan else None,
         deferred=plan.deferred if plan else (),
+        ties=tuple(ties(run)),
         excluded=dict(plan.excluded) if plan else {},
         loss=plan.losses if plan else (),
         stages=tuple(stages),
@@ -66,6 +70,13 @@ def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Re
         gates=tuple(gate.but(token=None) for gate in gates),
         events=tuple(ledger.events(run_id)),
     )
+
+
+def _outcomes(run: Run, plan: Plan | None, actions: list[Action]) -> dict[str, int]:
+    """Return outcome -> resource actions; what an emergency did not even plan for what it activated is deferred."""
+    counts = outcome_counts(actions)
+    deferred = len(plan.deferred) * len(moved_by(actions)) if plan and waits_for_completion(run) else 0
+    return dict(sorted({**counts, Outcome.DEFERRED.value: deferred}.items())) if deferred else counts
 
 
 def recovery_time(ledger: Ledger, run_id: str, now: datetime) -> RecoveryTime:

@@ -73,6 +73,19 @@ class Request(BaseModel):
         default=False, description="The source Region is lost: force, report the loss, defer the rest."
     )
     AcceptDataLoss: bool = Field(default=False, description="Needed for an emergency without approvals.")
+    Complete: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=80,
+        description="Id of an ended emergency run: do what it deferred, now that its source Region is back. Everything that "
+        "says what is moved comes from that run.",
+    )
+    Escalate: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=80,
+        description="Id of a planned run that was ordered to become an emergency; dr escalate fills it in.",
+    )
     Decommission: bool = Field(
         default=False,
         description="Delete the old side at the end, after a healthy REPLICATE and an approval of its own.",
@@ -130,6 +143,7 @@ class Request(BaseModel):
                 self.Decommission and self.Phases is not None and Phase.REPLICATE not in self.Phases,
                 "Decommission needs REPLICATE among the Phases: nothing is deleted before the new standby is healthy",
             ),
+            *self._linked_rules(),
             (
                 Phase.DECOMMISSION in (self.Phases or ()),
                 "DECOMMISSION is asked for by Decommission: true, not by Phases",
@@ -141,6 +155,27 @@ class Request(BaseModel):
             *((True, problem) for problem in success.problems(self.SuccessRules or {})),
             (any(wave < 1 for wave in self.Waves or ()), "Waves are numbered from 1"),
             (self.Waves == () or self.Phases == (), "Waves and Phases must be absent or name at least one"),
+        ]
+
+    def _linked_rules(self) -> list[tuple[bool, str]]:
+        linked = self.Complete is not None or self.Escalate is not None
+        return [
+            (
+                self.Complete is not None and self.mode is not words.Mode.PLANNED,
+                "Complete is a planned run: it needs the returned Region, and goes neither with Emergency nor with a drill",
+            ),
+            (
+                self.Escalate is not None and (not self.Emergency or self.DryRun),
+                "Escalate is an emergency, and no dry run",
+            ),
+            (
+                self.Complete is not None and self.Escalate is not None,
+                "Complete and Escalate take up different runs; name one",
+            ),
+            (
+                linked and (self.Manifest is not None or self.Decommission),
+                "Complete and Escalate go by the plan of the run they name: without Manifest and Decommission",
+            ),
         ]
 
     @property

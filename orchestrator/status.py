@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.ledger.records import Action, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
+from orchestrator.linked import ties
 from orchestrator.plan import Plan, rto_target_minutes
 from orchestrator.recovery_time import PASSED, RecoveryTime, split
 from orchestrator.reducer import GOOD
@@ -83,6 +84,8 @@ class RunView(_Shown):
     open_gates: tuple[OpenGate, ...]
     paused_by: str | None = None
     """Who paused the run; it begins nothing new, and waits once the steps in flight are through."""
+    ties: tuple[str, ...] = ()
+    """Which runs this one is linked to, and what is left to be typed."""
     failure: str | None
 
 
@@ -117,6 +120,7 @@ def run_view(ledger: Ledger, run_id: str, plan: Plan | None, now: datetime) -> R
         failures=tuple(_line(a) for a in actions if a.status is ActionStatus.ENDED and a.outcome not in GOOD),
         open_gates=tuple(_open_gate(g, now) for g in gates if g.status is GateStatus.OPEN),
         paused_by=run.pauses[-1].by if run.paused else None,
+        ties=tuple(ties(run)),
         failure=run.failure,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator import discovery
+from orchestrator import discovery, taking_up
 from orchestrator.carrying import carried, gaps, named
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
 from orchestrator.inventory import Snapshot
@@ -27,7 +27,7 @@ def take_inventory(platform: Platform, run_id: str) -> Snapshot:
     """Take the scope's resources, live or, in an emergency, from the newest snapshot or plan; never an empty scope."""
     run = platform.ledger.run(run_id)
     manifest = _manifest_of(platform, run)
-    snapshot = _remembered(platform, run) if run.mode is Mode.EMERGENCY else _live(platform, run, manifest)
+    snapshot = _snapshot(platform, run, manifest)
     if not snapshot.resources:
         raise ValidationError(
             f"no resource carries Customer={run.scope.customer}, Environment={run.scope.environment} and dr:enabled.",
@@ -41,6 +41,20 @@ def take_inventory(platform: Platform, run_id: str) -> Snapshot:
         run_id, "inventory", f"{len(snapshot.resources)} resources, taken {snapshot.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     )
     return snapshot
+
+
+def _snapshot(platform: Platform, run: Run, manifest: Manifest | None) -> Snapshot:
+    if run.escalates:
+        return taking_up.frozen(platform, run, inventory_key(run.escalates))
+    if run.mode is Mode.EMERGENCY:
+        return _remembered(platform, run)
+    if run.completes is None:
+        return _live(platform, run, manifest)
+    earlier = platform.ledger.run(run.completes)
+    known = taking_up.frozen(platform, run, inventory_key(run.completes))
+    live = refresh(platform, run.scope, (run.source_region, run.target_region))
+    taking_up.refuse_absent(run, earlier, live)
+    return taking_up.as_deferred(platform, earlier, known, _whole(live))
 
 
 def manifest_key(scope: Scope) -> str:
@@ -93,7 +107,10 @@ def _sightings(platform: Platform, scope: Scope, regions: tuple[str, str], befor
 
 
 def _live(platform: Platform, run: Run, manifest: Manifest | None) -> Snapshot:
-    snapshot = refresh(platform, run.scope, (run.source_region, run.target_region), manifest)
+    return _whole(refresh(platform, run.scope, (run.source_region, run.target_region), manifest))
+
+
+def _whole(snapshot: Snapshot) -> Snapshot:
     if snapshot.missing_accounts:
         raise RefusedError(
             f"the inventory is incomplete, {len(snapshot.missing_accounts)} place(s) could not be read: {named(snapshot)}.",

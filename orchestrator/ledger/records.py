@@ -97,6 +97,14 @@ class Run(Record):
     rolled_back_by: str | None = None
     """Who had the whole run rolled back."""
     pauses: tuple[Pause, ...] = ()
+    completes: str | None = None
+    """The emergency run whose deferred phases this one does."""
+    completed_by: str | None = None
+    """The run that did what this emergency deferred."""
+    escalates: str | None = None
+    """The planned run that this emergency goes on with."""
+    escalation: Escalation | None = None
+    """The order that made this run end and go on as an emergency."""
     findings: tuple[FindingRecord, ...] = ()
     version: int = 0
 
@@ -114,6 +122,16 @@ class Pause(Record):
     since: datetime
     until: datetime | None = None
     resumed_by: str | None = None
+
+
+class Escalation(Record):
+    """Who ordered a planned run to become an emergency, and the run that it became."""
+
+    by: str
+    reason: str = ""
+    at: datetime
+    accept_data_loss: bool = False
+    run_id: str | None = None
 
 
 class FindingRecord(Record):

@@ -111,6 +111,22 @@ def test_start_without_a_terminal_and_without_yes_is_refused_and_starts_nothing(
     assert functions.asked == []
 
 
+def test_escalate_without_a_terminal_and_without_yes_is_refused_and_orders_nothing(functions: Functions) -> None:
+    done = run("escalate", "CustomerX-1")
+    assert done.exit_code == Exit.REFUSED
+    assert functions.asked == []
+
+
+def test_completing_a_run_nobody_knows_is_refused_and_what_is_missing_otherwise_is_told(functions: Functions) -> None:
+    done = run("start", "--complete", "CustomerX-404", "--yes")
+    assert done.exit_code == Exit.REFUSED
+    assert "there is none of that name" in done.stderr
+    done = run("start", "--yes")
+    assert done.exit_code == Exit.USAGE
+    assert "Customer is missing" in done.stderr
+    assert functions.asked == []
+
+
 def test_cancel_without_a_terminal_and_without_yes_is_refused_and_cancels_nothing(functions: Functions) -> None:
     done = run("cancel", "CustomerX-1")
     assert done.exit_code == Exit.REFUSED

@@ -13,6 +13,7 @@ from cli import order_commands
 from orchestrator import commands, moving
 from orchestrator.ending import cancel
 from orchestrator.errors import DrError
+from orchestrator.escalating import escalate
 from orchestrator.gates import Answer, decide, read_answer
 from orchestrator.identity import Identity
 from orchestrator.ledger.records import Gate
@@ -21,7 +22,7 @@ from orchestrator.words import Choice, GateKind, RunStatus
 from tests.unit.scripted_platform import HOME, Cloud, Operator, obstacle_failed
 
 KIM = Identity(arn=f"arn:aws:iam::{HOME}:user/kim", account=HOME)
-ORDERS = ("pause", "resume", "cancel")
+ORDERS = ("pause", "resume", "cancel", "escalate")
 WORKS = "works"
 Situation = tuple[RunStatus, GateKind | None]
 COMMANDS = {*ORDERS, *(f"decide {choice}" for choice in Choice)}
@@ -36,20 +37,20 @@ def row(works: str, **refused: str) -> dict[str, str]:
 
 
 EVERY_CHOICE = " ".join(Choice)
-EARLY = row("pause cancel", NotFound=EVERY_CHOICE, NotPaused="resume!")
-OVER = row("", GateWithdrawn=EVERY_CHOICE, RunEnded="pause resume! cancel")
+EARLY = row("pause cancel", NotFound=EVERY_CHOICE, NotPaused="resume!", NoPlanYet="escalate")
+OVER = row("", GateWithdrawn=EVERY_CHOICE, RunEnded="pause resume! cancel escalate")
 LATER_GATE = row(
-    "approve reject rollback-run pause cancel",
+    "approve reject rollback-run pause cancel escalate",
     NotAnOption="retry skip continue rollback abort resume",
     NotPaused="resume!",
 )
 TABLE: dict[Situation, dict[str, str]] = {
     (RunStatus.ACCEPTED, None): EARLY,
     (RunStatus.PLANNING, None): EARLY,
-    (RunStatus.READY, None): EARLY,
-    (RunStatus.RUNNING, None): row("pause cancel", NotWaiting=EVERY_CHOICE, NotPaused="resume!"),
+    (RunStatus.READY, None): {**EARLY, "escalate": WORKS},
+    (RunStatus.RUNNING, None): row("pause cancel escalate", NotWaiting=EVERY_CHOICE, NotPaused="resume!"),
     (RunStatus.WAITING, GateKind.PLAN): row(
-        "approve reject pause cancel",
+        "approve reject pause cancel escalate",
         NotAnOption="retry skip continue rollback rollback-run abort resume",
         NotPaused="resume!",
     ),
@@ -57,12 +58,12 @@ TABLE: dict[Situation, dict[str, str]] = {
     (RunStatus.WAITING, GateKind.WAVE): LATER_GATE,
     (RunStatus.WAITING, GateKind.COMMIT): LATER_GATE,
     (RunStatus.WAITING, GateKind.FAILURE): row(
-        "retry skip continue rollback rollback-run abort pause cancel",
+        "retry skip continue rollback rollback-run abort pause cancel escalate",
         NotAnOption="approve reject resume",
         NotPaused="resume!",
     ),
     (RunStatus.PAUSED, GateKind.PAUSE): row(
-        "resume abort resume! cancel",
+        "resume abort resume! cancel escalate",
         NotAnOption="approve reject retry skip continue rollback rollback-run",
         AlreadyPaused="pause",
     ),
@@ -107,7 +108,8 @@ class Desk:
     def _bring_to(self, status: RunStatus, kind: GateKind | None) -> None:
         ledger = self.platform.ledger
         if status in {RunStatus.ACCEPTED, RunStatus.PLANNING, RunStatus.READY}:
-            ledger.change_run(self.run_id, lambda r: r.but(status=status))
+            planned = status is RunStatus.READY
+            ledger.change_run(self.run_id, lambda r: r.but(status=status, plan_hash=r.plan_hash if planned else None))
             return
         if kind is GateKind.PAUSE:
             commands.pause(self.platform, self.run_id, KIM, "a look at the graphs")
@@ -135,6 +137,8 @@ class Desk:
                 if made is not None:
                     self._redeemed(made)
                 return not self.platform.ledger.run(self.run_id).paused
+            case "escalate":
+                return escalate(self.platform, self.run_id, KIM, "").escalation is not None
             case _:
                 return cancel(self.platform, self.run_id, KIM.arn, "").cancelled_by == KIM.arn
 

@@ -206,6 +206,19 @@ def test_cancelled_run_is_let_go_at_its_gate_and_ends_cancelled(hub: Functions, 
         hub.order("cancel_run", RunId=run_id)
 
 
+def test_escalated_run_is_let_go_at_its_gate_and_ends_for_the_emergency(hub: Functions, run_id: str) -> None:
+    _, token = hub.ask(run_id)
+
+    assert hub.order("escalate_run", RunId=run_id, Reason="the Region is gone") == {"Escalated": True, "By": WHO_ARN}
+
+    assert token.answer.result(timeout=0) == {"cancelled": True, "approver": WHO_ARN}
+    assert hub.call("next_move", RunId=run_id) == {"Move": "finish"}
+    run = hub.platform.ledger.run(run_id)
+    assert run.escalation is not None
+    assert (run.escalation.by, run.escalation.reason) == (WHO_ARN, "the Region is gone")
+    assert hub.world.operations() == []
+
+
 def test_run_cancelled_while_a_stage_works_begins_no_further_change(hub: Functions) -> None:
     run_id = hub.planned()
     hub.stage(run_id, hub.call("next_move", RunId=run_id)["StageId"])
@@ -328,6 +341,7 @@ def test_orders_to_a_run_of_another_region_are_refused_with_the_command_for_ther
         ("pause_run", {"RunId": run_id}),
         ("resume_run", {"RunId": run_id}),
         ("cancel_run", {"RunId": run_id}),
+        ("escalate_run", {"RunId": run_id}),
     ):
         with pytest.raises(TerminalError, match=f"is done by the hub in {SOURCE}.*dr .* --region {SOURCE}"):
             hub.order(verb, **event)

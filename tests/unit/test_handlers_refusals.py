@@ -176,7 +176,7 @@ def test_run_nobody_knows_is_refused_by_every_function(hub: Functions) -> None:
     for verb, event in OF_A_RUN.items():
         with pytest.raises(TerminalError, match="nobody-knows-it"):
             hub.call(verb, RunId="nobody-knows-it", **event)
-    for verb in ("cancel_run", "pause_run", "resume_run"):
+    for verb in ("cancel_run", "escalate_run", "pause_run", "resume_run"):
         with pytest.raises(TerminalError, match="nobody-knows-it"):
             hub.order(verb, RunId="nobody-knows-it")
 
