@@ -34,6 +34,8 @@ class Verb:
     answers_tokens: bool = False
     reads_automations: bool = False
     """Asks Systems Manager who started an automation that gives an answer."""
+    watches_executions: bool = False
+    """Asks Step Functions whether a run's execution still lives and whether a gate's token is still good."""
     asynchronous: bool = False
     """Invoked by an event source that does not wait: what it could not handle goes to the dead-letter queue."""
 
@@ -105,6 +107,14 @@ VERBS = (
         memory_mb=1024,
         enters_spokes=True,
         publishes=True,
+        asynchronous=True,
+    ),
+    Verb(
+        "watchdog",
+        "Finds runs that died and gates that are lost, releases what they hold",
+        timeout_seconds=240,
+        publishes=True,
+        watches_executions=True,
         asynchronous=True,
     ),
     Verb(

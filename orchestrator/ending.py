@@ -39,8 +39,8 @@ def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
     return _close(platform, run, None)
 
 
-def stopped(platform: Platform, run_id: str, how: str) -> Ending:
-    """Leave a true ledger after the execution was stopped from outside; actions in flight are named, locks released.
+def stopped(platform: Platform, run_id: str, how: str, where: str = " from outside") -> Ending:
+    """Leave a true ledger after the execution was stopped from outside, or died; actions in flight are named, locks released.
 
     Raise `NotFoundError` when no run of this Region has that name.
     """
@@ -58,7 +58,7 @@ def stopped(platform: Platform, run_id: str, how: str) -> Ending:
             platform.ledger.change_stage(
                 run_id, stage.stage_id, lambda s: s.but(status=StageStatus.FAILED, ended_at=now)
             )
-    run = platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"the execution {how} from outside"))
+    run = platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"the execution {how}{where}"))
     return _close(platform, run, RunStatus.STOPPED)
 
 

@@ -21,6 +21,7 @@ RUN_METRICS = (
     ("Stages by status", "Stages", "Status", "Sum"),
     ("Actions by outcome", "Actions", "Outcome", "Sum"),
     ("Scopes ready to be moved (1) or not (0)", "ScopeReady", "Scope", "Minimum"),
+    ("What the watchdog found", "WatchdogFindings", "Finding", "Sum"),
     ("Scopes not ready", "ScopesNotReady", "Region", "Maximum"),
 )
 """Title, metric in namespace DR, its one dimension, statistic: what the functions report."""

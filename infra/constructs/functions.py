@@ -179,16 +179,24 @@ class FunctionFactory:
         if verb.reads_automations:
             actions, automations = ["ssm:GetAutomationExecution"], [_automations()]
             statements.append(iam.PolicyStatement(sid="Automations", actions=actions, resources=automations))
+        if verb.watches_executions:
+            actions, executions = ["states:DescribeExecution"], [_executions()]
+            statements.append(iam.PolicyStatement(sid="Executions", actions=actions, resources=executions))
+            beat = ["states:SendTaskHeartbeat"]  # it tells whether a token still waits, and changes nothing
+            statements.append(iam.PolicyStatement(sid="Waiting", actions=beat, resources=["*"]))
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:
         documents = f"Resource::arn:{Aws.PARTITION}:s3:::{self._around.bucket_name}/*"
         acknowledge(parent, "IAM5", "Documents are named by run and scope, below one bucket.", documents)
-        tokens = ", and SendTask* none either: the token is the capability" if verb.answers_tokens else ""
+        redeems = verb.answers_tokens or verb.watches_executions
+        tokens = ", and SendTask* none either: the token is the capability" if redeems else ""
         indexes = ", nor does listing other accounts' indexes" if verb.inventory is Access.WRITE else ""
         acknowledge(parent, "IAM5", f"X-Ray's two actions name no resource{indexes}{tokens}.", "Resource::*")
         if verb.reads_automations:
             acknowledge(parent, "IAM5", "Automations are named by random ids.", f"Resource::{_automations()}")
+        if verb.watches_executions:
+            acknowledge(parent, "IAM5", "Executions are named by whoever starts them.", f"Resource::{_executions()}")
         view = self._view()
         if verb.inventory is Access.WRITE and view.endswith("*"):
             acknowledge(parent, "IAM5", "A Resource Explorer view's ARN ends in a random id.", f"Resource::{view}")
@@ -212,6 +220,10 @@ def make_all(factory: FunctionFactory) -> dict[str, lambda_.Function]:
 def machine_arn(machine: Machine, kind: str = "stateMachine") -> str:
     """Return a machine's ARN in the stack's own Region, by name: functions and machines would refer in a circle."""
     return f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}:{machine.value}"
+
+
+def _executions() -> str:
+    return f"{machine_arn(Machine.ORCHESTRATOR, 'execution')}:*"
 
 
 def _automations() -> str:

@@ -23,6 +23,8 @@ from infra.verbs import BY_NAME
 from orchestrator import names
 from orchestrator.names import Machine
 
+WATCHDOG_MINUTES = 5
+
 
 class HubStack(Stack):
     """`DrHub-<region>`."""
@@ -67,9 +69,10 @@ class HubStack(Stack):
             function=functions["on_execution_ended"],
             dead_letters=notifications.dead_letters,
         )
-        for clock, name, verb in (
-            ("InventoryClock", names.SCHEDULE, "refresh_inventory"),
-            ("ReadinessClock", names.READINESS_SCHEDULE, "judge_scopes"),
+        for clock, name, verb, minutes in (
+            ("InventoryClock", names.SCHEDULE, "refresh_inventory", config.refresh_minutes),
+            ("ReadinessClock", names.READINESS_SCHEDULE, "judge_scopes", config.refresh_minutes),
+            ("WatchdogClock", names.WATCHDOG_SCHEDULE, "watchdog", WATCHDOG_MINUTES),
         ):
             FunctionClock(
                 self,
@@ -79,7 +82,7 @@ class HubStack(Stack):
                 function=functions[verb],
                 dead_letters=notifications.dead_letters,
                 key=key,
-                every_minutes=config.refresh_minutes,
+                every_minutes=minutes,
             )
         alarms = Alarms(self, "Alarms", topic=notifications.topic)
         alarms.watch_functions(functions)

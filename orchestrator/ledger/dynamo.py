@@ -5,7 +5,7 @@ Region, so the last-writer-wins of global tables never decides between two Regio
 
 runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<scope>/LOCK · READY#<scope>/AT#<time>#<region> and
            /NEWEST#<region>; index by-scope: SCOPE#<scope>,
-           GATE#<id> and READY
+           GATE#<id>, READY and LOCKS (those held)
 actions    RUN#<id>/<action id>
 events     RUN#<id>/<time>#<sequence>
 inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>,
@@ -42,6 +42,7 @@ NOTES_PART = 90_000
 SNAPSHOTS = 5
 """How many snapshots back are looked at for a complete one."""
 BY_SCOPE = "by-scope"
+LOCKS = "LOCKS"
 
 R = TypeVar("R", bound=Record)
 _sequence = itertools.count()
@@ -92,12 +93,14 @@ class DynamoLedger(Ledger):
 
     def lock(self, scope: Scope, run_id: str, at: datetime) -> Lock:
         """See `Ledger.lock`. The item stays when released, so that the epoch only grows."""
-        values = {":run": {"S": run_id}, ":at": {"S": at.isoformat()}, ":one": {"N": "1"}, ":zero": {"N": "0"}}
+        values = _strings({":run": run_id, ":at": at.isoformat(), ":locks": LOCKS, ":scope": scope.key})
+        values |= {":one": {"N": "1"}, ":zero": {"N": "0"}}
         try:
             self._client.update_item(
                 TableName=self._tables.runs,
                 Key=_key(f"LOCK#{scope.key}", "LOCK"),
-                UpdateExpression="SET run_id = :run, taken_at = :at, epoch = if_not_exists(epoch, :zero) + :one",
+                UpdateExpression="SET run_id = :run, taken_at = :at, gsi1pk = :locks, gsi1sk = :scope, "
+                "epoch = if_not_exists(epoch, :zero) + :one",
                 ConditionExpression="attribute_not_exists(run_id)",
                 ExpressionAttributeValues=values,
             )
@@ -115,24 +118,24 @@ class DynamoLedger(Ledger):
     def holder(self, scope: Scope) -> Lock | None:
         """See `Ledger.holder`."""
         item = self._read(self._tables.runs, f"LOCK#{scope.key}", "LOCK")
-        if item is None or "run_id" not in item:
-            return None
-        return Lock(
-            scope=scope,
-            run_id=item["run_id"]["S"],
-            epoch=int(item["epoch"]["N"]),
-            taken_at=datetime.fromisoformat(item["taken_at"]["S"]),
-        )
+        return None if item is None or "run_id" not in item else _lock(scope, item)
 
-    def unlock(self, scope: Scope, run_id: str) -> None:
+    def locks(self) -> list[Lock]:
+        """See `Ledger.locks`. A released lock leaves the index."""
+        found = self._query(self._tables.runs, "gsi1pk", LOCKS, IndexName=BY_SCOPE)
+        keys = [(item, item["gsi1sk"]["S"].rpartition("/")) for item in found if "run_id" in item]
+        return [_lock(Scope(customer=customer, environment=name), item) for item, (customer, _, name) in keys]
+
+    def unlock(self, scope: Scope, run_id: str, epoch: int | None = None) -> None:
         """See `Ledger.unlock`."""
+        of_epoch = {} if epoch is None else {":epoch": {"N": str(epoch)}}
         try:
             self._client.update_item(
                 TableName=self._tables.runs,
                 Key=_key(f"LOCK#{scope.key}", "LOCK"),
-                UpdateExpression="REMOVE run_id, taken_at",
-                ConditionExpression="run_id = :run",
-                ExpressionAttributeValues={":run": {"S": run_id}},
+                UpdateExpression="REMOVE run_id, taken_at, gsi1pk, gsi1sk",
+                ConditionExpression="run_id = :run" + (" AND epoch = :epoch" if of_epoch else ""),
+                ExpressionAttributeValues={":run": {"S": run_id}, **of_epoch},
             )
         except ClientError as err:
             self._only_if_condition(err, "UpdateItem of the lock")
@@ -369,6 +372,11 @@ class DynamoLedger(Ledger):
     def _only_if_condition(err: ClientError, what: str) -> None:
         if err.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
             raise translate(err, f"dynamodb.{what}") from err
+
+
+def _lock(scope: Scope, item: Item) -> Lock:
+    at = datetime.fromisoformat(item["taken_at"]["S"])
+    return Lock(scope=scope, run_id=item["run_id"]["S"], epoch=int(item["epoch"]["N"]), taken_at=at)
 
 
 def _run_pk(run_id: str) -> str:

@@ -65,11 +65,15 @@ class MemoryLedger(Ledger):
         """See `Ledger.holder`."""
         return self._locks.get(scope.key)
 
-    def unlock(self, scope: Scope, run_id: str) -> None:
+    def locks(self) -> list[Lock]:
+        """See `Ledger.locks`."""
+        return [held for _, held in sorted(self._locks.items()) if held is not None]
+
+    def unlock(self, scope: Scope, run_id: str, epoch: int | None = None) -> None:
         """See `Ledger.unlock`."""
         with self._guard:
             held = self._locks.get(scope.key)
-            if held is not None and held.run_id == run_id:
+            if held is not None and held.run_id == run_id and epoch in {None, held.epoch}:
                 self._locks[scope.key] = None
 
     def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:

@@ -43,8 +43,12 @@ class Ledger(ABC):
         """Return the scope's lock, or None when it is free."""
 
     @abstractmethod
-    def unlock(self, scope: Scope, run_id: str) -> None:
-        """Release the lock if the run holds it; the epoch is remembered."""
+    def locks(self) -> list[Lock]:
+        """Return the locks that are held, of all scopes; one taken or released just now may be missing or still there."""
+
+    @abstractmethod
+    def unlock(self, scope: Scope, run_id: str, epoch: int | None = None) -> None:
+        """Release the lock if the run holds it, with this epoch when one is given; the epoch is remembered."""
 
     @abstractmethod
     def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:

@@ -175,6 +175,15 @@ def test_inventory_is_refreshed_and_readiness_judged_every_half_hour(assembly: A
             assert _function_of(hub, schedule["Target"]["Arn"]) == name
 
 
+def test_watchdog_looks_every_five_minutes_at_its_own_region_only(assembly: Assembly) -> None:
+    for hub in assembly.hubs:
+        schedule = hub.one("AWS::Scheduler::Schedule", Name="dr-watchdog")
+        assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+        assert _function_of(hub, schedule["Target"]["Arn"]) == "dr-watchdog"
+        asked = [s for s in hub.statements_of_verb("watchdog") if s["Action"] == "states:DescribeExecution"]
+        assert [":states:<AWS::Region>:" in text(each["Resource"]) for each in asked] == [True]
+
+
 def test_scope_that_is_not_ready_raises_an_alarm_and_shows_on_the_dashboard(assembly: Assembly) -> None:
     for hub in assembly.hubs:
         alarm = hub.one("AWS::CloudWatch::Alarm", AlarmName="dr-scopes-not-ready")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lambdas.finish_run import Caught, cause_text
+from orchestrator.executions import StepFunctionsExecutions
 from orchestrator.report import report_keys
 from orchestrator.words import LIFECYCLE, RunStatus
-from tests.support.driver import SCOPE, SOURCE, TARGET
+from tests.support.driver import HUB, SCOPE, SOURCE, TARGET
 from tests.support.functions import Functions, open_hub
 
 SHOP = {"kind": "ecs-service", "name": "shop"}
@@ -177,6 +178,33 @@ def test_execution_stopped_from_outside_leaves_a_true_ledger_and_a_free_scope(hu
     assert hub.platform.ledger.holder(SCOPE) is None
     assert hub.messages()[-1][0] == "failure"
     assert hub.call("on_execution_ended", detail=detail) == told, "the event may come twice"
+
+
+def test_watchdog_closes_a_run_whose_execution_step_functions_does_not_know(hub: Functions) -> None:
+    run_id = hub.planned()
+    hub.messages()
+    assert hub.call("watchdog") == {"Found": []}
+    hub.world.clock.advance(16 * 60)
+
+    (found,) = hub.call("watchdog")["Found"]
+
+    assert found["Finding"] == "dead-run"
+    assert "its execution is not known to Step Functions any more: closed as stopped" in found["What"]
+    assert hub.platform.ledger.run(run_id).status is RunStatus.STOPPED
+    assert hub.platform.ledger.holder(SCOPE) is None
+    assert [notice for notice, _, _ in hub.messages()] == ["failure", "warning"]
+    assert hub.call("watchdog") == {"Found": []}
+
+
+def test_token_is_asked_whether_it_still_waits_without_redeeming_it(hub: Functions) -> None:
+    asked = StepFunctionsExecutions(hub.world.aws("stepfunctions", TARGET, HUB))
+    token = hub.waiting_token()
+
+    assert asked.waits(token.value)
+    assert not token.answer.done()
+    token.succeed({})
+    assert not asked.waits(token.value)
+    assert not asked.waits("no-token-of-ours")
 
 
 def test_execution_that_ended_by_itself_or_never_became_a_run_is_left_alone(hub: Functions) -> None:

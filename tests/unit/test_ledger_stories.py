@@ -195,6 +195,18 @@ class TestLock:
         assert second.epoch > first.epoch
         assert ledger.holder(SCOPE) == second
 
+    def test_held_locks_of_all_scopes_are_found_and_released_by_their_epoch_only(self, ledger: Ledger) -> None:
+        # Given the lock of one scope that changed hands, another one's, and a third one's that is free again
+        ledger.lock(SCOPE, "run-1", START)
+        ledger.unlock(SCOPE, "run-1")
+        mine, other = ledger.lock(SCOPE, "run-1", START), ledger.lock(OTHER, "run-2", START)
+        assert ledger.locks() == sorted([mine, other], key=lambda held: held.scope.key)
+        # When somebody releases what was held before, Then nothing changes; with the right epoch it is free
+        ledger.unlock(SCOPE, "run-1", epoch=1)
+        assert ledger.holder(SCOPE) == mine
+        ledger.unlock(SCOPE, "run-1", epoch=2)
+        assert ledger.locks() == [other]
+
     def test_unlock_by_a_run_that_does_not_hold_it_changes_nothing(self, ledger: Ledger) -> None:
         held = ledger.lock(SCOPE, "run-1", START)
         ledger.unlock(SCOPE, "run-2")
