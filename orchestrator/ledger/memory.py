@@ -187,6 +187,7 @@ def held_by_another(held: Lock) -> RefusedError:
     """Return the refusal a second run on a locked scope gets."""
     return RefusedError(
         f"{held.scope} is locked by run {held.run_id} since {held.taken_at:%Y-%m-%d %H:%M:%S} UTC.",
-        f"follow it with: dr status {held.run_id} --watch, or end it with: dr cancel {held.run_id}",
+        f"follow it with: dr status {held.run_id} --watch; end it with: dr cancel {held.run_id}; "
+        f"if its source Region has died, let it go on as an emergency: dr escalate {held.run_id}",
         code="ScopeLocked",
     )
