@@ -29,8 +29,8 @@ def _server_options(command: click.decorators.FC) -> click.decorators.FC:
     for option in (
         click.option("--port", default=4566, show_default=True, help="Where the AWS API answers."),
         click.option("--dns-port", default=10053, show_default=True, help="Where DNS answers."),
-        click.option("--speed", default=120.0, show_default=True, help="AWS seconds per second."),
-        click.option("--rate", default=12.0, show_default=True, help="Seconds of the world's clock per second."),
+        click.option("--speed", default=240.0, show_default=True, help="AWS seconds per second."),
+        click.option("--rate", default=15.0, show_default=True, help="Seconds of the world's clock per second."),
         click.option("--estate", default="demo", show_default=True, help="demo, small, or a YAML file."),
     ):
         command = option(command)

@@ -32,9 +32,9 @@ class LocalHub:
     state: Path
     port: int = 4566
     dns_port: int = 10053
-    speed: float = 120.0
+    speed: float = 240.0
     """AWS seconds per second of the wall."""
-    rate: float = 12.0
+    rate: float = 15.0
     """Seconds of the embedded world's clock per second of the wall."""
 
     @property
