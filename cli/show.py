@@ -108,6 +108,8 @@ def plan(frozen: Plan) -> RenderableType:
                 Text("──── line of no return: past this, the way back is a planned failback ────", style="bold red")
             )
         branch = tree.add(f"[bold]{stage.stage_id}[/bold] about {stage.expected_minutes:.0f} min")
+        for why in stage.splits:
+            branch.add(Text(f"in turns: {why}", style="bright_black"))
         for action in frozen.actions:
             if action.stage_id == stage.stage_id:
                 leaf = branch.add(

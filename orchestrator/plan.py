@@ -70,6 +70,8 @@ class PlannedStage(_Frozen):
     groups: tuple[tuple[str, ...], ...]
     expected_minutes: float
     irreversible: bool = False
+    splits: tuple[str, ...] = ()
+    """Why what could run side by side does not: the quotas of AWS it would exceed."""
 
 
 class LossStatement(_Frozen):

@@ -10,6 +10,7 @@ from itertools import count, groupby
 from typing import Any
 
 from orchestrator import tags as tag_rules
+from orchestrator.batching import demands_of, reasons, split
 from orchestrator.contract import Adapter
 from orchestrator.dependencies import DISABLED, Item, dependencies_of, levels_of
 from orchestrator.errors import ValidationError
@@ -29,6 +30,8 @@ DEFERRED = {Mode.PLANNED: (), Mode.EMERGENCY: (Phase.CLEANUP, Phase.REPLICATE), 
 
 STAGE_BYTES = 380_000
 """What the names of a stage's actions may take together: DynamoDB takes 400 KB in one item."""
+STAGE_GROUPS = 1_000
+"""Groups whose places a state of Step Functions holds together (256 KB), a bucket, a key and a number each."""
 OF_A_NAME = 2
 """Bytes a name in a list takes beside its characters, generously."""
 FORWARD = {Phase.INSTANTIATE, Phase.ACTIVATE}
@@ -63,7 +66,7 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapp
     order, reason = _order(request, items)
     phases = _phases(request)
     stages, actions = _stages(
-        order, phases, targets, places, _needs(targets, places, dependencies), adapter, past or {}
+        order, phases, targets, places, _needs(targets, places, dependencies), adapter, past or {}, request.mode
     )
     _refuse_crowded(stages)
     return Plan(
@@ -84,8 +87,8 @@ def build(request: Request, snapshot: Snapshot, adapter: FindAdapter, past: Mapp
     )
 
 
-def _refuse_crowded(stages: Iterable[PlannedStage]) -> None:
-    """Raise `ValidationError` for a wave of more actions than the ledger keeps in one record."""
+def _refuse_crowded(stages: Sequence[PlannedStage]) -> None:
+    """Raise `ValidationError` for a wave of more than the ledger keeps in one record, or a state machine in one state."""
     crowded = {
         stage.wave: count
         for stage in stages
@@ -97,6 +100,15 @@ def _refuse_crowded(stages: Iterable[PlannedStage]) -> None:
         told = ", ".join(f"wave {wave} holds {count} actions" for wave, count in sorted(crowded.items()))
         raise ValidationError(
             f"{told}, more than the ledger keeps of one stage ({STAGE_BYTES:,} bytes of names).",
+            "spread them over several waves (dr:wave), then: dr plan",
+            code="BadScope",
+        )
+    slow = {stage.wave: len(stage.groups) for stage in stages if len(stage.groups) > STAGE_GROUPS}
+    if slow:
+        told = ", ".join(f"wave {wave} needs {count}" for wave, count in sorted(slow.items()))
+        raise ValidationError(
+            f"{told} groups of actions one after another, at most {STAGE_GROUPS:,} can be followed; "
+            "dependencies and AWS's quotas leave no fewer.",
             "spread them over several waves (dr:wave), then: dr plan",
             code="BadScope",
         )
@@ -259,6 +271,7 @@ def _stages(
     needs: Mapping[str, tuple[str, ...]],
     adapter: FindAdapter,
     past: Mapping[str, float],
+    mode: Mode,
 ) -> tuple[tuple[PlannedStage, ...], tuple[PlannedAction, ...]]:
     waves = sorted({place.wave for place in places.values()})
     pairs = (
@@ -272,17 +285,30 @@ def _stages(
         mine = sorted((t for t in targets if places[t.target_id].wave == wave), key=lambda t: places[t.target_id].level)
         groups: list[tuple[str, ...]] = []
         minutes = 0.0
-        for _, group in groupby(mine, key=lambda t: places[t.target_id].level):
-            planned = [
-                _action(target, places[target.target_id], phase, stage_id, needs[target.target_id], adapter, past)
-                for target in group
-            ]
-            actions += planned
-            groups.append(tuple(action.action_id for action in planned))
-            minutes += max(action.expected_minutes for action in planned)
+        splits: list[str] = []
+        for _, level in groupby(mine, key=lambda t: places[t.target_id].level):
+            by_id = {target.target_id: target for target in level}
+            demands = {
+                name: demands_of(adapter(places[name].adapter).spec, target, phase, mode)
+                for name, target in by_id.items()
+            }
+            splits += reasons(demand for each in demands.values() for demand in each)
+            for group in split(demands):
+                planned = [
+                    _action(by_id[name], places[name], phase, stage_id, needs[name], adapter, past) for name in group
+                ]
+                actions += planned
+                groups.append(tuple(action.action_id for action in planned))
+                minutes += max(action.expected_minutes for action in planned)
         stages.append(
             PlannedStage(
-                stage_id=stage_id, index=index, phase=phase, wave=wave, groups=tuple(groups), expected_minutes=minutes
+                stage_id=stage_id,
+                index=index,
+                phase=phase,
+                wave=wave,
+                groups=tuple(groups),
+                expected_minutes=minutes,
+                splits=tuple(splits),
             )
         )
     return tuple(stages), tuple(actions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.words import Mode, Phase, Side, Use
 
 ALL_MODES = frozenset(Mode)
 
@@ -44,6 +44,28 @@ class Strategy:
 
 
 @dataclass(frozen=True)
+class Quota:
+    """How many operations of one kind AWS allows at once in an account and Region; plans keep to it (`orchestrator.batching`).
+
+    Only what AWS documents, as it is without a raised quota. `where` names the phases in which an action makes the
+    operation, and the side whose account and Region it counts in.
+    """
+
+    operation: str
+    """In the plural, as a plan names it. Technologies that say the same share one quota."""
+    at_once: int
+    where: Mapping[Phase, Side]
+    source: str
+    modes: frozenset[Mode] = ALL_MODES
+    strategies: tuple[str, ...] = ()
+    """The strategies that make the operation, when not all do."""
+    setting: str = ""
+    """The setting of a resource without which it makes no such operation, if there is one."""
+    counts_resources: bool = False
+    """True when every resource of a batch counts, not only the batch."""
+
+
+@dataclass(frozen=True)
 class Spec:
     """The declaration of an adapter. Data only."""
 
@@ -73,6 +95,8 @@ class Spec:
     """What the adapter declines to do and why, a sentence each; for the behaviour card."""
     limits: tuple[str, ...] = ()
     """AWS quotas and constraints an operator must know, a sentence each, with their source."""
+    quotas: tuple[Quota, ...] = ()
+    """What AWS allows at once of what this technology does; a plan splits its groups accordingly."""
     unconfirmed: tuple[str, ...] = ()
     """What AWS documents nowhere, and how the adapter avoids relying on it (refuses, or asks), a sentence each."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.spec import Permission, Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side, Use
 
 _GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}"
 _DRILL_GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/drill-*"
@@ -226,6 +226,16 @@ SPEC = Spec(
         "A drill's instance starts from the production launch template, outside the load balancer: what the image does "
         "at boot (consume a queue, for instance) it does.",
         "At most 50 instances change their protection in one call (API reference, SetInstanceProtection).",
+    ),
+    quotas=(
+        Quota(
+            "copies of machine images into the Region (counted as one snapshot each)",
+            20,
+            {Phase.INSTANTIATE: Side.TARGET, Phase.REPLICATE: Side.SOURCE},
+            "EBS user guide, Quotas: concurrent snapshot copies per destination Region",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(IMAGE_REFRESH,),
+        ),
     ),
     unconfirmed=(
         "Whether CopyImage accepts the name of an existing image: every copy gets a name of its own.",

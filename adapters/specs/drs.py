@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.specs.drs_permissions import PERMISSIONS
-from orchestrator.spec import Spec, Strategy
-from orchestrator.words import Phase
+from orchestrator.spec import Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side
 
 INTO = "drs-launch-into"
 
@@ -53,7 +53,7 @@ SPEC = Spec(
         "instance serves, replication back of that instance is CONTINUOUS and nothing is set to launch into it.",
     ),
     limits=(
-        "100 servers in a job, 20 jobs and 500 servers in jobs at once in an account and Region (DRS quotas).",
+        "100 servers in a job (DRS quotas).",
         "300 replicating servers in an account and Region, 4,000 source servers with extended ones (DRS quotas).",
         "One job per server (DRS quota L-B827C881).",
         "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
@@ -64,6 +64,14 @@ SPEC = Spec(
         "Recovery plans of DRS (StartRecoveryPlanExecution) are not used: waves and gates order the servers here.",
         "A decommission terminates EC2 instances only. DRS goes on listing their source servers and recovery instances, and "
         "volumes without DeleteOnTermination stay (EC2 user guide, preserve data when an instance is terminated).",
+    ),
+    quotas=tuple(
+        Quota(what, at_once, where, "DRS quotas", modes, counts_resources=each)
+        for what, at_once, each in (("jobs of DRS", 20, False), ("servers in jobs of DRS", 500, True))
+        for modes, where in (
+            (frozenset({Mode.PLANNED, Mode.EMERGENCY}), {Phase.ACTIVATE: Side.TARGET}),
+            (frozenset({Mode.DRILL}), {Phase.INSTANTIATE: Side.TARGET, Phase.CLEANUP: Side.TARGET}),
+        )
     ),
     unconfirmed=(
         "Whether a repeated StartRecovery removes the recovery instance that serves: never called again while one is there.",

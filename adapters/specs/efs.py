@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapters.specs.efs_permissions import PERMISSIONS
-from orchestrator.spec import Spec, Strategy
-from orchestrator.words import Phase
+from orchestrator.spec import Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side
 
 REPLICATION, BACKUP_RESTORE = "replication", "backup-restore"
 
@@ -59,6 +59,16 @@ SPEC = Spec(
         "IAM roles for AWS Backup must have AWSBackup or AwsBackup in their name, unless it is the default role (API reference).",
         "1,000 file systems per account and Region, one mount target per zone, in one VPC (EFS user guide, Quotas).",
         "Nothing repeats the copy made by REPLICATE after a restore: the backup plan must select the new file system by its tags.",
+    ),
+    quotas=(
+        Quota(
+            "copies of backups by AWS Backup out of the Region",
+            100,
+            {Phase.ACTIVATE: Side.SOURCE, Phase.REPLICATE: Side.TARGET},
+            "AWS Backup developer guide, Quotas: copies per account outbound to a destination Region",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(BACKUP_RESTORE,),
+        ),
     ),
     unconfirmed=(
         "Whether a changed file system policy ends NFS connections that are open: it is not relied on; DataWriteIOBytes must show "

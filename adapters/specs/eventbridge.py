@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.spec import Permission, Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side, Use
 
 RULE_TOGGLE, GLOBAL_ENDPOINT = "rule-toggle", "global-endpoint"
 
@@ -221,6 +221,16 @@ SPEC = Spec(
         "not fail over by itself until the failback restores the check.",
         "PutEvents to a global endpoint is signed with SigV4A: publishers need the AWS CRT (boto3: the extra crt).",
         "A replay goes to the bus its events came from, never to another Region (API reference, StartReplay).",
+    ),
+    quotas=(
+        Quota(
+            "replays",
+            10,
+            {Phase.CLEANUP: Side.SOURCE},
+            "EventBridge user guide, Replaying archived events",
+            modes=frozenset({Mode.PLANNED}),
+            setting="replay",
+        ),
     ),
     unconfirmed=(
         "No API tells which Region a global endpoint serves from: the adapter judges by the health check's settings and "

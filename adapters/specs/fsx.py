@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from adapters.specs.fsx_permissions import PERMISSIONS
-from orchestrator.spec import Spec, Strategy
-from orchestrator.words import Phase
+from orchestrator.spec import Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side
 
 BACKUP_COPY, OPENZFS, LUSTRE_S3 = "backup-copy", "openzfs-replication", "lustre-s3"
 ONTAP = "ontap-snapmirror"
+COPIES_AT_A_TIME = 5
+_INWARDS = {Phase.INSTANTIATE: Side.TARGET, Phase.ACTIVATE: Side.TARGET, Phase.REPLICATE: Side.SOURCE}
 
 SPEC = Spec(
     key="fsx",
@@ -71,13 +73,12 @@ SPEC = Spec(
         "Taking over a file system that was restored before the source was fenced: which of the two is current, a person says.",
     ),
     limits=(
-        "Five cross-Region backup copies at a time into one Region and account (API reference, CopyBackup).",
         "Opt-in Regions take no cross-Region copies (FSx user guides, Copying backups).",
         "A restored file system has another id and DNS name: clients mount it anew, or by an alias or a record of Route 53.",
         "Restored data is loaded at first access: the first hours are slow (FSx user guides, Restoring backups).",
         "A tag holds 256 characters: at most so many aliases, or ids of read-only volumes, can be remembered while fenced.",
         "Nothing repeats the copy made by REPLICATE: the backup plan must know the new file system (select it by its tags).",
-        "OpenZFS: one snapshot copy at a time into a file system, 20 in an account and Region; at least 160 MBps, 256 for "
+        "OpenZFS: one snapshot copy at a time into a file system; at least 160 MBps, 256 for "
         "Single-AZ 1 (FSx for OpenZFS user guide, On-demand data replication).",
         "OpenZFS snapshots named dr-... stay on both sides after a run; delete old ones when space is short.",
         "Lustre by S3: files deleted on the source are not deleted by an import; files S3 never got (not UTF-8, keys over 1,024 "
@@ -90,6 +91,24 @@ SPEC = Spec(
         "ONTAP: while a drill's FlexClone stands, the snapshot under it is kept and takes space; the drill removes it at its end.",
         "ONTAP: a pinned certificate that ONTAP renews makes readiness red until the secret holds the new one.",
         "A Windows alias also needs its DNS record and its service principal names moved: that is done in Active Directory.",
+    ),
+    quotas=(
+        Quota(
+            "copies of FSx backups into the Region",
+            COPIES_AT_A_TIME,
+            _INWARDS,
+            "FSx API reference, CopyBackup",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(BACKUP_COPY,),
+        ),
+        Quota(
+            "snapshot copies of FSx for OpenZFS in the Region",
+            20,
+            _INWARDS,
+            "FSx for OpenZFS user guide, On-demand data replication",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(OPENZFS,),
+        ),
     ),
     unconfirmed=(
         "Whether DescribeBackups filters by a file system of another Region: all backups of the type are read instead.",
@@ -145,7 +164,6 @@ WRITES_NAMESPACE, WRITES = "AWS/FSx", "DataWriteBytes"
 QUIET_DATAPOINTS = 3
 QUIET_BOUND_SECONDS = 1800
 """How long clients may go on writing before a person is asked."""
-COPIES_AT_A_TIME = 5
 FAILED_TASK = ("FAILED", "CANCELED", "CANCELING")
 BUSY_TASK = ("PENDING", "EXECUTING")
 PENDING_NAMESPACE, PENDING = "AWS/S3", "OperationsPendingReplication"

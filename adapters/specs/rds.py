@@ -5,8 +5,8 @@ another AWS Region", "Copying a DB snapshot", "Restoring to a DB instance"; RDS 
 from __future__ import annotations
 
 from adapters.specs.rds_permissions import PERMISSIONS
-from orchestrator.spec import Spec, Strategy
-from orchestrator.words import Phase
+from orchestrator.spec import Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side
 
 READ_REPLICA = "read-replica"
 BACKUPS = "automated-backup-replication"
@@ -64,7 +64,7 @@ SPEC = Spec(
     limits=(
         "A promoted replica cannot become a replica again: REPLICATE makes a new one (RDS user guide, read replicas).",
         "15 replicas of one source, about 5 cross-Region replicas in a VPC (RDS user guide, read replicas).",
-        "20 replicated backups in a destination Region; 20 snapshot copies at a time into one (RDS user guide, quotas).",
+        "20 replicated backups in a destination Region (RDS user guide, quotas).",
         "An unencrypted source cannot have an encrypted replica; an encrypted copy needs a key of its Region.",
         "Parameter groups, option groups and subnet groups are Regional: keep the same names of the first two in both Regions.",
         "A restored instance reads its blocks from S3 at first access: the first hours are slow (RDS user guide, restoring).",
@@ -73,6 +73,16 @@ SPEC = Spec(
         "Retired instances, and snapshots of runs, cost money until they are removed: run with Decommission, delete by hand.",
         "Nothing repeats the copy made by REPLICATE under snapshot-copy: a schedule must copy later snapshots.",
         "Snapshots that AWS Backup copies are not looked at (DescribeDBSnapshots lists them only when asked for).",
+    ),
+    quotas=(
+        Quota(
+            "copies of DB snapshots into the Region",
+            20,
+            {Phase.INSTANTIATE: Side.TARGET, Phase.ACTIVATE: Side.TARGET, Phase.REPLICATE: Side.SOURCE},
+            "RDS user guide, Copying a DB snapshot",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(SNAPSHOTS,),
+        ),
     ),
     unconfirmed=(
         "Whether replicated backups follow a renamed instance: replication is stopped before the rename.",

@@ -195,3 +195,11 @@ def test_plan_shows_every_call_its_effect_the_line_of_no_return_and_the_losses()
         "if forced now, rds/pay would lose: 4.2 s (replica lag)",
         "if forced now, drs/app would lose: unknown (cannot be read)",
     ]
+
+
+def test_plan_says_why_a_stage_takes_turns() -> None:
+    why = "45 copies of DB snapshots into the Region in account 222222222222, us-west-2: AWS allows 20 at once"
+    frozen = plan()
+    waiting = frozen.stages[1].model_copy(update={"splits": (why,)})
+    shown = text(show.plan(frozen.model_copy(update={"stages": (frozen.stages[0], waiting)}))).splitlines()
+    assert shown[6:8] == ["└── 02-ACTIVATE-w1 about 5 min", f"    ├── in turns: {why}"]

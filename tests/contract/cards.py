@@ -14,7 +14,7 @@ from typing import Any
 from adapters import registry
 from orchestrator.contract import NOTHING_TO_DO, Adapter
 from orchestrator.plan import PlannedStep
-from orchestrator.spec import Permission, Strategy
+from orchestrator.spec import Permission, Quota, Strategy
 from orchestrator.words import Effect, Mode, Use
 from tests.contract.matrix import Case, record
 from tests.contract.sight import RANDOM, TIME
@@ -41,6 +41,9 @@ def card(adapter: Adapter[Any]) -> str:
         "\n".join(_strategies(spec.strategies)),
         *_lists("## What it refuses", spec.refuses),
         *_lists("## Limits", spec.limits),
+        *_lists(
+            "## In turns: what AWS allows at once in an account and Region", dict.fromkeys(map(_quota, spec.quotas))
+        ),
         *_lists("## Not confirmed by AWS's documentation", spec.unconfirmed),
         "## Steps",
         "As a run of each kind foresees them for one resource; `side` is where the call goes. Emergencies and the phases they defer "
@@ -107,6 +110,11 @@ def _cells(step: PlannedStep) -> tuple[str, str, str, str]:
 def _still(text: str) -> str:
     """Return a sentence without what is drawn anew each time."""
     return RANDOM.sub("...", TIME.sub("...", text)).replace("|", "/")
+
+
+def _quota(quota: Quota) -> str:
+    of = f" under {_codes(quota.strategies)}" if quota.strategies else f" (`{quota.setting}`)" if quota.setting else ""
+    return f"{quota.at_once} {quota.operation}{of}: {quota.source}."
 
 
 def _permissions(permissions: Iterable[Permission]) -> Iterator[str]:
