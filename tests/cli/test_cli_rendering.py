@@ -202,4 +202,4 @@ def test_plan_says_why_a_stage_takes_turns() -> None:
     frozen = plan()
     waiting = frozen.stages[1].model_copy(update={"splits": (why,)})
     shown = text(show.plan(frozen.model_copy(update={"stages": (frozen.stages[0], waiting)}))).splitlines()
-    assert shown[6:8] == ["└── 02-ACTIVATE-w1 about 5 min", f"    ├── in turns: {why}"]
+    assert shown[5:7] == ["└── 02-ACTIVATE-w1 about 5 min", f"    ├── in turns: {why}"]
