@@ -21,13 +21,13 @@ from orchestrator.errors import (
     AccessDeniedError,
     ConflictError,
     DrError,
-    FencedError,
     NotFoundError,
     RefusedError,
     StaleRecordError,
     ThrottledError,
     UnreachableError,
 )
+from orchestrator.fencing import check_may_act
 from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, judge, refuse, token_of
 from orchestrator.ledger.records import Action, Event, Run, Stage
 from orchestrator.ledger.store import Ledger
@@ -83,7 +83,7 @@ class Engine:
             return Tick(done=True)
         if run.escalation is not None:
             return self._handed_over(action, run.escalation.by)
-        self._fence(run)
+        check_may_act(self.ledger, run)
         stage = self.ledger.stage(run_id, stage_id)
         try:
             missing = None if stage.rolling_back or action.started_at else self._missing_need(action)
@@ -92,15 +92,6 @@ class Engine:
             return self._look_and_act(run, stage, self._started(run, action))
         except StaleRecordError:
             return Tick(done=False, wait_seconds=SOON_SECONDS)  # another advance of this action saved first
-
-    def _fence(self, run: Run) -> None:
-        lock = self.ledger.holder(run.scope)
-        if lock is None or lock.run_id != run.run_id or lock.epoch != run.epoch:
-            holder = "nobody" if lock is None else f"run {lock.run_id} (epoch {lock.epoch})"
-            raise FencedError(
-                f"run {run.run_id} (epoch {run.epoch}) may not act on {run.scope}: the scope is held by {holder}.",
-                f"dr status {run.run_id}",
-            )
 
     def _missing_need(self, action: Action) -> Action | None:
         """Return an action that had to end well before this one and did not; a person who skips it lets this one go."""
@@ -238,7 +229,9 @@ class Engine:
                 action.member_outcomes,
             )
         assert step.call is not None
-        self._fence(run)  # looking takes time, and the scope may have changed hands meanwhile
+        check_may_act(
+            self.ledger, self.ledger.run(run.run_id)
+        )  # looking takes time, and the scope may have changed hands meanwhile
         before = action
         action = self.ledger.save_action(
             action.but(

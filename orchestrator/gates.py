@@ -13,6 +13,7 @@ from orchestrator.approvals import refusal as approval_refusal
 from orchestrator.clock import Clock
 from orchestrator.decisions import apply, lost_in
 from orchestrator.errors import RefusedError, ValidationError
+from orchestrator.fencing import check_goes_on
 from orchestrator.identity import Identity
 from orchestrator.ledger.records import Event, Gate, Offer, Run, Stage
 from orchestrator.ledger.store import Ledger
@@ -151,6 +152,7 @@ def open_gate(
 def ask_with_token(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, token: str) -> Gate:
     """Give an open gate its (new) callback token and return it, ready to be announced."""
     now = clock.now()
+    check_goes_on(ledger.run(run_id))
     gate = ledger.change_gate(
         run_id, gate_id, lambda g: g.but(token=token, asked_at=now, asks=g.asks + (g.token != token))
     )

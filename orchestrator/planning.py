@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from orchestrator import planner
 from orchestrator.break_glass import script
 from orchestrator.errors import NotFoundError, RefusedError
+from orchestrator.fencing import check_goes_on, check_may_act
 from orchestrator.history import past_minutes
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
@@ -62,6 +63,7 @@ def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, start
             "start the run again with another --name, or without one.",
             code="NameUsed",
         )
+    check_goes_on(earlier)  # an execution that was redriven at its very first step
 
 
 def _lock(platform: Platform, scope: Scope, run_id: str, escalates: str | None) -> Lock:
@@ -144,6 +146,7 @@ def build_plan(platform: Platform, run_id: str) -> Run:
     run = platform.ledger.run(run_id)
     if run.plan_hash is not None:
         return run
+    check_may_act(platform.ledger, run)
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
     draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
     plan, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)

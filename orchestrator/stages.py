@@ -11,6 +11,7 @@ from orchestrator.context import run_context
 from orchestrator.contract import Check, Target
 from orchestrator.decisions import leave_alone, lost_in
 from orchestrator.errors import DrError
+from orchestrator.fencing import check_may_act
 from orchestrator.following import FOLLOWS, lost_before
 from orchestrator.judgement import end_unfinished
 from orchestrator.ledger.records import Action, CheckRecord, Run, Stage
@@ -30,6 +31,7 @@ PARALLEL = 8
 CHECKS_KEPT = 500
 DETAIL_CHARACTERS = 400
 PLAN_AGAIN = "find out who wrote to the hub's documents bucket, abort this run, then: dr plan"
+CLOSED = {StageStatus.PASSED, StageStatus.FAILED}
 CHECKED_PHASES = {Phase.ACTIVATE, Phase.CLEANUP, Phase.REPLICATE, Phase.DECOMMISSION}
 
 
@@ -52,7 +54,8 @@ class Health:
 
 def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
     """Start a stage and write the items of its groups; actions that must not run are ended first. Repeatable."""
-    now = platform.clock.now()
+    run, now = platform.ledger.run(run_id), platform.clock.now()
+    check_may_act(platform.ledger, run)
     stage = platform.ledger.change_stage(
         run_id,
         stage_id,
@@ -64,7 +67,6 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
     )
     if stage.status is not StageStatus.RUNNING:
         return []
-    run = platform.ledger.run(run_id)
     actions = platform.ledger.actions(run_id, stage_id)
     altered = altered_since_frozen(platform.blobs, run_id, run.plan_hash, {action.target_id for action in actions})
     if altered:
@@ -113,8 +115,9 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     actions = [
         a for a in platform.ledger.actions(run_id, stage_id) if a.status is ActionStatus.ENDED and a.outcome in GOOD
     ]
-    if not _is_checked(run, stage) or stage.status is StageStatus.PASSED:
+    if not _is_checked(run, stage) or stage.status in CLOSED:
         return Health(settled=True)
+    check_may_act(platform.ledger, run)
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         checks = [
             check for found in pool.map(lambda action: _checks(platform, run, action), actions) for check in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator import discovery, taking_up
 from orchestrator.carrying import carried, gaps, named
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
+from orchestrator.fencing import check_may_act
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import Run, Scope
 from orchestrator.manifest import Manifest, Problem, actions_of, complaint, parse
@@ -26,6 +27,7 @@ def inventory_key(run_id: str) -> str:
 def take_inventory(platform: Platform, run_id: str) -> Snapshot:
     """Take the scope's resources, live or, in an emergency, from the newest snapshot or plan; never an empty scope."""
     run = platform.ledger.run(run_id)
+    check_may_act(platform.ledger, run)
     manifest = _manifest_of(platform, run)
     snapshot = _snapshot(platform, run, manifest)
     if not snapshot.resources:
