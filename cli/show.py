@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from orchestrator.plan import Plan, PlannedStep
 from orchestrator.status import OpenGate, RunView, StageLine
+from orchestrator.undoing import warnings
 from orchestrator.words import Effect, RunStatus, StageStatus
 
 COLOURS = {
@@ -119,6 +120,7 @@ def plan(frozen: Plan) -> RenderableType:
                     leaf.add(_step(step))
     parts: list[RenderableType] = [tree, critical_path(frozen), *_inventory(frozen.inventory_taken_at)]
     parts += [Text(each, style="yellow") for each in frozen.remarks]
+    parts += [Text(each, style="yellow") for each in warnings(frozen.targets, frozen.mode)]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))
     parts += [Text(f"left out: {resource}: {why}", style="bright_black") for resource, why in frozen.excluded.items()]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from orchestrator.ledger.records import Action, FindingRecord, Stage
 from orchestrator.plan import Plan, PlannedStage
 from orchestrator.reducer import GOOD, outcome_counts
+from orchestrator.undoing import warnings
 from orchestrator.words import CheckState, Effect, Mode, Severity
 
 LINES = 10
@@ -22,6 +23,7 @@ def plan_overview(plan: Plan, findings: Sequence[FindingRecord]) -> list[str]:
     lines += [f"left out: {resource}: {why}" for resource, why in sorted(plan.excluded.items())[:LINES]]
     unready = [f for f in findings if f.severity is not Severity.OK]
     lines += [f"readiness {f.severity}: {f.resource_id}: {f.message} {f.remedy}".rstrip() for f in unready[:LINES]]
+    lines += warnings(plan.targets, plan.mode)[:LINES]
     crossing = next((s.stage_id for s in plan.stages if s.irreversible), None)
     lines += [f"the first step that cannot be taken back is in {crossing}"] if crossing else []
     if plan.mode is Mode.EMERGENCY:
