@@ -117,6 +117,8 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     ]
     if not _is_checked(run, stage) or stage.status in CLOSED:
         return Health(settled=True)
+    if run.escalation is not None:
+        return Health(settled=True)  # the emergency that goes on with it looks
     check_may_act(platform.ledger, run)
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         checks = [

@@ -19,7 +19,7 @@ from orchestrator.notify import Message, Notice, message
 from orchestrator.planning import ACCEPTING
 from orchestrator.platform import Platform
 from orchestrator.stages import HEALTH_SETTLE_SECONDS
-from orchestrator.words import ActionStatus, GateStatus, StageStatus
+from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
 
 KIND = "watchdog"
 """Of the lines it leaves in the audit trail."""
@@ -183,7 +183,6 @@ def _orphan(platform: Platform, executions: Executions, held: Lock, machine_arn:
     execution = executions.find(f"{machine_arn.replace(':stateMachine:', ':execution:')}:{held.run_id}")
     if execution is None or execution.runs:  # started by the other Region's hub, whose watchdog knows
         return
-    platform.ledger.unlock(held.scope, held.run_id, held.epoch)
     found = Sighting(
         Finding.KEPT_LOCK,
         f"lock/{held.epoch}",
@@ -193,6 +192,7 @@ def _orphan(platform: Platform, executions: Executions, held: Lock, machine_arn:
     )
     customer = held.scope.customer
     yield from _tell(platform, held.run_id, found, Message(Notice.WARNING, customer, held.run_id, _subject(found), ""))
+    platform.ledger.unlock(held.scope, held.run_id, held.epoch)
 
 
 def _look(platform: Platform, executions: Executions, run: Run, held: Lock | None) -> Iterator[Sighting]:
@@ -211,19 +211,23 @@ def _look(platform: Platform, executions: Executions, run: Run, held: Lock | Non
 
 def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator[Sighting]:
     """Leave a true ledger and a free lock after a death; what the run knows of its end is kept."""
-    if run.ended_at is not None:
-        if epoch is None:
-            return
-        finish(platform, run.run_id)
+    ended = run.ended_at is not None
+    if ended and epoch is None:
+        return
+    if ended:
         what = f"run {run.run_id} had ended ({run.status}) and kept its lock (epoch {epoch}): it was released."
         found = Sighting(Finding.KEPT_LOCK, f"lock/{epoch}", what, f"dr report {run.run_id}")
     else:
-        ending = stopped(platform, run.run_id, how, where="")
         lock = f"Its lock (epoch {epoch}) was released." if epoch is not None else "It held no lock."
-        what = f"run {run.run_id} was {run.status}, but its execution {how}: closed as {ending.status}. {lock}"
+        what = f"run {run.run_id} was {run.status}, but its execution {how}: closed as {RunStatus.STOPPED}. {lock}"
         command = f"dr report {run.run_id}   then start the run again: what was done is recognised."
         found = Sighting(Finding.DEAD_RUN, f"dead/{run.epoch}", what, command)
+    # Telling comes first: what is told and not done is found again by the next round, what is done and not told never.
     yield from _tell(platform, run.run_id, found, message(Notice.WARNING, run, _subject(found), ""))
+    if ended:
+        finish(platform, run.run_id)
+    else:
+        stopped(platform, run.run_id, how, where="")
 
 
 def _lost(
