@@ -139,13 +139,14 @@ def _entries(key: str, strategy: str) -> list[Entry]:
     estates = facts(key).estates
     if strategy not in estates:
         pytest.fail(f"tests/contract/facts knows no estate for {key} {strategy}: add one", pytrace=False)
-    ours = [_tagged(entry, strategy, SCOPE.customer) for entry in estates[strategy]]
+    ours = [tagged(entry, strategy, SCOPE.customer) for entry in estates[strategy]]
     theirs = [
-        {**_tagged(entry, strategy, TWIN.customer), "name": entry["name"].replace("orders", "ledger")}
+        {**tagged(entry, strategy, TWIN.customer), "name": entry["name"].replace("orders", "ledger")}
         for entry in estates[strategy]
     ]
     return ours + theirs
 
 
-def _tagged(entry: Entry, strategy: str, customer: str) -> Entry:
+def tagged(entry: Entry, strategy: str, customer: str) -> Entry:
+    """Return a resource of a facts module as a customer's, with its strategy."""
     return {**entry, "tags": {"Customer": customer, "dr:recovery-strategy": strategy, **entry.get("tags", {})}}
