@@ -192,7 +192,7 @@ def test_watchdog_closes_a_run_whose_execution_step_functions_does_not_know(hub:
     assert "its execution is not known to Step Functions any more: closed as stopped" in found["What"]
     assert hub.platform.ledger.run(run_id).status is RunStatus.STOPPED
     assert hub.platform.ledger.holder(SCOPE) is None
-    assert [notice for notice, _, _ in hub.messages()] == ["failure", "warning"]
+    assert [notice for notice, _, _ in hub.messages()] == ["warning", "failure"]
     assert hub.call("watchdog") == {"Found": []}
 
 
