@@ -1,57 +1,82 @@
-"""What the phases of a run of an Aurora binlog replica are expected to leave behind. Pure."""
+"""What the phases of a run of an Aurora cluster are expected to leave behind, of a binlog replica in full. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
+from adapters.databases import base_name, retired_name
 from adapters.fencing import FENCED_TAG, SecurityGroup
 from adapters.reading import KeyValue
-from adapters.views.aurora import Cluster, ClusterMember, Group, Instance
-from adapters.views.aurora_replica import ReplicaView, base_name, own_groups, retired_name
+from adapters.views.aurora import Cluster, ClusterMember, Instance
+from adapters.views.aurora_replica import ReplicaView
+from adapters.views.aurora_sides import TwoSides
+from adapters.views.databases import GroupOn
 from orchestrator.contract import RunContext
 from orchestrator.tags import ENABLED
 from orchestrator.words import Mode, Phase
 
-_MADE = Instance(DBInstanceIdentifier="(made by this run)", DBInstanceStatus="available")
+V = TypeVar("V", bound=TwoSides)
+MADE = Instance(DBInstanceIdentifier="(made by this run)", DBInstanceStatus="available")
 
 
 def foreseen(phase: Phase, view: ReplicaView, run: RunContext) -> ReplicaView:
     """Return the view that `phase` leaves behind."""
     if phase is Phase.INSTANTIATE and not view.instances:
-        return replace(view, instances=(_MADE,))
+        made = {"Status": "available"}
+        if not view.target.there:
+            made["ReplicationSourceIdentifier"] = view.member.source.arn
+        return replace(view, target=view.target.model_copy(update=made), instances=(MADE,))
     if phase is Phase.ACTIVATE:
-        return _activated(view, run)
+        return fenced_source(_promoted(view), run)
     if phase is Phase.CLEANUP and view.old is not None and not view.reversed:
-        renamed = {"DBClusterIdentifier": retired_name(view.member, run), "Status": "available"}
-        return replace(view, source=None, retired=view.old.model_copy(update=renamed))
+        return renamed(view, run)
     if phase is Phase.REPLICATE:
         return _followed(view)
     return view
 
 
-def _activated(view: ReplicaView, run: RunContext) -> ReplicaView:
-    instances = view.instances or (_MADE,)
-    served = {
-        "ReplicationSourceIdentifier": None,
-        "Status": "available",
-        "DBClusterMembers": [
-            ClusterMember(DBInstanceIdentifier=instances[0].DBInstanceIdentifier, IsClusterWriter=True)
-        ],
-    }
-    seen = replace(view, target=view.target.model_copy(update=served), instances=instances)
+def fenced_source(view: V, run: RunContext) -> V:
+    """Return the view with the source shut, as a planned activation leaves it."""
     source = view.source
     if run.mode is Mode.EMERGENCY or source is None or view.reversed:
-        return seen
+        return view
     fence = view.fence or SecurityGroup(GroupId=FENCED_TAG)
-    tags = [*source.TagList, KeyValue(Key=FENCED_TAG, Value=" ".join(own_groups(source)))]
-    shut = {"VpcSecurityGroups": [Group(VpcSecurityGroupId=fence.GroupId)], "TagList": tags}
-    return replace(seen, fence=fence, source=source.model_copy(update=shut), restarted_at=run.now)
+    tags = [*source.TagList, KeyValue(Key=FENCED_TAG, Value=" ".join(source.own_groups))]
+    shut = {"VpcSecurityGroups": [GroupOn(VpcSecurityGroupId=fence.GroupId)], "TagList": tags}
+    return replace(view, fence=fence, source=source.model_copy(update=shut), restarted_at=run.now)
+
+
+def renamed(view: V, run: RunContext) -> V:
+    """Return the view with the old primary under its retired name."""
+    assert view.old is not None, "asked for only where there is one"
+    update = {"DBClusterIdentifier": retired_name(view.member, run), "Status": "available"}
+    return replace(view, source=None, retired=view.old.model_copy(update=update))
+
+
+def left_over(view: V, protected_by: Cluster | None) -> V:
+    """Return the view with the retired cluster out of the scope, and what now bears the source side's name."""
+    retired, instances = view.retired, view.source_instances
+    if retired is not None:
+        kept = [tag for tag in retired.TagList if tag.Key != ENABLED]
+        retired = retired.model_copy(update={"TagList": kept, "ReadReplicaIdentifiers": []})
+    return replace(
+        view,
+        source=protected_by or view.source,
+        retired=retired,
+        leftovers=(retired,) if retired else (),
+        leftover_instances={retired.DBClusterIdentifier: instances} if retired else {},
+    )
+
+
+def _promoted(view: ReplicaView) -> ReplicaView:
+    instances = view.instances or (MADE,)
+    writer = ClusterMember(DBInstanceIdentifier=instances[0].DBInstanceIdentifier, IsClusterWriter=True)
+    served = {"ReplicationSourceIdentifier": None, "Status": "available", "DBClusterMembers": [writer]}
+    return replace(view, target=view.target.model_copy(update=served), instances=instances)
 
 
 def _followed(view: ReplicaView) -> ReplicaView:
-    retired = view.retired
-    if retired is not None:
-        retired = retired.model_copy(update={"TagList": [tag for tag in retired.TagList if tag.Key != ENABLED]})
     place = view.member.source
     follower = Cluster(
         DBClusterIdentifier=base_name(place.id),
@@ -59,4 +84,4 @@ def _followed(view: ReplicaView) -> ReplicaView:
         Status="available",
         ReplicationSourceIdentifier=view.member.target.arn,
     )
-    return replace(view, source=follower, retired=retired, source_instances=(_MADE,))
+    return replace(left_over(view, follower), source_instances=(MADE,))

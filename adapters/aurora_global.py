@@ -1,7 +1,8 @@
 """Aurora global database: the target cluster of the global cluster becomes its writer.
 
-instantiate  make sure that the target cluster has an instance (rds.CreateDBInstance); drill: snapshot of the target cluster,
-             restored beside it
+instantiate  make sure that the target cluster has an instance (rds.CreateDBInstance); where only a subnet group stands in for
+             it, make it (rds.CreateGlobalCluster around the source if there is none, rds.CreateDBCluster); drill: snapshot of the
+             target cluster, restored beside it
 activate     planned: rds.SwitchoverGlobalCluster, sent to the writer's Region; emergency: an instance if there is none, then
              rds.FailoverGlobalCluster with AllowDataLoss, sent to the target's Region; rds.RemoveFromGlobalCluster instead
              when the engine versions differ, a switchover hangs on the lost Region, or the failover shows no effect
@@ -20,16 +21,19 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters.aurora_discovery import discover
-from adapters.aurora_making import first_instance
+from adapters.aurora_making import first_instance, is_made_here
+from adapters.aurora_restore_readiness import to_be_made
+from adapters.aurora_secondary import joined, secondary
 from adapters.drills import aurora as drill
 from adapters.judging import ready, red, too_slow, warning
+from adapters.restoring_readiness import one_account
 from adapters.specs.aurora import (
     DETACH_AFTER_SECONDS,
-    FAILED_STATUSES,
     HUNG_SWITCHOVER_SECONDS,
     SPEC,
 )
-from adapters.views.aurora import AuroraView, DrillCopy, look
+from adapters.specs.databases import CLUSTER_FAILED
+from adapters.views.aurora_global import AuroraView, look
 from orchestrator.contract import (
     Adapter,
     Call,
@@ -71,7 +75,9 @@ class GlobalDatabase(Adapter[AuroraView]):
 
     def readiness(self, view: AuroraView, run: RunContext) -> list[Finding]:
         """Judge topology, synchronisation, instances, and lag against the RPO."""
-        me, group, findings = view.member.resource_id, view.group, []
+        me, group, findings = view.member.resource_id, view.group, list[Finding]()
+        if not view.target.there:
+            return _missing(view, run)
         if run.mode is not Mode.EMERGENCY:
             if group.Status != "available":
                 observed = group.Status or "not there"
@@ -109,12 +115,17 @@ class GlobalDatabase(Adapter[AuroraView]):
         """Give the target cluster an instance; in a drill, make the copy."""
         if run.mode is Mode.DRILL:
             return drill.make(view, run)
-        return [first_instance(view, run)]
+        return secondary(view, run) if is_made_here(view.member) else [first_instance(view, run)]
 
     def activate(self, view: AuroraView, run: RunContext) -> list[Step]:
         """Make the target cluster the writer."""
         if run.mode is Mode.DRILL:
             return skip("a drill promotes nothing; its copy is writable from birth")
+        if not view.target.there:
+            place = view.member.target
+            why = f"there is no cluster {place.id} in {place.region}: nothing can take over"
+            remedy = "planned: run INSTANTIATE first. Emergency: restore a copied snapshot by hand."
+            return [blocked("target-serves", why, remedy)]
         if run.mode is Mode.EMERGENCY:
             return [first_instance(view, run), self._fail_over(view, run), self._serving(view)]
         switch = self._switch_over("switch-over-global-cluster", view, view.member.target, Side.SOURCE)
@@ -162,7 +173,7 @@ class GlobalDatabase(Adapter[AuroraView]):
     def _serving(self, view: AuroraView) -> Step:
         name, cluster = "target-serves", view.target
         observed = f"{cluster.DBClusterIdentifier} is {cluster.Status}"
-        if cluster.Status in FAILED_STATUSES:
+        if cluster.Status in CLUSTER_FAILED:
             return failed(name, f"{observed}, expected available", "open a support case with AWS.")
         if cluster.Status == "available" and view.has_writer_instance and view.target_writes:
             return done(name, f"{observed} and has a writer")
@@ -189,7 +200,7 @@ class GlobalDatabase(Adapter[AuroraView]):
         if run.mode is Mode.DRILL:
             return drill.delete(view, run)
         if phase is not Phase.ACTIVATE:
-            return skip(f"{phase} changed nothing that must be undone")
+            return skip(f"{phase} changed nothing that must be undone: what it made is a standby, and stays")
         if run.mode is Mode.EMERGENCY and view.target_writes:
             return [
                 blocked("switch-back", "a forced failover cannot be undone", "later: dr start --operation failback")
@@ -222,8 +233,9 @@ class GlobalDatabase(Adapter[AuroraView]):
     def after(self, phase: Phase, view: AuroraView, run: RunContext) -> AuroraView:
         """Foresee the roles after a switch, and the copy between a drill's INSTANTIATE and CLEANUP."""
         if run.mode is Mode.DRILL:
-            there = DrillCopy("available", "available", "available")
-            return replace(view, copy=DrillCopy() if phase is Phase.CLEANUP else there)
+            return drill.foreseen(view, phase)
+        if phase is Phase.INSTANTIATE and not view.target.there:
+            return joined(view)
         if phase is not Phase.ACTIVATE:
             return view
         members = [
@@ -236,6 +248,16 @@ class GlobalDatabase(Adapter[AuroraView]):
             update={"GlobalClusterMembers": members, "FailoverState": None, "Status": "available"}
         )
         return replace(view, group=group, target=view.target.model_copy(update={"Status": "available"}))
+
+
+def _missing(view: AuroraView, run: RunContext) -> list[Finding]:
+    """Judge whether the secondary cluster that is missing can be made."""
+    me, place = view.member.resource_id, view.member.target
+    text = f"there is no cluster {place.id} in {place.region}"
+    if run.mode is not Mode.PLANNED or not is_made_here(view.member):
+        return [red(me, "no-target", f"{text}.", "make one by a planned run, or set dr:recovery-strategy")]
+    made = warning(me, "no-target", f"{text}: INSTANTIATE makes it, which takes hours for large ones.")
+    return [made, *one_account(view.member, "a global database stays within one"), *to_be_made(view)]
 
 
 def _detach_reason(view: AuroraView, called_seconds: float | None, running_seconds: float) -> str:

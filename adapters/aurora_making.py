@@ -1,4 +1,4 @@
-"""Instances of Aurora clusters: how one is made, and the wait until a cluster has one. Pure."""
+"""How Aurora clusters and their instances are made, and the wait until a cluster has one. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from adapters.databases import CLUSTER, not_yet, own_tags
 from adapters.reading import tag_list
-from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS, FAILED_STATUSES
+from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS
+from adapters.specs.databases import CLUSTER_FAILED, INSTANCE_FAILED
 from adapters.views.aurora import Cluster, DrillCopy, Instance
-from orchestrator.contract import Call, Member, RunContext, Step, busy, done, failed, todo
-from orchestrator.words import Effect, Side
+from orchestrator.contract import Call, Member, Param, Place, RunContext, Step, blocked, busy, done, failed, todo
+from orchestrator.words import Effect, Mode, Side
 
 _DESCRIBE = "describe-db-instances --filters Name=db-cluster-id,Values="
 
@@ -36,13 +38,13 @@ class Standing(Protocol):
 
 
 def create_instance(cluster_id: str, name: str, view: Standing, run: RunContext) -> Call:
-    """Return the call that adds an instance to a cluster, of the size the manifest or the siblings have."""
-    sibling = view.instances[0].DBInstanceClass if view.instances else DEFAULT_INSTANCE_CLASS
+    """Return the call that adds an instance to a cluster, of the size the manifest, the siblings or the source have."""
+    known = view.instances[0].DBInstanceClass if view.instances else view.member.source.facts.get("class")
     params: dict[str, JsonValue] = {
         "DBInstanceIdentifier": name[:63].rstrip("-"),
         "DBClusterIdentifier": cluster_id,
         "Engine": view.target.Engine,
-        "DBInstanceClass": str(view.member.settings.get("instanceClass") or sibling),
+        "DBInstanceClass": str(view.member.settings.get("instanceClass") or known or DEFAULT_INSTANCE_CLASS),
         "Tags": tag_list(run.tags),
     }
     return Call("rds", "CreateDBInstance", params, Side.TARGET)
@@ -58,6 +60,82 @@ def first_instance(view: Standing, run: RunContext) -> Step:
     if not view.instances:
         return todo(name, call, Effect.REVERSIBLE, f"{cluster} has no instance")
     observed = ", ".join(f"{i.DBInstanceIdentifier} is {i.DBInstanceStatus}" for i in view.instances)
-    if all(i.DBInstanceStatus in FAILED_STATUSES for i in view.instances):
+    if all(i.DBInstanceStatus in INSTANCE_FAILED for i in view.instances):
         return failed(name, f"{observed}, expected available", f"replace it: aws rds {_DESCRIBE}{cluster}")
     return busy(name, f"{observed}, expected available", effect=Effect.REVERSIBLE, call=call)
+
+
+def all_instances(view: Standing, run: RunContext) -> list[Step]:
+    """Return a step for each instance that the cluster is to have; each is made without waiting for the one before."""
+    settings, facts = view.member.settings, view.member.source.facts
+    wanted = max(1, int(str(settings.get("instances") or facts.get("instances") or 1)))
+    return [_nth_instance(number, view, run) for number in range(1, wanted + 1)]
+
+
+def _nth_instance(number: int, view: Standing, run: RunContext) -> Step:
+    name, cluster = f"instance-{number}", view.target.DBClusterIdentifier
+    suffix = f"-{run.short_id}-{number}"
+    call = create_instance(cluster, f"{cluster[: 63 - len(suffix)].rstrip('-')}{suffix}", view, run)
+    if len(view.instances) < number:
+        return todo(name, call, Effect.REVERSIBLE, f"{cluster} has {len(view.instances)} instance(s)")
+    one = view.instances[number - 1]
+    observed = f"{one.DBInstanceIdentifier} is {one.DBInstanceStatus}"
+    if one.DBInstanceStatus in INSTANCE_FAILED:
+        gone = f"aws rds delete-db-instance --db-instance-identifier {one.DBInstanceIdentifier}"
+        return failed(name, f"{observed}, expected available", f"{gone}; when it is gone, retry.")
+    return done(name, observed, effect=Effect.REVERSIBLE)
+
+
+def one_up(view: Standing) -> Step:
+    """Return the wait until an instance of a cluster that this run makes is available: without one it replicates nothing."""
+    up = [each for each in view.instances if each.DBInstanceStatus == "available"]
+    observed = f"{len(up)} of {len(view.instances)} instance(s) available"
+    return done("instance-up", observed) if up else busy("instance-up", f"{observed}, expected one")
+
+
+def serving(view: Standing) -> Step:
+    """Return the wait until the target cluster has a writer that is up; readers may follow."""
+    name, cluster = "target-serves", view.target
+    up = {each.DBInstanceIdentifier for each in view.instances if each.DBInstanceStatus == "available"}
+    writes = cluster.writer in up
+    observed = f"{cluster.DBClusterIdentifier} is {cluster.Status or 'not there'}, has {'a' if writes else 'no'} writer"
+    if cluster.Status in CLUSTER_FAILED:
+        return failed(name, f"{observed}, expected available", "open a support case with AWS.")
+    if cluster.Status == "available" and writes and not cluster.ReplicationSourceIdentifier:
+        return done(name, observed)
+    return busy(name, f"{observed}, expected available with a writer")
+
+
+def cluster_params(member: Member, place: Place, like: Place, run: RunContext) -> dict[str, Param]:
+    """Return what a new cluster in `place` is made with: its surroundings, and what `like` has; AWS carries over neither."""
+    facts, groups = like.facts, place.facts.get("security_groups")
+    known: dict[str, Param] = {
+        "DBSubnetGroupName": place.facts.get("subnet_group"),
+        "DBClusterParameterGroupName": facts.get("parameter_group"),
+        "VpcSecurityGroupIds": list(groups) if isinstance(groups, list | tuple) else None,
+        "ServerlessV2ScalingConfiguration": facts.get("scaling"),
+        "EnableIAMDatabaseAuthentication": facts.get("iam_auth"),
+    }
+    return {
+        **{key: value for key, value in known.items() if value},
+        "DeletionProtection": bool(facts.get("deletion_protection")),
+        "Tags": tag_list({**own_tags(member), **run.tags}),
+    }
+
+
+def cluster_made(name: str, view: Standing, call: Call, run: RunContext) -> Step:
+    """Judge the target cluster that this run makes where none was; what it makes is the standby, and stays."""
+    cluster, place = view.target, view.member.target
+    if not cluster.there and (run.mode is Mode.EMERGENCY or "place" not in place.facts):
+        why = f"there is no cluster {place.id} in {place.region}, and nothing to make one of"
+        return blocked(name, why, "restore a copied snapshot under this name by hand, then retry.")
+    if not cluster.there:
+        return todo(name, call, Effect.COMPENSABLE, f"there is no cluster {place.id} in {place.region}")
+    if cluster.Status == "available":
+        return done(name, f"{place.id} is available", effect=Effect.COMPENSABLE)
+    return not_yet(name, place.id, cluster.Status, CLUSTER, effect=Effect.COMPENSABLE, call=call)
+
+
+def is_made_here(member: Member) -> bool:
+    """Say whether the inventory knew no target cluster, only the place of one."""
+    return "place" in member.target.facts

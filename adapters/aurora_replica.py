@@ -1,32 +1,39 @@
 """Aurora MySQL binlog replica: the replica cluster in the target Region is promoted, and a new one follows it from the source Region.
 
-instantiate  make sure that the replica cluster has an instance (rds.CreateDBInstance); drill: snapshot of the replica
-             cluster, restored beside it
+instantiate  make sure that the replica cluster has an instance (rds.CreateDBInstance); where only a subnet group stands in for
+             it, make it (rds.CreateDBCluster) with as many instances as the source has; drill: snapshot of the replica cluster,
+             restored beside it
 activate     planned: fence the source (ec2.CreateSecurityGroup, rds.AddTagsToResource, rds.ModifyDBCluster,
              rds.RebootDBInstance of its writer), wait for AuroraBinlogReplicaLag 0; both: rds.PromoteReadReplicaDBCluster
 cleanup      keep the old primary fenced; free its name with rds.ModifyDBCluster (`<id>-retired-<run>`); drill: delete the copies
 replicate    rds.CreateDBCluster (ReplicationSourceIdentifier) and rds.CreateDBInstance in the source Region,
              rds.RemoveTagsFromResource (dr:enabled of the retired cluster)
 
-It deletes nothing: a retired cluster stays, fenced and out of the scope, until somebody removes it. After a failover and a
-failback the estate is as it was, except for the retired clusters. A replica cluster without instance replicates nothing, and
+decommission rds.ModifyDBCluster (deletion protection), rds.DeleteDBInstance and rds.DeleteDBCluster of retired clusters, with
+             a final snapshot, once a replica cluster follows from the source side
+
+A retired cluster stays, fenced and out of the scope, until then. After a failover and a failback the estate is as it was,
+except for the retired clusters. A replica cluster without instance replicates nothing, and
 its instances reboot when it is promoted (Aurora user guide, "Promoting a read replica to a DB cluster for Aurora MySQL").
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from adapters import aurora_source as source_side
 from adapters.aurora_discovery import discover
+from adapters.aurora_follower import follower, standby
 from adapters.aurora_foresight import foreseen
-from adapters.aurora_making import first_instance
+from adapters.aurora_leftovers import delete_retired
+from adapters.aurora_making import first_instance, is_made_here, serving
+from adapters.aurora_restore_readiness import to_be_made
+from adapters.databases import base_name, retired_name
 from adapters.drills import aurora as drill
 from adapters.judging import ready, red, too_slow, warning
-from adapters.specs.aurora import CROSS_REGION_REPLICA, FAILED_STATUSES, PROMOTION_BOUND_SECONDS, SPEC
-from adapters.views.aurora import DrillCopy
-from adapters.views.aurora_replica import ReplicaView, base_name, look, retired_name
+from adapters.specs.aurora import CROSS_REGION_REPLICA, PROMOTION_BOUND_SECONDS, SPEC
+from adapters.specs.databases import CLUSTER_FAILED
+from adapters.views.aurora_replica import ReplicaView, look
 from orchestrator.contract import (
     Adapter,
     Call,
@@ -72,6 +79,8 @@ class CrossRegionReplica(Adapter[ReplicaView]):
             found.append(red(me, "engine", f"{name} runs {target.Engine}, which has no binlog replicas.", remedy))
         if member.source.account != member.target.account:
             found.append(red(me, "accounts", f"the sides are in {member.source.account} and {member.target.account}."))
+        if not target.there:
+            return [*found, *self._missing(view, run)]
         if target.Status != "available":
             found.append(red(me, "status", f"{name} is {target.Status}, expected available."))
         if not view.instances:
@@ -88,6 +97,18 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         found += too_slow(member, SPEC.strategy(CROSS_REGION_REPLICA))
         shown = f"lag {lag[0]:.0f} s" if lag and lag[0] >= 0 else "lag unknown"
         return found or [ready(me, f"{name} can take over, {shown}.")]
+
+    def _missing(self, view: ReplicaView, run: RunContext) -> list[Finding]:
+        """Judge whether the replica that is missing can be made."""
+        me, place, source = view.member.resource_id, view.member.target, view.old
+        text = f"there is no cluster {place.id} in {place.region}"
+        if run.mode is not Mode.PLANNED or not is_made_here(view.member):
+            return [red(me, "no-target", f"{text}.", "make one by a planned run, or set dr:recovery-strategy")]
+        found = [warning(me, "no-target", f"{text}: INSTANTIATE makes it, which takes hours for large ones.")]
+        if source is None or source.Status not in {"available", "backing-up"}:
+            shown = source.Status if source else "not there"
+            found.append(red(me, "source-status", f"{view.member.source.arn} is {shown}, expected available."))
+        return [*found, *to_be_made(view)]
 
     def _lag(self, view: ReplicaView, run: RunContext) -> list[Finding]:
         me, lag, follows = view.member.resource_id, view.lag_seconds, view.target.ReplicationSourceIdentifier
@@ -110,18 +131,22 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         """Give the replica cluster an instance; in a drill, make the copy."""
         if run.mode is Mode.DRILL:
             return drill.make(view, run)
-        return _guard(view, run) or [first_instance(view, run)]
+        if refused := _guard(view, run):
+            return refused
+        return standby(view, run) if is_made_here(view.member) else [first_instance(view, run)]
 
     def activate(self, view: ReplicaView, run: RunContext) -> list[Step]:
         """Promote the replica cluster, in a planned run behind the fence and without lag."""
         if run.mode is Mode.DRILL:
             return skip("a drill promotes nothing; its copy is writable from birth")
+        if not view.target.there:
+            return [_no_target(view)]
         if run.mode is Mode.EMERGENCY:
-            return [first_instance(view, run), _promote(view, run), _serving(view)]
+            return [first_instance(view, run), _promote(view, run), serving(view)]
         if refused := _guard(view, run):
             return refused
         before = [*source_side.fence(view, run), source_side.cut(view, run), source_side.drained(view, run)]
-        return [*before, _promote(view, run), _serving(view)]
+        return [*before, _promote(view, run), serving(view)]
 
     def cleanup(self, view: ReplicaView, run: RunContext) -> list[Step]:
         """Keep the old primary fenced and free its name; in a drill, delete the copy."""
@@ -144,11 +169,11 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         if not view.promoted:
             why = f"{view.member.target.id} is a replica itself"
             return [blocked("replica", why, "run ACTIVATE first")]
-        return source_side.follower(view, run)
+        return follower(view, run)
 
     def decommission(self, view: ReplicaView, run: RunContext) -> list[Step]:
-        """Delete nothing: who removes a retired cluster looks at its instances and its last snapshot himself."""
-        return skip("the retired cluster stays, fenced and out of the scope; remove it by hand, with a final snapshot")
+        """Delete the retired clusters of the source side, each with a final snapshot; see `adapters.aurora_leftovers`."""
+        return delete_retired(view, protected=view.reversed and _is_up(view))
 
     def rollback(self, phase: Phase, view: ReplicaView, run: RunContext) -> list[Step]:
         """Open the source again while the replica is not promoted; give the old primary its name back."""
@@ -157,7 +182,7 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         if phase is Phase.CLEANUP and not view.reversed:
             return [source_side.rename("restore-name", view, base_name(view.member.source.id))]
         if phase is not Phase.ACTIVATE:
-            return skip(f"{phase} changed nothing that must be undone")
+            return skip(f"{phase} changed nothing that must be undone: what it made is a standby, and stays")
         if view.promoted:
             why = f"{view.member.target.id} is promoted: that cannot be undone"
             return [blocked("unfence", why, "later: dr start --operation failback")]
@@ -182,7 +207,7 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         ]
         if run.phase is not Phase.REPLICATE:
             return checks
-        follows = view.reversed and any(each.DBInstanceStatus == "available" for each in view.source_instances)
+        follows = view.reversed and _is_up(view)
         detail = f"{base_name(view.member.source.id)} {'follows it' if follows else 'does not follow it yet'}"
         return [*checks, Check(me, "protection", CheckState.HEALTHY if follows else CheckState.SETTLING, detail)]
 
@@ -194,9 +219,12 @@ class CrossRegionReplica(Adapter[ReplicaView]):
     def after(self, phase: Phase, view: ReplicaView, run: RunContext) -> ReplicaView:
         """Foresee fence and promotion, the freed name, the new replica, and the copy of a drill."""
         if run.mode is Mode.DRILL:
-            there = DrillCopy("available", "available", "available")
-            return replace(view, copy=DrillCopy() if phase is Phase.CLEANUP else there)
+            return drill.foreseen(view, phase)
         return foreseen(phase, view, run)
+
+
+def _is_up(view: ReplicaView) -> bool:
+    return any(each.DBInstanceStatus == "available" for each in view.source_instances)
 
 
 def _guard(view: ReplicaView, run: RunContext) -> list[Step]:
@@ -218,7 +246,7 @@ def _promote(view: ReplicaView, run: RunContext) -> Step:
         return done(name, f"{target.DBClusterIdentifier} replicates from nobody", effect=Effect.IRREVERSIBLE)
     observed = f"{target.DBClusterIdentifier} is {target.Status}, replicates from {target.ReplicationSourceIdentifier}"
     waited = run.seconds_since(name)
-    if target.Status in FAILED_STATUSES:
+    if target.Status in CLUSTER_FAILED:
         return failed(name, observed, "look at its events in the console; repair it, then retry.")
     if waited is not None and waited > PROMOTION_BOUND_SECONDS:
         return failed(name, f"{observed}, {waited / 60:.0f} min after the call", "look at its events in the console.")
@@ -227,12 +255,8 @@ def _promote(view: ReplicaView, run: RunContext) -> Step:
     return todo(name, call, Effect.IRREVERSIBLE, observed)
 
 
-def _serving(view: ReplicaView) -> Step:
-    name, cluster = "target-serves", view.target
-    writes = any(each.IsClusterWriter for each in cluster.DBClusterMembers)
-    observed = f"{cluster.DBClusterIdentifier} is {cluster.Status}, has {'a' if writes else 'no'} writer"
-    if cluster.Status in FAILED_STATUSES:
-        return failed(name, f"{observed}, expected available", "open a support case with AWS.")
-    if cluster.Status == "available" and writes and view.promoted:
-        return done(name, observed)
-    return busy(name, f"{observed}, expected available with a writer")
+def _no_target(view: ReplicaView) -> Step:
+    """Refuse an activation without a replica: none can be made without its source."""
+    place = view.member.target
+    why = f"there is no cluster {place.id} in {place.region}: nothing can be promoted"
+    return blocked("promote", why, "planned: run INSTANTIATE first. Emergency: restore a copied snapshot by hand.")

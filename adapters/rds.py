@@ -1,7 +1,8 @@
 """RDS: an instance serves from the target Region, as a promoted replica or restored from what was copied there.
 
 read-replica  the replica in the target Region is promoted, and a new replica takes the old primary's place and name:
-  instantiate  wait until the replica is available; rds.ModifyDBInstance to the manifest's class and Multi-AZ, if it names any
+  instantiate  wait until the replica is available; rds.ModifyDBInstance to the manifest's class and Multi-AZ, if it names any;
+               where only a subnet group stands in for the replica, rds.CreateDBInstanceReadReplica makes it in the target Region
   activate     planned: fence the source instance (ec2.CreateSecurityGroup, rds.AddTagsToResource, rds.ModifyDBInstance,
                rds.RebootDBInstance), wait for lag zero, rds.PromoteReadReplica; emergency: rds.PromoteReadReplica at once
   cleanup      keep the old primary fenced; free its name with rds.ModifyDBInstance (`<id>-retired-<run>`)
@@ -22,16 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters import rds_following as following
 from adapters import rds_restore as restore
 from adapters import rds_source as source_side
 from adapters import rds_target as target_side
+from adapters.databases import base_name, retired_name
 from adapters.drills import rds as drill
 from adapters.rds_discovery import discover
 from adapters.rds_foresight import foreseen
 from adapters.rds_leftovers import delete_retired
 from adapters.rds_readiness import findings
 from adapters.specs.rds import READ_REPLICA, SPEC
-from adapters.views.rds import RdsView, base_name, look, retired_name
+from adapters.views.rds import RdsView, look
 from orchestrator.contract import (
     Adapter,
     Check,
@@ -81,7 +84,8 @@ class RdsAdapter(Adapter[RdsView]):
             return drill.make(view, run)
         if view.strategy != READ_REPLICA:
             return restore.instantiate(view, run)
-        return [target_side.standing(view, "replica-available"), *target_side.grow(view)]
+        made = following.standby(view, run) if view.stands_in else []
+        return [*made, target_side.standing(view, "replica-available"), *target_side.grow(view)]
 
     def activate(self, view: RdsView, run: RunContext) -> list[Step]:
         """Promote the replica, in a planned run behind the fence and without lag."""
@@ -89,6 +93,8 @@ class RdsAdapter(Adapter[RdsView]):
             return skip("a drill promotes nothing; its copy is writable from birth")
         if view.strategy != READ_REPLICA:
             return restore.activate(view, run)
+        if view.target is None:
+            return [target_side.promote(view, run)]
         before: list[Step] = []
         if run.mode is Mode.PLANNED:
             before = [*source_side.fence(view, run), source_side.cut(view, run), source_side.drained(view, run)]
@@ -116,7 +122,7 @@ class RdsAdapter(Adapter[RdsView]):
             return skip("a drill leaves replication as it is")
         if view.strategy != READ_REPLICA:
             return restore.replicate(view, run)
-        return [target_side.standing(view, "stands-alone"), target_side.backups(view), *source_side.replica(view, run)]
+        return [target_side.standing(view, "stands-alone"), target_side.backups(view), *following.replica(view, run)]
 
     def decommission(self, view: RdsView, run: RunContext) -> list[Step]:
         """Delete the retired instances of the source side, each with a final snapshot; see `adapters.rds_leftovers`."""
@@ -131,7 +137,7 @@ class RdsAdapter(Adapter[RdsView]):
         if phase is Phase.CLEANUP and not view.reversed:
             return [source_side.rename("restore-name", view, view.old, base_name(view.member.source.id))]
         if phase is not Phase.ACTIVATE:
-            return skip(f"{phase} changed nothing that must be undone")
+            return skip(f"{phase} changed nothing that must be undone: a replica that it made stays")
         if view.promoted:
             return [blocked("unfence", "a promotion cannot be undone", "later: dr start --operation failback")]
         if run.mode is Mode.EMERGENCY:

@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-from adapters.rds_making import content_tags, not_yet, snapped, unknown
+from adapters import snapshot_steps
+from adapters.databases import base_name, content_tags, unknown
+from adapters.rds_making import not_yet
+from adapters.snapshot_steps import INSTANCE_SNAPSHOT
 from adapters.specs.rds import BACKUP_PASSING, BACKUP_READY
-from adapters.views.rds import RdsView, base_name
+from adapters.views.rds import RdsView
 from adapters.views.rds_carried import shipped
 from adapters.views.rds_models import Backup, Instance, Snapshot
-from orchestrator.contract import Call, Later, Param, Place, RunContext, Step, busy, done, failed, todo
+from orchestrator.contract import Call, Param, Place, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import Effect, Side
-
-
-def base_snapshot(view: RdsView, run: RunContext) -> str:
-    """Return the name of the snapshot that is copied before the switch, so that the last copy is only a difference."""
-    return f"{base_name(view.member.source.id)}-base-{run.short_id}"
-
-
-def back_snapshot(view: RdsView, run: RunContext) -> str:
-    """Return the name of the snapshot that is copied back."""
-    return f"{base_name(view.member.source.id)}-back-{run.short_id}"
-
-
-def last_snapshot(view: RdsView, run: RunContext) -> str | None:
-    """Return the name of the snapshot behind the fence: of the restart that it follows, so that no older one passes for it."""
-    if view.restarted_at is None:
-        return None
-    return f"{base_name(view.member.source.id)}-last-{run.short_id}-{view.restarted_at:%Y%m%d%H%M%S}"
 
 
 def take(
     name: str, found: Snapshot | None, called: str | None, view: RdsView, of: Instance, run: RunContext, side: Side
 ) -> Step:
     """Return the step that snapshots an instance under the name `called`."""
-    params: dict[str, Param] = {
-        "DBInstanceIdentifier": of.DBInstanceIdentifier,
-        "DBSnapshotIdentifier": called or Later("a name with the time of the restart"),
-        "Tags": content_tags(view.member, run),
-    }
-    call = Call("rds", "CreateDBSnapshot", params, side)
-    if found is not None:
-        return snapped(name, found, call)
-    if of.DBInstanceStatus != "available":
-        return not_yet(name, of, effect=Effect.REVERSIBLE, call=call)
-    return todo(name, call, Effect.REVERSIBLE, f"{of.DBInstanceIdentifier} is in no snapshot {called or 'of this run'}")
+    tags = content_tags(view.member, run)
+    return snapshot_steps.take(name, INSTANCE_SNAPSHOT, found, called, of.database, tags, side)
 
 
 def copy(
     name: str, found: Snapshot | None, of: Snapshot | None, called: str | None, view: RdsView, run: RunContext, to: Side
 ) -> Step:
     """Return the step that copies a snapshot to the Region of the side `to`, under its own name."""
-    origin, place = _ends(view, to)
-    key, options = place.facts.get("kms_key"), view.member.source.facts.get("option_group")
-    params: dict[str, Param] = {
-        "SourceDBSnapshotIdentifier": of.DBSnapshotArn if of else Later("ARN of the snapshot"),
-        "TargetDBSnapshotIdentifier": called or Later("a name with the time of the restart"),
-        "SourceRegion": origin.region,
-        **({"KmsKeyId": key} if key else {}),
+    options = view.member.source.facts.get("option_group")
+    more: dict[str, Param] = {
         **({"OptionGroupName": options} if options else {}),
         "Tags": content_tags(view.member, run),
     }
-    call = Call("rds", "CopyDBSnapshot", params, to)
-    if found is not None:
-        return snapped(name, found, call)
-    return todo(name, call, Effect.REVERSIBLE, f"{called or 'the snapshot'} is not in {place.region}")
+    return snapshot_steps.copy(name, INSTANCE_SNAPSHOT, found, of, called, more, view.member, to)
 
 
 def ship(name: str, backups: tuple[Backup, ...], of: Instance | None, view: RdsView, run: RunContext, to: Side) -> Step:

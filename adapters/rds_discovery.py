@@ -11,22 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from adapters.reading import tag_map
-from adapters.specs.rds import (
-    BACKUPS,
-    GROUPS_TAG,
-    KEY_TAG,
-    KNOWN_ENGINES,
-    OTHER_SERVICES,
-    READ_REPLICA,
-    STANDBY_FOR_TAG,
-)
-from adapters.views.rds import base_name
-from adapters.views.rds_models import Instance, Instances, PlaceGroup, PlaceGroups, Tags
+from adapters.databases import base_name
+from adapters.specs.rds import BACKUPS, KNOWN_ENGINES, OTHER_SERVICES, READ_REPLICA
+from adapters.standing_in import INSTANCES, StandIn, stand_ins
+from adapters.views.rds_models import Instance, Instances
 from orchestrator.contract import Found, Place, Reader
 from orchestrator.errors import ValidationError
-
-_PLACE_TAGS = (STANDBY_FOR_TAG, GROUPS_TAG, KEY_TAG)
 
 
 def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
@@ -34,47 +24,24 @@ def discover(aws: Reader, arns: Sequence[str]) -> list[Found]:
     pages = aws.pages("rds", "DescribeDBInstances", Instances)
     # The instances of an Aurora cluster may carry the cluster's tags; they move with it.
     tagged = [each for page in pages for each in page.DBInstances if each.DBInstanceArn in arns]
-    places = _places(aws, arns)
+    places = stand_ins(aws, arns, INSTANCES)
     standing = [e for e in tagged if not e.Engine.startswith("aurora") and e.DBInstanceStatus != "deleting"]
     found = [_instance(aws, each, places) for each in standing]
     taken = {each.pair_key for each in found}
-    for name, (place, tags) in sorted(places.items()):
+    for name, there in sorted(places.items()):
         if (key := f"{aws.account}/{name}") not in taken:
-            found.append(Found(key, name, place, tags, None, counterpart=True))
+            found.append(Found(key, name, there.place, there.tags, None, counterpart=True))
     return found
 
 
-def _places(aws: Reader, arns: Sequence[str]) -> dict[str, tuple[Place, Mapping[str, str]]]:
-    if not any(":subgrp:" in arn for arn in arns):
-        return {}
-    found: dict[str, tuple[Place, Mapping[str, str]]] = {}
-    pages = aws.pages("rds", "DescribeDBSubnetGroups", PlaceGroups)
-    for group in (g for page in pages for g in page.DBSubnetGroups if g.DBSubnetGroupArn in arns):
-        tags = tag_map(aws.read("rds", "ListTagsForResource", Tags, ResourceName=group.DBSubnetGroupArn).TagList)
-        own = {key: value for key, value in tags.items() if key not in _PLACE_TAGS}
-        for name in tags.get(STANDBY_FOR_TAG, "").split():
-            place = Place(aws.account, aws.region, name, group.DBSubnetGroupArn, _regional(group, tags))
-            found[name] = (place, own)
-    return found
-
-
-def _regional(group: PlaceGroup, tags: Mapping[str, str]) -> dict[str, JsonValue]:
-    return {
-        "place": group.DBSubnetGroupArn,
-        "subnet_group": group.DBSubnetGroupName,
-        "security_groups": list(tags.get(GROUPS_TAG, "").split()),
-        "kms_key": tags.get(KEY_TAG),
-    }
-
-
-def _instance(aws: Reader, instance: Instance, places: Mapping[str, tuple[Place, Mapping[str, str]]]) -> Found:
+def _instance(aws: Reader, instance: Instance, places: Mapping[str, StandIn]) -> Found:
     _refuse_others(instance)
     source = instance.ReadReplicaSourceDBInstanceIdentifier
     name = base_name(instance.DBInstanceIdentifier)
     followed = base_name(source.rpartition(":")[2]) if source else name
     facts = _facts(instance)
     if followed in places:
-        facts["place"] = places[followed][0].arn
+        facts["place"] = places[followed].place.arn
     place = Place(aws.account, aws.region, instance.DBInstanceIdentifier, instance.DBInstanceArn, facts)
     return Found(f"{aws.account}/{followed}", name, place, instance.tags, _strategy(instance))
 

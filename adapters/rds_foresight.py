@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters import rds_target as target_side
+from adapters.databases import base_name, own_tags, retired_name
 from adapters.fencing import FENCED_TAG, SecurityGroup
-from adapters.rds_making import own_tags
 from adapters.reading import KeyValue, tag_list
-from adapters.specs.rds import BACKUP_KEPT, BACKUPS, READ_REPLICA, STANDBY_FOR_TAG
-from adapters.views.rds import DrillCopy, RdsView, base_name, retired_name
+from adapters.specs.databases import STANDBY_FOR_TAG
+from adapters.specs.rds import BACKUP_KEPT, BACKUPS, READ_REPLICA
+from adapters.views.rds import DrillCopy, RdsView
 from adapters.views.rds_models import Backup, Instance, Snapshot, StatusInfo, Window
 from orchestrator.contract import RunContext
 from orchestrator.tags import ENABLED
 from orchestrator.words import Mode, Phase
 
 _LATER = "(known later)"
+_FOLLOWS = StatusInfo(Status="replicating")
 
 
 def foreseen(phase: Phase, view: RdsView, run: RunContext) -> RdsView:
@@ -23,8 +25,8 @@ def foreseen(phase: Phase, view: RdsView, run: RunContext) -> RdsView:
     if run.mode is Mode.DRILL:
         there = DrillCopy("the drill's group", "available" if view.strategy == READ_REPLICA else "", "available")
         return replace(view, copy=DrillCopy() if phase is Phase.CLEANUP else there)
-    if phase is Phase.INSTANTIATE and view.strategy != READ_REPLICA and view.target is None:
-        return _arrived(view, run)
+    if phase is Phase.INSTANTIATE and view.target is None:
+        return _arrived(view, run) if view.strategy != READ_REPLICA else _standing_by(view)
     if phase is Phase.ACTIVATE:
         return _activated(view, run)
     if phase is Phase.CLEANUP:
@@ -41,6 +43,15 @@ def _arrived(view: RdsView, run: RunContext) -> RdsView:
         return replace(view, carried=replace(carried, backups=(made, *carried.backups)))
     copy = Snapshot(DBSnapshotIdentifier=_LATER, Status="available", SnapshotCreateTime=run.now)
     return replace(view, carried=replace(carried, copies=(copy, *carried.copies)))
+
+
+def _standing_by(view: RdsView) -> RdsView:
+    if not view.stands_in or view.old is None:
+        return view
+    place = view.member.target
+    names = {"DBInstanceIdentifier": place.id, "DBInstanceArn": place.arn, "DBInstanceStatus": "available"}
+    follows = {"ReadReplicaSourceDBInstanceIdentifier": view.member.source.arn, "BackupRetentionPeriod": 0}
+    return replace(view, target=view.old.model_copy(update={**names, **follows, "StatusInfos": [_FOLLOWS]}))
 
 
 def _backup(run: RunContext, region: str, arn: str) -> Backup:

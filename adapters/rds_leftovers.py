@@ -6,11 +6,12 @@ nothing that is replicated from is deleted. The automated backups stay (DeleteAu
 
 from __future__ import annotations
 
+from adapters.databases import base_name, final_name, is_fenced
+from adapters.leftovers import final_kept
 from adapters.rds_making import not_yet
-from adapters.specs.rds import SNAPSHOT_FAILED
-from adapters.views.rds import RdsView, base_name, final_name, is_fenced
+from adapters.views.rds import RdsView
 from adapters.views.rds_models import Instance
-from orchestrator.contract import Call, Param, Step, blocked, busy, done, failed, skip, todo
+from orchestrator.contract import Call, Param, Step, blocked, busy, done, skip, todo
 from orchestrator.words import Effect, Side
 
 
@@ -46,7 +47,7 @@ def _reason_to_keep(view: RdsView, instance: Instance) -> str:
         return ""
     if not view.replicated:
         return f"{me.target.id} is not protected in {me.source.region}; REPLICATE comes first"
-    if not is_fenced(instance, view.fence):
+    if not is_fenced(instance.groups, view.fence):
         return "it is not behind the fence dr-fence, somebody may still use it"
     if instance.ReadReplicaDBInstanceIdentifiers or instance.ReadReplicaSourceDBInstanceIdentifier:
         replicas = ", ".join(instance.ReadReplicaDBInstanceIdentifiers)
@@ -88,11 +89,5 @@ def _deleted(instance: Instance) -> Step:
 
 def _kept(view: RdsView, name: str) -> Step:
     """Return the wait for the final snapshot."""
-    final, status = final_name(name), view.finals.get(final_name(name), "")
-    step = f"final-{name}"
-    if status == "available":
-        return done(step, f"{final} is available")
-    if status in SNAPSHOT_FAILED:
-        remedy = f"restore {name} from its retained automated backups: aws rds restore-db-instance-to-point-in-time ..."
-        return failed(step, f"{final} is {status}, expected available", remedy)
-    return busy(step, f"{final} is {status or 'not there'}, expected available")
+    remedy = f"restore {name} from its retained automated backups: aws rds restore-db-instance-to-point-in-time ..."
+    return final_kept(final_name(name), view.finals.get(final_name(name), ""), f"final-{name}", remedy)

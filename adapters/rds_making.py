@@ -2,71 +2,21 @@
 
 from __future__ import annotations
 
-from adapters.reading import tag_list
-from adapters.specs.rds import (
-    BACKUPS,
-    FAILED_STATUSES,
-    PASSING_STATUSES,
-    PLATFORM_TAGS,
-    SNAPSHOT_FAILED,
-    SNAPSHOT_PASSING,
-)
+from adapters import databases
+from adapters.databases import INSTANCE, LOOK
+from adapters.specs.rds import BACKUPS
 from adapters.views.rds import RdsView
 from adapters.views.rds_models import Backup, Instance, Snapshot
-from orchestrator.contract import Call, Later, Member, Param, RunContext, Step, busy, done, failed
-from orchestrator.errors import UpstreamError
-from orchestrator.tags import CUSTOMER, ENVIRONMENT
+from orchestrator.contract import Call, Later, Param, Step
 from orchestrator.words import Effect, Side
-
-_LOOK = "look at its events in the console, then retry."
 
 
 def not_yet(
-    name: str, instance: Instance, *, effect: Effect = Effect.NONE, call: Call | None = None, remedy: str = _LOOK
+    name: str, instance: Instance, *, effect: Effect = Effect.NONE, call: Call | None = None, remedy: str = LOOK
 ) -> Step:
     """Return the step of an instance that is not available: a wait or a failure; raise for a status nobody documents."""
     identifier, status = instance.DBInstanceIdentifier, instance.DBInstanceStatus
-    observed = f"{identifier} is {status}, expected available"
-    if status in FAILED_STATUSES:
-        return failed(name, observed, remedy)
-    if status == "stopped":
-        return failed(name, observed, f"aws rds start-db-instance --db-instance-identifier {identifier}; then retry.")
-    if status not in PASSING_STATUSES:
-        raise unknown(identifier, status)
-    return busy(name, observed, effect=effect, call=call)
-
-
-def unknown(what: str, status: str) -> UpstreamError:
-    """Return the error for a status that AWS documents nowhere."""
-    return UpstreamError(
-        f"{what} is {status!r}, which this adapter does not know.",
-        "look at it in the console; retry when it is available.",
-    )
-
-
-def snapped(name: str, snapshot: Snapshot, call: Call) -> Step:
-    """Judge a snapshot, or a copy of one, that is there."""
-    identifier, status = snapshot.DBSnapshotIdentifier, snapshot.Status
-    observed = f"{identifier} is {status}"
-    if status == "available":
-        return done(name, observed, effect=Effect.REVERSIBLE)
-    if status in SNAPSHOT_FAILED:
-        remedy = f"aws rds delete-db-snapshot --db-snapshot-identifier {identifier}; then retry."
-        return failed(name, f"{observed}, expected available", remedy)
-    if status not in SNAPSHOT_PASSING:
-        raise unknown(identifier, status)
-    return busy(name, f"{observed}, expected available", effect=Effect.REVERSIBLE, call=call)
-
-
-def own_tags(member: Member) -> dict[str, str]:
-    """Return the tags that belong to the database, without those that a run has put on it."""
-    return {k: v for k, v in member.tags.items() if k not in PLATFORM_TAGS and not k.startswith("aws:")}
-
-
-def content_tags(member: Member, run: RunContext) -> list[Param]:
-    """Return the tags of a snapshot or backup: whose it is, and which run made it."""
-    whose = {key: member.tags[key] for key in (CUSTOMER, ENVIRONMENT) if key in member.tags}
-    return [*tag_list({**whose, **run.tags})]
+    return databases.not_yet(name, identifier, status, INSTANCE, effect=effect, call=call, remedy=remedy)
 
 
 def restore_call(name: str, view: RdsView, of: Snapshot | Backup | None, other: dict[str, Param]) -> Call:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from adapters.databases import base_name
 from adapters.judging import ready, red, too_slow, warning
 from adapters.rds_restore_readiness import restores
+from adapters.restoring_readiness import place as place_of
 from adapters.specs.rds import READ_REPLICA, REPLICATED_ENGINES, SPEC
-from adapters.views.rds import RdsView, base_name
+from adapters.views.rds import RdsView
 from adapters.views.rds_models import Instance
 from orchestrator.contract import Finding, RunContext
 from orchestrator.words import Mode
@@ -22,14 +24,7 @@ def findings(view: RdsView, run: RunContext) -> list[Finding]:
     if view.strategy != READ_REPLICA:
         return [*restores(view, run), *slow] or [ready(me, f"{base_name(view.member.target.id)} can be restored.")]
     if target is None:
-        return [
-            red(
-                me,
-                "no-target",
-                f"there is no DB instance {view.member.target.id} in {view.member.target.region}.",
-                "create the replica, or set dr:recovery-strategy to one that restores; then: dr plan",
-            )
-        ]
+        return slow + _missing(me, view, run)
     found = slow + _accounts(me, view) + _engine(me, target, run) + _target(me, target, view)
     if run.mode is not Mode.EMERGENCY:
         found += _link(me, target, view, run) + _keys(me, view)
@@ -37,6 +32,27 @@ def findings(view: RdsView, run: RunContext) -> list[Finding]:
         found += _source(me, target, view)
     lag = f"lag {view.lag_seconds[0]:.0f} s" if view.lag_seconds and view.lag_seconds[0] >= 0 else "lag unknown"
     return found or [ready(me, f"{target.DBInstanceIdentifier} can take over, {lag}.")]
+
+
+def _missing(me: str, view: RdsView, run: RunContext) -> list[Finding]:
+    """Judge whether the replica that is missing can be made."""
+    place, source = view.member.target, view.old
+    text = f"there is no DB instance {place.id} in {place.region}"
+    if run.mode is not Mode.PLANNED or not view.stands_in:
+        remedy = "create the replica, or set dr:recovery-strategy to one that restores; then: dr plan"
+        return [red(me, "no-target", f"{text}.", remedy)]
+    found = [warning(me, "no-target", f"{text}: INSTANTIATE makes a replica, which takes hours for large ones.")]
+    left = {} if view.instances_left is None else {"DBInstances": view.instances_left}
+    found += (
+        _accounts(me, view) + _keys(me, view) + place_of(view.member, view.carried.missing, left, {"DBInstances": 1})
+    )
+    if source is None or source.DBInstanceStatus not in {"available", "backing-up"}:
+        shown = source.DBInstanceStatus if source else "not there"
+        return [*found, red(me, "source-status", f"{view.member.source.arn} is {shown}, expected available.")]
+    if not source.BackupRetentionPeriod:
+        remedy = "set its backup retention period above 0, then: dr plan"
+        found.append(red(me, "backups", f"{source.DBInstanceIdentifier} has no backups: AWS makes no replica.", remedy))
+    return found + _engine(me, source, run)
 
 
 def _accounts(me: str, view: RdsView) -> list[Finding]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from adapters.rds_making import not_yet
-from adapters.specs.rds import FAILED_STATUSES, PROMOTION_BOUND_SECONDS, READ_REPLICA
+from adapters.specs.databases import INSTANCE_FAILED
+from adapters.specs.rds import PROMOTION_BOUND_SECONDS, READ_REPLICA
 from adapters.views.rds import RdsView
 from orchestrator.contract import Call, Param, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import Effect, Side
 
+_NO_REPLICA = "planned: run INSTANTIATE first. Emergency: restore it from a backup by hand under this name, then retry."
 _REBOOT = "aws rds reboot-db-instance --db-instance-identifier"
 
 
@@ -23,12 +25,12 @@ def promote(view: RdsView, run: RunContext) -> Step:
     params: dict[str, Param] = {"DBInstanceIdentifier": identifier, "BackupRetentionPeriod": backup_days(view)}
     call = Call("rds", "PromoteReadReplica", params, Side.TARGET)
     if view.target is None:
-        return failed(name, f"there is no DB instance {identifier}", "restore it from a backup, then retry.")
+        return failed(name, f"there is no DB instance {identifier}", _NO_REPLICA)
     if view.promoted:
         return done(name, f"{identifier} replicates from nobody", effect=Effect.IRREVERSIBLE)
     status, waited = view.target.DBInstanceStatus, run.seconds_since(name)
     observed = f"{identifier} is {status} and replicates from {view.target.ReadReplicaSourceDBInstanceIdentifier}"
-    if status in FAILED_STATUSES:
+    if status in INSTANCE_FAILED:
         return failed(
             name, observed, f"look at its events; a reboot often repairs it: {_REBOOT} {identifier}; then retry."
         )
@@ -41,7 +43,7 @@ def promote(view: RdsView, run: RunContext) -> Step:
 
 def standing(view: RdsView, name: str) -> Step:
     """Return the wait until the target is available."""
-    if view.target is None and view.strategy != READ_REPLICA:
+    if view.target is None and (view.strategy != READ_REPLICA or view.stands_in):
         return busy(name, f"{view.member.target.id} is not there yet")
     if view.target is None:
         return failed(name, f"there is no DB instance {view.member.target.id}", "create the replica, then: dr plan")

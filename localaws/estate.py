@@ -29,6 +29,7 @@ SEEDERS: dict[str, str] = {
     "rds-single": "localaws.seeds.rds_single:seed",
     "aurora-global": "localaws.seeds.aurora_global:seed",
     "aurora-replica": "localaws.seeds.aurora_replica:seed",
+    "aurora-single": "localaws.seeds.aurora_single:seed",
     "elasticache-global": "localaws.seeds.elasticache_global:seed",
     "elasticache-standalone": "localaws.seeds.elasticache_standalone:seed",
     "memorydb-multi-region": "localaws.seeds.memorydb_multi_region:seed",

@@ -62,7 +62,11 @@ def places(
     unknown: list[str] = []
     companions = {kind for each in adapters for kind in each.spec.companion_types}
     for hit in hits:
-        mine = [each.spec for each in adapters if hit.resource_type in each.spec.resource_types]
+        mine = [
+            each.spec
+            for each in adapters
+            if hit.resource_type in (*each.spec.resource_types, *each.spec.stand_in_types)
+        ]
         if not mine and hit.resource_type not in companions:
             unknown.append(f"{hit.arn} ({hit.resource_type})")
         for spec in mine:

@@ -18,6 +18,7 @@ from orchestrator.inventory import Resource, Snapshot
 from orchestrator.judgement import action_id_of
 from orchestrator.plan import Plan, PlannedAction, PlannedStage
 from orchestrator.request import Request
+from orchestrator.spec import Spec
 from orchestrator.targets import PlannedMember, PlannedTarget
 from orchestrator.words import LIFECYCLE, Mode, Order, Phase, Priority
 
@@ -147,7 +148,7 @@ def _select(
         if meaning is not None and not wrong and request.Waves is not None and meaning.wave not in request.Waves:
             excluded[resource.resource_id] = f"wave {meaning.wave} was not asked for"
             continue
-        lonely = _lonely(request, resource)
+        lonely = _lonely(request, resource, spec)
         if lonely and not wrong and request.mode is Mode.EMERGENCY:
             excluded[resource.resource_id] = lonely  # what cannot be moved must not keep the others
             continue
@@ -164,11 +165,15 @@ def _select(
     return items, excluded, problems
 
 
-def _lonely(request: Request, resource: Resource) -> str:
+def _lonely(request: Request, resource: Resource, spec: Spec) -> str:
     """Return why a resource cannot be moved for want of a counterpart, or an empty string."""
     missing = [r for r in (request.source_region, request.target_region) if resource.side(r) is None]
+    if not missing:
+        return ""
     where = ", ".join(sorted(resource.sides))
-    return f"has no counterpart in {' and '.join(missing)}; it was found only in {where}" if missing else ""
+    command = spec.stand_in_command.format(name=resource.name, region=missing[0])
+    made = f"; to have one made there: {command}" if command else ""
+    return f"has no counterpart in {' and '.join(missing)}; it was found only in {where}{made}"
 
 
 def _disabled(resource: Resource) -> bool:

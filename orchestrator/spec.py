@@ -78,6 +78,10 @@ class Spec:
     documentation: str
     companion_types: tuple[str, ...] = ()
     """Resource Explorer types that may carry the same tags and move along with the resource (ecs:task-definition)."""
+    stand_in_types: tuple[str, ...] = ()
+    """Types that stand in for a side that is not there yet (rds:subgrp); several technologies may share one."""
+    stand_in_command: str = ""
+    """What to type so that a missing side is known, with {name} and {region}; empty where every side must be there."""
     default_strategy: str | None = None
     """The strategy of a resource when neither its tag nor what is live tells one; only where no two sides can disagree."""
     batch_size: int = 1

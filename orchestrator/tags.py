@@ -45,6 +45,7 @@ OWN = (
     "dr:kms-key",
     "dr:security-groups",
     "dr:standby-for",
+    "dr:taken-at",
     "dr:artifact",
     "dr:record",
     "dr:record-values",

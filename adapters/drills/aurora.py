@@ -1,48 +1,84 @@
-"""A drill of an Aurora cluster: a snapshot of the target cluster, restored beside it.
+"""A drill of an Aurora cluster: a copy restored in the target Region behind a group that lets nobody in.
 
-A snapshot is used rather than a copy-on-write clone because cloning a global database's secondary cluster is not confirmed.
+It is made from a snapshot of the standing target cluster, or from the newest snapshot that was copied there. A snapshot is used
+rather than a copy-on-write clone because cloning a global database's secondary cluster is not confirmed.
 """
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from dataclasses import replace
+from typing import TypeVar
 
 from adapters.aurora_making import Standing, create_instance
+from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.reading import drill_name, tag_list
-from adapters.specs.aurora import FAILED_STATUSES
-from orchestrator.contract import Call, Check, RunContext, Step
-from orchestrator.words import CheckState, Side
+from adapters.specs.databases import CLUSTER_FAILED, INSTANCE_FAILED
+from adapters.views.aurora import DrillCopy, TargetSide
+from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, blocked, done, todo
+from orchestrator.words import CheckState, Effect, Phase, Side
 
+V = TypeVar("V", bound=TargetSide)
 _UNDER_WAY = ("deleting", "creating", "backing-up", "modifying", "configuring-enhanced-monitoring")
 """Statuses in which RDS refuses a deletion, or is at it."""
 
 
 def make(view: Standing, run: RunContext) -> list[Step]:
-    """Return the steps that make the copy."""
-    name, copy = drill_name(run, view.member.target.id), view.copy
-    if not copy.ours:
+    """Return the steps that make the copy of a standing cluster."""
+    name, target = drill_name(run, view.member.target.id), view.target
+    if not view.copy.ours:
         return not_ours("drill-cluster", name, run.run_id)
-    tags = tag_list(run.tags)
-    snapshot: dict[str, JsonValue] = {
+    if not target.there:
+        why = f"there is no cluster {view.member.target.id} in {view.member.target.region} yet"
+        return [blocked("drill-snapshot", why, "a planned run makes it; or see the findings of dr plan")]
+    snapshot: dict[str, Param] = {
         "DBClusterIdentifier": view.member.target.id,
         "DBClusterSnapshotIdentifier": name,
-        "Tags": tags,
+        "Tags": tag_list(run.tags),
     }
-    restore: dict[str, JsonValue] = {
+    like: dict[str, Param] = {"DBSubnetGroupName": target.DBSubnetGroup} if target.DBSubnetGroup else {}
+    call = Call("rds", "CreateDBClusterSnapshot", snapshot, Side.TARGET)
+    taken = made("drill-snapshot", view.copy.snapshot, call, CLUSTER_FAILED)
+    return [_isolated(view, name, run), taken, *restore(view, run, name, like)]
+
+
+def make_from(view: Standing, run: RunContext, snapshot: str | None, like: dict[str, Param]) -> list[Step]:
+    """Return the steps that make the copy from a snapshot that is there; `like` is what the cluster is made with."""
+    name, place = drill_name(run, view.member.target.id), view.member.target
+    if not view.copy.ours:
+        return not_ours("drill-cluster", name, run.run_id)
+    if not view.copy.cluster and (snapshot is None or not view.copy.vpc_id):
+        lacking = "no copied snapshot" if snapshot is None else "no subnet group"
+        why = f"{lacking} of {view.member.source.id} can be used in {place.region}"
+        return [blocked("drill-cluster", why, "see the findings of dr plan; a planned run makes the first copy.")]
+    return [_isolated(view, name, run), *restore(view, run, snapshot or name, like)]
+
+
+def restore(view: Standing, run: RunContext, snapshot: str, like: dict[str, Param]) -> list[Step]:
+    """Return the steps that restore the copy and give it an instance."""
+    name = drill_name(run, view.member.target.id)
+    params: dict[str, Param] = {
+        **like,
         "DBClusterIdentifier": name,
-        "SnapshotIdentifier": name,
+        "SnapshotIdentifier": snapshot,
         "Engine": view.target.Engine,
-        "Tags": tags,
-        **({"DBSubnetGroupName": view.target.DBSubnetGroup} if view.target.DBSubnetGroup else {}),
+        "EngineVersion": view.target.EngineVersion,
+        "VpcSecurityGroupIds": [view.copy.group or Later("id of the drill's security group")],
+        "DeletionProtection": False,
+        "Tags": tag_list(run.tags),
     }
-    snapshot_call = Call("rds", "CreateDBClusterSnapshot", snapshot, Side.TARGET)
-    restore_call = Call("rds", "RestoreDBClusterFromSnapshot", restore, Side.TARGET)
+    call = Call("rds", "RestoreDBClusterFromSnapshot", params, Side.TARGET)
     return [
-        made("drill-snapshot", copy.snapshot, snapshot_call, FAILED_STATUSES),
-        made("drill-cluster", copy.cluster, restore_call, FAILED_STATUSES),
-        made("drill-instance", copy.instance, create_instance(name, name, view, run), FAILED_STATUSES),
+        made("drill-cluster", view.copy.cluster, call, CLUSTER_FAILED),
+        made("drill-instance", view.copy.instance, create_instance(name, name, view, run), INSTANCE_FAILED),
     ]
+
+
+def _isolated(view: Standing, name: str, run: RunContext) -> Step:
+    if view.copy.group:
+        return done("drill-security-group", view.copy.group, effect=Effect.REVERSIBLE)
+    call = group_call(name, "Isolates the copy of a drill", view.copy.vpc_id, run, Side.TARGET)
+    return todo("drill-security-group", call, Effect.REVERSIBLE, "not there")
 
 
 def delete(view: Standing, run: RunContext) -> list[Step]:
@@ -53,11 +89,25 @@ def delete(view: Standing, run: RunContext) -> list[Step]:
     instance = Call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": name, "SkipFinalSnapshot": True}, Side.TARGET)
     cluster = Call("rds", "DeleteDBCluster", {"DBClusterIdentifier": name, "SkipFinalSnapshot": True}, Side.TARGET)
     snapshot = Call("rds", "DeleteDBClusterSnapshot", {"DBClusterSnapshotIdentifier": name}, Side.TARGET)
+    group = Call("ec2", "DeleteSecurityGroup", {"GroupId": copy.group}, Side.TARGET)
     return [
         gone("drill-instance", copy.instance, instance, leaving=_UNDER_WAY),
         gone("drill-cluster", copy.cluster, cluster, leaving=_UNDER_WAY),
         gone("drill-snapshot", copy.snapshot, snapshot, leaving=_UNDER_WAY),
+        gone("drill-security-group", copy.group, group),
     ]
+
+
+def foreseen(view: V, phase: Phase, *, snapshot: bool = True) -> V:
+    """Return the view that a phase of a drill leaves behind."""
+    there = DrillCopy(
+        vpc_id=view.copy.vpc_id,
+        group="the drill's group",
+        snapshot="available" if snapshot else "",
+        cluster="available",
+        instance="available",
+    )
+    return replace(view, copy=DrillCopy() if phase is Phase.CLEANUP else there)
 
 
 def health(view: Standing) -> list[Check]:

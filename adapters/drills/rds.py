@@ -12,7 +12,8 @@ from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.rds_making import restore_call
 from adapters.reading import drill_name, tag_list
-from adapters.specs.rds import BACKUPS, FAILED_STATUSES, READ_REPLICA
+from adapters.specs.databases import INSTANCE_FAILED
+from adapters.specs.rds import BACKUPS, READ_REPLICA
 from adapters.views.rds import RdsView
 from adapters.views.rds_carried import available, restorable
 from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, blocked, done, failed, todo
@@ -55,12 +56,12 @@ def make(view: RdsView, run: RunContext) -> list[Step]:
     }
     return [
         _isolated(copy.group, group),
-        made("drill-snapshot", copy.snapshot, Call("rds", "CreateDBSnapshot", snapshot, Side.TARGET), FAILED_STATUSES),
+        made("drill-snapshot", copy.snapshot, Call("rds", "CreateDBSnapshot", snapshot, Side.TARGET), INSTANCE_FAILED),
         made(
             "drill-instance",
             copy.instance,
             Call("rds", "RestoreDBInstanceFromDBSnapshot", restore, Side.TARGET),
-            FAILED_STATUSES,
+            INSTANCE_FAILED,
         ),
     ]
 
@@ -91,7 +92,7 @@ def _make_from_content(view: RdsView, run: RunContext, name: str) -> list[Step]:
         "Tags": tag_list(run.tags),
     }
     group = group_call(name, "Isolates the copy of a drill", vpc_id, run, Side.TARGET)
-    made_here = made("drill-instance", copy.instance, restore_call(name, view, of, own), FAILED_STATUSES)
+    made_here = made("drill-instance", copy.instance, restore_call(name, view, of, own), INSTANCE_FAILED)
     return [_isolated(copy.group, group), made_here]
 
 

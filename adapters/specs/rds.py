@@ -4,6 +4,7 @@ another AWS Region", "Copying a DB snapshot", "Restoring to a DB instance"; RDS 
 
 from __future__ import annotations
 
+from adapters.specs.databases import STAND_IN_COMMAND
 from adapters.specs.rds_permissions import PERMISSIONS
 from orchestrator.spec import Quota, Spec, Strategy
 from orchestrator.words import Mode, Phase, Side
@@ -15,7 +16,9 @@ SNAPSHOTS = "snapshot-copy"
 SPEC = Spec(
     key="rds",
     title="Amazon RDS",
-    resource_types=("rds:db", "rds:subgrp"),
+    resource_types=("rds:db",),
+    stand_in_types=("rds:subgrp",),
+    stand_in_command=STAND_IN_COMMAND.replace("{label}", "{name}"),
     companion_types=("rds:snapshot", "rds:auto-backup", "rds:pg", "rds:og"),
     manifest_actions=("RDSMySQL", "RDSPostgreSQL", "RDSMariaDB"),
     strategies=(
@@ -55,6 +58,8 @@ SPEC = Spec(
         "Read replicas of Oracle, SQL Server and Db2: their way back is another one (switchover, licences); the strategies "
         "that restore take these engines.",
         "Sides in two accounts: replicas and replicated backups stay in one account, and snapshots are not shared by it.",
+        "Making a missing replica in an emergency, or where no DB subnet group stands in for it (dr:standby-for=<name>): without one "
+        "the plan is refused with the command to type.",
         "Promoting, fencing, renaming or detaching anything in a drill.",
         "Restoring while an instance of the name stands on the target side and the source still takes writes: which of the "
         "two is current, a person says.",
@@ -98,65 +103,14 @@ REPLICATED_ENGINES = ("mysql", "mariadb", "postgres")
 licences and editions for replicas: none of them is told yet.
 """
 KNOWN_ENGINES = (*REPLICATED_ENGINES, "oracle", "sqlserver", "db2")
-PLATFORM_TAGS = ("dr:fenced", "dr:execution-id", "dr:drill-id")
 INSTANCE_MISSING = ("DBInstanceNotFound", "DBInstanceNotFoundFault")
 SNAPSHOT_MISSING = ("DBSnapshotNotFound", "DBSnapshotNotFoundFault")
-FAILED_STATUSES = (
-    "failed",
-    "incompatible-credentials",
-    "incompatible-create",
-    "incompatible-network",
-    "incompatible-option-group",
-    "incompatible-parameters",
-    "incompatible-restore",
-    "inaccessible-encryption-credentials",
-    "inaccessible-encryption-credentials-recoverable",
-    "insufficient-capacity",
-    "restore-error",
-    "storage-full",
-)
-DATAPOINTS_AT_ZERO = 3
-DRAIN_BOUND_SECONDS = 1800
-"""How long lag may stay above zero behind the fence before a person is asked."""
 PROMOTION_BOUND_SECONDS = 3600
-EVENT_RESTARTED = "restarted"
-NAME_LIMIT = 63
-PASSING_STATUSES = (
-    "backing-up",
-    "configuring-enhanced-monitoring",
-    "configuring-iam-database-auth",
-    "configuring-log-exports",
-    "converting-to-vpc",
-    "creating",
-    "delete-precheck",
-    "deleting",
-    "maintenance",
-    "modifying",
-    "moving-to-vpc",
-    "rebooting",
-    "renaming",
-    "resetting-master-credentials",
-    "starting",
-    "stopping",
-    "storage-config-upgrade",
-    "storage-initialization",
-    "storage-optimization",
-    "upgrading",
-)
-"""Statuses of an instance that end by themselves (RDS user guide, "Viewing Amazon RDS DB instance status")."""
-SNAPSHOT_PASSING = ("creating", "copying")
-SNAPSHOT_FAILED = ("failed", "error", "incompatible-restore", "incompatible-parameters", "deleting")
 BACKUP_READY = ("replicating", "active")
 BACKUP_PASSING = ("pending", "creating")
 BACKUP_KEPT = "retained"
 BACKUP_MISSING = ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackupNotFoundFault")
-SUBNET_GROUP_MISSING = ("DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFound")
-PARAMETER_GROUP_MISSING = ("DBParameterGroupNotFound", "DBParameterGroupNotFoundFault")
 LOG_BOUND_SECONDS = 3600
 """How long the log of the fence may take to arrive in the other Region before a person is asked."""
-STANDBY_FOR_TAG = "dr:standby-for"
-"""On a DB subnet group: the instances, separated by spaces, whose counterpart is to be restored in it."""
-GROUPS_TAG = "dr:security-groups"
-KEY_TAG = "dr:kms-key"
 OTHER_SERVICES = {"docdb": "Amazon DocumentDB", "neptune": "Amazon Neptune", "custom-": "RDS Custom"}
 """Beginnings of engines that RDS's calls list as if they were its own."""

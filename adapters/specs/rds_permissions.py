@@ -89,7 +89,7 @@ PERMISSIONS = (
     ),
     Permission(
         actions=("rds:CreateDBInstanceReadReplica", "rds:AddTagsToResource"),
-        uses=frozenset({Use.REPLICATE}),
+        uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
         resources=(f"{_HERE}:db:*", f"{_HERE}:cluster:*", *_AROUND),
         conditions=_ENABLES,
         modes=_PLANNED,

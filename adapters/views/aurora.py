@@ -1,16 +1,19 @@
-"""What RDS replies of Aurora clusters; and what is read of a global database, all from the target's Region."""
+"""What RDS replies of Aurora clusters, their instances and snapshots; and what every strategy reads of the target side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.reading import KeyValue, drill_name, is_of_this_drill, recent_values, tag_map
-from adapters.specs.aurora import CLUSTER_MISSING, GLOBAL_DATABASE, GLOBAL_MISSING, SNAPSHOT_MISSING
-from orchestrator.contract import Clients, Member, Reader, RunContext, Target
-from orchestrator.words import Mode, Phase, Side
+from adapters.databases import CLUSTER, Database
+from adapters.fencing import find_group
+from adapters.reading import KeyValue, drill_name, is_of_this_drill, tag_map
+from adapters.specs.aurora import CLUSTER_MISSING, SNAPSHOT_MISSING, TAKEN_AT_TAG
+from adapters.views.databases import Guarded, SubnetGroup, subnet_group
+from orchestrator.contract import Member, Reader, RunContext
 
 
 class ClusterMember(BaseModel):
@@ -20,14 +23,7 @@ class ClusterMember(BaseModel):
     IsClusterWriter: bool = False
 
 
-class Group(BaseModel):
-    """A security group on a cluster."""
-
-    VpcSecurityGroupId: str
-    Status: str = "active"
-
-
-class Cluster(BaseModel):
+class Cluster(Guarded):
     """A DB cluster."""
 
     DBClusterIdentifier: str
@@ -39,19 +35,44 @@ class Cluster(BaseModel):
     DBClusterParameterGroup: str | None = None
     ReplicationSourceIdentifier: str | None = None
     ReadReplicaIdentifiers: list[str] = []
-    VpcSecurityGroups: list[Group] = []
     KmsKeyId: str | None = None
     StorageEncrypted: bool = False
     DeletionProtection: bool = False
+    BackupRetentionPeriod: int = 1
+    IAMDatabaseAuthenticationEnabled: bool = False
+    ServerlessV2ScalingConfiguration: dict[str, JsonValue] | None = None
+    ClusterCreateTime: datetime | None = None
     Endpoint: str | None = None
     Port: int | None = None
     DBClusterMembers: list[ClusterMember] = []
-    TagList: list[KeyValue] = []
+
+    @property
+    def there(self) -> bool:
+        """Say whether AWS knows it; a name that nothing bears (yet) has no status."""
+        return bool(self.Status)
 
     @property
     def endpoint(self) -> tuple[str, int] | None:
         """Return host and port of the cluster endpoint; there is none while the cluster is being made."""
         return (self.Endpoint, self.Port) if self.Endpoint and self.Port else None
+
+    @property
+    def writer(self) -> str | None:
+        """Return the name of the instance that writes."""
+        return next((each.DBInstanceIdentifier for each in self.DBClusterMembers if each.IsClusterWriter), None)
+
+    def database(self, vpc_id: str) -> Database:
+        """Return what its fence and its name are made of; only its instances tell its VPC."""
+        return Database(
+            CLUSTER,
+            self.DBClusterIdentifier,
+            self.DBClusterArn,
+            self.Status,
+            vpc_id,
+            self.groups,
+            self.settled_groups,
+            self.tags,
+        )
 
 
 class Clusters(BaseModel):
@@ -60,50 +81,20 @@ class Clusters(BaseModel):
     DBClusters: list[Cluster] = []
 
 
-class GlobalMember(BaseModel):
-    """A cluster's part in a global cluster."""
-
-    DBClusterArn: str
-    IsWriter: bool = False
-    SynchronizationStatus: str | None = None
-
-
-class Switch(BaseModel):
-    """A switchover or failover in progress."""
-
-    Status: str | None = None
-    ToDbClusterArn: str | None = None
-    IsDataLossAllowed: bool = False
-
-
-class GlobalCluster(BaseModel):
-    """A global cluster."""
-
-    GlobalClusterIdentifier: str
-    Status: str = ""
-    GlobalClusterMembers: list[GlobalMember] = []
-    FailoverState: Switch | None = None
-
-
-class GlobalClusters(BaseModel):
-    """rds:DescribeGlobalClusters."""
-
-    GlobalClusters: list[GlobalCluster] = []
-
-
-class SubnetGroup(BaseModel):
-    """Where an instance is."""
-
-    VpcId: str = ""
-
-
-class Instance(BaseModel):
+class Instance(Guarded):
     """A DB instance of a cluster."""
 
     DBInstanceIdentifier: str
+    DBInstanceArn: str = ""
+    DBClusterIdentifier: str = ""
     DBInstanceStatus: str = ""
     DBInstanceClass: str = ""
     DBSubnetGroup: SubnetGroup | None = None
+
+    @property
+    def vpc_id(self) -> str:
+        """Return its VPC."""
+        return self.DBSubnetGroup.VpcId if self.DBSubnetGroup else ""
 
 
 class Instances(BaseModel):
@@ -113,10 +104,40 @@ class Instances(BaseModel):
 
 
 class Snapshot(BaseModel):
-    """A cluster snapshot."""
+    """A cluster snapshot; one that was copied from another Region names what it is a copy of."""
 
+    DBClusterSnapshotIdentifier: str = ""
+    DBClusterSnapshotArn: str = ""
+    DBClusterIdentifier: str = ""
+    Engine: str = ""
+    EngineVersion: str = ""
     Status: str = ""
+    SnapshotCreateTime: datetime | None = None
+    SourceDBClusterSnapshotArn: str | None = None
     TagList: list[KeyValue] = []
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.DBClusterSnapshotIdentifier
+
+    @property
+    def arn(self) -> str:
+        """Return its ARN."""
+        return self.DBClusterSnapshotArn
+
+    @property
+    def at(self) -> datetime | None:
+        """Return when the data was as it is in here.
+
+        AWS keeps no time of the original on a copy (as it does for DB snapshots), so runs tag what they copy with it.
+        """
+        told = tag_map(self.TagList).get(TAKEN_AT_TAG)
+        return datetime.fromisoformat(told) if told else self.SnapshotCreateTime
+
+    def is_from(self, region: str) -> bool:
+        """Say whether it was copied here from a Region."""
+        return (self.SourceDBClusterSnapshotArn or "").split(":")[3:4] == [region]
 
 
 class Snapshots(BaseModel):
@@ -129,6 +150,9 @@ class Snapshots(BaseModel):
 class DrillCopy:
     """What a drill made of the target cluster; empty statuses mean: not there."""
 
+    vpc_id: str = ""
+    """Where it is made."""
+    group: str = ""
     snapshot: str = ""
     cluster: str = ""
     instance: str = ""
@@ -137,90 +161,29 @@ class DrillCopy:
 
 
 @dataclass(frozen=True)
-class AuroraView:
-    """Both clusters of the global cluster. `sync` maps a member cluster's ARN to its SynchronizationStatus."""
+class TargetSide:
+    """What every strategy's view tells of the target side."""
 
     member: Member
-    group: GlobalCluster
     target: Cluster
+    """Without a status when it is not there (yet)."""
     instances: tuple[Instance, ...]
-    lag_ms: float | None = None
     copy: DrillCopy = DrillCopy()
-    strategy: str = GLOBAL_DATABASE
-
-    @property
-    def writer_arn(self) -> str | None:
-        """Return the ARN of the global cluster's writer."""
-        return next((m.DBClusterArn for m in self.group.GlobalClusterMembers if m.IsWriter), None)
-
-    @property
-    def sync(self) -> Mapping[str, str]:
-        """Return each member cluster's SynchronizationStatus."""
-        return {m.DBClusterArn: m.SynchronizationStatus or "unknown" for m in self.group.GlobalClusterMembers}
-
-    @property
-    def switching(self) -> str | None:
-        """Return what is in progress, or None."""
-        state = self.group.FailoverState
-        return f"{state.Status} to {state.ToDbClusterArn}" if state and state.Status else None
-
-    @property
-    def switching_without_loss(self) -> bool:
-        """Say whether what is in progress is a switchover, which waits for the old writer for ever."""
-        return self.switching is not None and not (
-            self.group.FailoverState and self.group.FailoverState.IsDataLossAllowed
-        )
-
-    @property
-    def detached(self) -> bool:
-        """Say whether the target cluster belongs to no global cluster (any more)."""
-        return self.member.target.arn not in self.sync
-
-    @property
-    def versions(self) -> str:
-        """Return both engine versions; the source side's is the one the inventory remembers."""
-        return f"{self.member.source.facts.get('version')} on the source side, {self.target.EngineVersion} here"
-
-    @property
-    def versions_differ(self) -> bool:
-        """Say whether major or minor version differ: AWS then refuses managed switchovers and failovers."""
-        source = self.member.source.facts.get("version")
-        return source is not None and _major_minor(str(source)) != _major_minor(self.target.EngineVersion)
-
-    @property
-    def has_writer_instance(self) -> bool:
-        """Say whether an instance of the target cluster is flagged as its writer."""
-        return any(each.IsClusterWriter for each in self.target.DBClusterMembers)
-
-    @property
-    def target_writes(self) -> bool:
-        """Say whether the target cluster writes: as the global cluster's writer, or alone after a detachment."""
-        alone = self.detached and self.has_writer_instance and self.target.Status == "available"
-        return alone or self.writer_arn == self.member.target.arn
+    key_states: Mapping[str, str] = field(default_factory=dict)
+    quotas_left: Mapping[str, int] = field(default_factory=dict)
+    """How many more of each thing may be made on the target side; read while the cluster is not there."""
+    missing: tuple[str, ...] = ()
+    """What a cluster to be made on the target side needs and is not there."""
 
 
-def _major_minor(version: str) -> list[str]:
-    """Return ["16", "4"] of 16.4 and ["3", "08"] of 8.0.mysql_aurora.3.08.0."""
-    return version.rpartition("aurora.")[2].split(".")[:2]
-
-
-def look(target: Target, aws: Clients, run: RunContext) -> AuroraView:
-    """Read the global cluster, the target cluster and its instances; lag before and during a switch; a drill's copies."""
-    member, reader = target.only, aws.at(Side.TARGET)
-    group_id = str(member.target.facts.get("global_cluster") or member.source.facts.get("global_cluster"))
-    groups = reader.find(
-        "rds", "DescribeGlobalClusters", GlobalClusters, missing=GLOBAL_MISSING, GlobalClusterIdentifier=group_id
-    )
-    found = groups.GlobalClusters if groups else []
-    measured = run.phase in {Phase.INSTANTIATE, Phase.ACTIVATE}
-    return AuroraView(
-        member=member,
-        group=found[0] if found else GlobalCluster(GlobalClusterIdentifier=group_id),
-        target=reader.read("rds", "DescribeDBClusters", Clusters, DBClusterIdentifier=member.target.id).DBClusters[0],
-        instances=tuple(instances_of(reader, member.target.id)),
-        lag_ms=_lag_ms(reader, member, run) if measured else None,
-        copy=copy_of(reader, member, run) if run.mode is Mode.DRILL else DrillCopy(),
-    )
+def find_cluster(reader: Reader, member: Member) -> Cluster:
+    """Return the target cluster; one without a status, but of the source's engine, when it is not there."""
+    place, facts = member.target, member.source.facts
+    found = reader.find("rds", "DescribeDBClusters", Clusters, CLUSTER_MISSING, DBClusterIdentifier=place.id)
+    if found is not None and found.DBClusters:
+        return found.DBClusters[0]
+    engine, version = str(facts.get("engine") or ""), str(facts.get("version") or "")
+    return Cluster(DBClusterIdentifier=place.id, DBClusterArn=place.arn, Engine=engine, EngineVersion=version)
 
 
 def instances_of(reader: Reader, cluster_id: str) -> list[Instance]:
@@ -229,18 +192,11 @@ def instances_of(reader: Reader, cluster_id: str) -> list[Instance]:
     return reader.read("rds", "DescribeDBInstances", Instances, Filters=filters).DBInstances
 
 
-def _lag_ms(reader: Reader, member: Member, run: RunContext) -> float | None:
-    """Older engine versions publish only the second metric (Aurora user guide, "Monitoring an Aurora global database")."""
-    for metric in ("AuroraGlobalDBRPOLag", "AuroraGlobalDBReplicationLag"):
-        values = recent_values(reader, run.now, "AWS/RDS", metric, {"DBClusterIdentifier": member.target.id})
-        if values:
-            return values[0]
-    return None
-
-
-def copy_of(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
-    """Return what this drill has made of the target cluster."""
+def copy_of(reader: Reader, member: Member, run: RunContext, subnets: object) -> DrillCopy:
+    """Return what this drill has made of the target cluster, in the subnet group of that name."""
     name = drill_name(run, member.target.id)
+    place = subnet_group(reader, subnets)
+    group = find_group(reader, name, place.VpcId) if place else None
     snaps = reader.find(
         "rds", "DescribeDBClusterSnapshots", Snapshots, missing=SNAPSHOT_MISSING, DBClusterSnapshotIdentifier=name
     )
@@ -248,11 +204,13 @@ def copy_of(reader: Reader, member: Member, run: RunContext) -> DrillCopy:
     snapshot = snaps.DBClusterSnapshots[0] if snaps and snaps.DBClusterSnapshots else None
     cluster = clusters.DBClusters[0] if clusters and clusters.DBClusters else None
     instances = instances_of(reader, name) if cluster else []
-    tags = [thing.TagList for thing in (snapshot, cluster) if thing is not None]
+    tags = [group.Tags if group else None, *(thing.TagList if thing else None for thing in (snapshot, cluster))]
     return DrillCopy(
+        vpc_id=place.VpcId if place else "",
+        group=group.GroupId if group else "",
         snapshot=snapshot.Status if snapshot else "",
         cluster=cluster.Status if cluster else "",
         instance=instances[0].DBInstanceStatus if instances else "",
-        ours=all(is_of_this_drill(tag_map(each), run) for each in tags),
+        ours=all(is_of_this_drill(tag_map(each), run) for each in tags if each is not None),
         endpoint=cluster.endpoint if cluster else None,
     )

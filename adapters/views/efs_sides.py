@@ -25,6 +25,7 @@ from adapters.specs.efs import (
     WRITES,
     WRITES_NAMESPACE,
 )
+from adapters.views.databases import Key
 from adapters.views.efs_models import (
     AccessPoint,
     AccessPoints,
@@ -38,7 +39,6 @@ from adapters.views.efs_models import (
     Replications,
     Subnets,
 )
-from adapters.views.rds_models import Key
 from orchestrator.contract import Member, Place, Reader, RunContext
 
 FS_PREFIX = "fs-"

@@ -9,8 +9,8 @@ from pydantic import BaseModel, JsonValue
 
 from adapters.fencing import SecurityGroups
 from adapters.specs.fsx import DS_MISSING, KMS_MISSING, RESTORE_TAGS
+from adapters.views.databases import Key
 from adapters.views.fsx_models import Backup, Subnets
-from adapters.views.rds_models import Key
 from orchestrator.contract import Member, Reader
 
 

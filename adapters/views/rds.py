@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import JsonValue
 
-from adapters.fencing import FENCE_GROUP, FENCED_TAG, SecurityGroup, find_group
+from adapters.databases import base_name, final_name, is_fenced, is_retired, retired_name
+from adapters.fencing import FENCE_GROUP, SecurityGroup, find_group
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.rds import (
     BACKUP_READY,
-    EVENT_RESTARTED,
     INSTANCE_MISSING,
-    NAME_LIMIT,
     READ_REPLICA,
     SNAPSHOT_MISSING,
 )
+from adapters.standing_in import INSTANCES, as_databases
+from adapters.views.databases import key_states, quotas_left, restarted_at
 from adapters.views.rds_carried import Carried, available, look_here, look_there, shipped
 from adapters.views.rds_models import (
-    Events,
     HostAndPort,
     Instance,
     Instances,
-    Key,
-    Quotas,
     Snapshot,
     Snapshots,
 )
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
-from orchestrator.tags import CUSTOMER, ENVIRONMENT
 from orchestrator.words import Mode, Phase, Side
-
-_RETIRED = re.compile(r"-retired-[0-9a-f]{8}$")
 
 
 @dataclass(frozen=True)
@@ -68,6 +62,8 @@ class RdsView:
     strategy: str = READ_REPLICA
     carried: Carried = Carried()
     """What a restore is made from; empty for a replica."""
+    stands_in: bool = False
+    """Whether the inventory knew no instance on the target side, only the subnet group that stands in for one."""
     leftovers: tuple[Instance, ...] = ()
     """In DECOMMISSION: the retired instances of the source side, of this run and of others."""
     finals: Mapping[str, str] = field(default_factory=dict)
@@ -96,7 +92,7 @@ class RdsView:
     @property
     def fenced(self) -> bool:
         """Say whether nobody is let into the old primary, or there is none."""
-        return self.old is None or is_fenced(self.old, self.fence)
+        return self.old is None or is_fenced(self.old.groups, self.fence)
 
     @property
     def replicated(self) -> bool:
@@ -113,51 +109,25 @@ class RdsView:
         return self.retired or (None if self.reversed else self.source)
 
 
-def base_name(identifier: str) -> str:
-    """Return an instance's name without the suffix of a retired one."""
-    return _RETIRED.sub("", identifier)
-
-
-def is_fenced(instance: Instance, fence: SecurityGroup | None) -> bool:
-    """Say whether an instance is behind a fence that lets nobody in."""
-    return fence is not None and not fence.IpPermissions and instance.groups == (fence.GroupId,)
-
-
-def is_retired(instance: Instance, member: Member) -> bool:
-    """Say whether an instance is what a run of this database has retired; the tags tell whose it is."""
-    base = base_name(member.source.id)
-    mine = all(instance.tags.get(key) == member.tags.get(key) for key in (CUSTOMER, ENVIRONMENT))
-    left = base_name(instance.DBInstanceIdentifier)
-    kept = base[: NAME_LIMIT - len("-retired-12345678")].rstrip("-")
-    return mine and FENCED_TAG in instance.tags and instance.DBInstanceIdentifier != left == kept
-
-
-def retired_name(member: Member, run: RunContext) -> str:
-    """Return what the old primary is called when its name is freed; a run resumed by another keeps the first name."""
-    if _RETIRED.search(member.source.id):
-        return member.source.id
-    suffix = f"-retired-{run.short_id}"
-    return f"{member.source.id[: NAME_LIMIT - len(suffix)].rstrip('-')}{suffix}"
-
-
 def look(target: Target, aws: Clients, run: RunContext) -> RdsView:
     """Read the target; the source side unless this is a drill or it is lost; metrics and surroundings when they matter."""
-    member, reader = target.only, aws.at(Side.TARGET)
+    member, reader = as_databases(target.only, INSTANCES), aws.at(Side.TARGET)
     found = reader.find(
         "rds", "DescribeDBInstances", Instances, INSTANCE_MISSING, DBInstanceIdentifier=member.target.id
     )
     instance = found.DBInstances[0] if found and found.DBInstances else None
     measured = run.phase in {Phase.INSTANTIATE, Phase.ACTIVATE}
     lag = _metric(reader, run, "ReplicaLag", member.target.id) if measured else ()
-    here = RdsView(member, instance, strategy=target.strategy, lag_points=lag)
-    if target.strategy != READ_REPLICA:
+    made_here = ":subgrp:" in target.only.target.arn
+    here = RdsView(member, instance, strategy=target.strategy, lag_points=lag, stands_in=made_here)
+    if target.strategy != READ_REPLICA or (instance is None and run.phase is Phase.INSTANTIATE):
         carried = look_here(reader, target.strategy, member, base_name(member.source.id), instance)
-        left = _instances_left(reader) if run.phase is Phase.INSTANTIATE and instance is None else None
+        left = quotas_left(reader).get("DBInstances") if run.phase is Phase.INSTANTIATE and instance is None else None
         here = replace(here, carried=carried, instances_left=left)
     if run.mode is Mode.DRILL:
         vpc_id = instance.vpc_id if instance else here.carried.vpc_id
         key = _wanted_key(here)
-        return replace(here, key_states=_keys(reader, key), copy=_copy(reader, vpc_id, run, member))
+        return replace(here, key_states=key_states(reader, key), copy=_copy(reader, vpc_id, run, member))
     return _with_source(here, aws.at(Side.SOURCE), reader, run) if aws.reaches(Side.SOURCE) else here
 
 
@@ -177,16 +147,22 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
     source, first = by_name.get(name), run.phase is Phase.INSTANTIATE
     old, replicas = by_name.get(retired) or source, here.strategy == READ_REPLICA
     postgres = replicas and source is not None and source.Engine == "postgres" and run.phase is Phase.ACTIVATE
-    keys = {**_keys(reader, _wanted_key(here)), **_keys(there, source.KmsKeyId if source else None)} if first else {}
+    keys = (
+        {**key_states(reader, _wanted_key(here)), **key_states(there, source.KmsKeyId if source else None)}
+        if first
+        else {}
+    )
     seen = replace(
         here,
         source=source,
         retired=by_name.get(retired),
         fence=find_group(there, FENCE_GROUP, old.vpc_id) if old else None,
         slot_lag_points=_metric(there, run, "OldestReplicationSlotLag", name) if postgres else (),
-        restarted_at=_restarted_at(there, name, run) if run.phase is Phase.ACTIVATE else None,
+        restarted_at=restarted_at(there, name, run) if run.phase is Phase.ACTIVATE else None,
         key_states=keys,
-        instances_left=_instances_left(there) if first and replicas else here.instances_left,
+        instances_left=quotas_left(there).get("DBInstances")
+        if first and replicas and here.target
+        else here.instances_left,
     )
     if not replicas:
         carried = look_there(there, here.strategy, here.member, here.carried, old, here.target)
@@ -197,16 +173,11 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
 def _with_leftovers(seen: RdsView, there: Reader, run: RunContext) -> RdsView:
     """Add every retired instance of the database and their final snapshots; each may be in another VPC than the last."""
     every = [each for page in there.pages("rds", "DescribeDBInstances", Instances) for each in page.DBInstances]
-    left = tuple(each for each in every if is_retired(each, seen.member))
+    left = tuple(each for each in every if is_retired(each.DBInstanceIdentifier, each.tags, seen.member))
     names = {retired_name(seen.member, run), *(each.DBInstanceIdentifier for each in left)}
     fence = seen.fence or (find_group(there, FENCE_GROUP, left[0].vpc_id) if left else None)
     found = [(final_name(name), _snapshot(there, final_name(name))) for name in sorted(names)]
     return replace(seen, leftovers=left, fence=fence, finals={name: s.Status for name, s in found if s is not None})
-
-
-def final_name(instance_id: str) -> str:
-    """Return the name of the last snapshot of an instance."""
-    return f"{instance_id}-final"
 
 
 def _snapshot(reader: Reader, name: str) -> Snapshot | None:
@@ -216,32 +187,6 @@ def _snapshot(reader: Reader, name: str) -> Snapshot | None:
 
 def _metric(reader: Reader, run: RunContext, metric: str, instance_id: str) -> tuple[Datapoint, ...]:
     return tuple(recent_points(reader, run.now, "AWS/RDS", metric, {"DBInstanceIdentifier": instance_id}))
-
-
-def _restarted_at(reader: Reader, name: str, run: RunContext) -> datetime | None:
-    """Return when the source was last restarted since this action, or its fence, began (rds:DescribeEvents)."""
-    began = min(run.called_at.get("fence", run.started_at), run.started_at)
-    reply = reader.read(
-        "rds",
-        "DescribeEvents",
-        Events,
-        SourceIdentifier=name,
-        SourceType="db-instance",
-        StartTime=began - timedelta(seconds=1),
-        EndTime=run.now + timedelta(minutes=1),
-    )
-    return max((event.Date for event in reply.Events if EVENT_RESTARTED in event.Message), default=None)
-
-
-def _keys(reader: Reader, key_id: str | None) -> dict[str, str]:
-    if not key_id:
-        return {}
-    return {key_id: reader.read("kms", "DescribeKey", Key, KeyId=key_id).KeyMetadata.KeyState}
-
-
-def _instances_left(reader: Reader) -> int | None:
-    quotas = reader.read("rds", "DescribeAccountAttributes", Quotas).AccountQuotas
-    return next((quota.Max - quota.Used for quota in quotas if quota.AccountQuotaName == "DBInstances"), None)
 
 
 def _copy(reader: Reader, vpc_id: str, run: RunContext, member: Member) -> DrillCopy:

@@ -8,27 +8,23 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from adapters.reading import tag_map
+from adapters.specs.databases import PARAMETER_GROUP_MISSING
 from adapters.specs.rds import (
     BACKUP_KEPT,
     BACKUP_MISSING,
     BACKUPS,
-    PARAMETER_GROUP_MISSING,
-    SUBNET_GROUP_MISSING,
 )
+from adapters.views.databases import PlaceGroup, subnet_group, tags_of
 from adapters.views.rds_models import (
     Backup,
     Backups,
     Instance,
     Orderable,
     ParameterGroups,
-    PlaceGroup,
-    PlaceGroups,
     Snapshot,
     Snapshots,
-    Tags,
 )
-from orchestrator.contract import Member, Place, Reader
+from orchestrator.contract import Member, Reader
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -96,7 +92,7 @@ def snapshots_of(reader: Reader, name: str, region: str | None) -> tuple[Snapsho
 
 def look_here(reader: Reader, strategy: str, member: Member, name: str, target: Instance | None) -> Carried:
     """Read the target side: what has arrived there, and whether it can be restored there."""
-    group = _group(reader, member.target)
+    group = subnet_group(reader, member.target.facts.get("subnet_group"))
     missing = _missing(reader, member, group) if target is None else ()
     vpc_id = group.VpcId if group else ""
     region = member.source.region
@@ -111,14 +107,6 @@ def _since(instance: Instance | None, snapshots: tuple[Snapshot, ...]) -> tuple[
     """Return the snapshots of this very instance: a name is used again by every run."""
     born = instance.InstanceCreateTime if instance else None
     return tuple(each for each in snapshots if born is not None and each.at is not None and each.at >= born)
-
-
-def _group(reader: Reader, place: Place) -> PlaceGroup | None:
-    name = place.facts.get("subnet_group")
-    if not isinstance(name, str):
-        return None
-    reply = reader.find("rds", "DescribeDBSubnetGroups", PlaceGroups, SUBNET_GROUP_MISSING, DBSubnetGroupName=name)
-    return reply.DBSubnetGroups[0] if reply and reply.DBSubnetGroups else None
 
 
 def _missing(reader: Reader, member: Member, group: PlaceGroup | None) -> tuple[str, ...]:
@@ -153,9 +141,8 @@ def look_there(
     there: Reader, strategy: str, member: Member, here: Carried, old: Instance | None, target: Instance | None
 ) -> Carried:
     """Add what the source side tells: its own snapshots, what has come back, and the place it leaves behind."""
-    group, tags = _group(there, member.source), None
-    if group is not None:
-        tags = tag_map(there.read("rds", "ListTagsForResource", Tags, ResourceName=group.DBSubnetGroupArn).TagList)
+    group = subnet_group(there, member.source.facts.get("subnet_group"))
+    tags = tags_of(there, group.DBSubnetGroupArn) if group else None
     base = replace(here, stand_in=group, stand_in_tags=tags)
     name, region = (target.DBInstanceIdentifier if target else ""), member.target.region
     if strategy == BACKUPS:

@@ -6,23 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.fencing import FENCED_TAG
-from adapters.reading import KeyValue, tag_map
-
-
-class GroupOnInstance(BaseModel):
-    """A security group on an instance."""
-
-    VpcSecurityGroupId: str
-    Status: str = "active"
-
-
-class SubnetGroup(BaseModel):
-    """A DB subnet group."""
-
-    DBSubnetGroupName: str
-    VpcId: str = ""
-    SubnetGroupStatus: str = "Complete"
+from adapters.databases import INSTANCE, Database
+from adapters.reading import KeyValue
+from adapters.views.databases import Guarded, SubnetGroup
 
 
 class ParameterGroup(BaseModel):
@@ -59,7 +45,7 @@ class BackupLink(BaseModel):
     DBInstanceAutomatedBackupsArn: str = ""
 
 
-class Instance(BaseModel):
+class Instance(Guarded):
     """A DB instance."""
 
     DBInstanceIdentifier: str
@@ -75,44 +61,36 @@ class Instance(BaseModel):
     DeletionProtection: bool = False
     DBClusterIdentifier: str | None = None
     DBSubnetGroup: SubnetGroup | None = None
-    VpcSecurityGroups: list[GroupOnInstance] = []
     DBParameterGroups: list[ParameterGroup] = []
     OptionGroupMemberships: list[OptionGroup] = []
     ReadReplicaSourceDBInstanceIdentifier: str | None = None
     ReadReplicaDBInstanceIdentifiers: list[str] = []
     StatusInfos: list[StatusInfo] = []
     PendingModifiedValues: dict[str, JsonValue | datetime] = {}
-    TagList: list[KeyValue] = []
     Endpoint: HostAndPort | None = None
     InstanceCreateTime: datetime | None = None
     PubliclyAccessible: bool = False
     DBInstanceAutomatedBackupsReplications: list[BackupLink] = []
 
     @property
-    def tags(self) -> dict[str, str]:
-        """Return its tags."""
-        return tag_map(self.TagList)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Return the ids of the security groups in force."""
-        return tuple(sorted(group.VpcSecurityGroupId for group in self.VpcSecurityGroups if group.Status != "removing"))
-
-    @property
-    def settled_groups(self) -> bool:
-        """Say whether no security group is being added or removed."""
-        return all(group.Status == "active" for group in self.VpcSecurityGroups)
-
-    @property
-    def own_groups(self) -> tuple[str, ...]:
-        """Return the security groups it has when it is not fenced."""
-        remembered = tag_map(self.TagList).get(FENCED_TAG, "").split()
-        return tuple(sorted(remembered)) or self.groups
-
-    @property
     def vpc_id(self) -> str:
         """Return its VPC."""
         return self.DBSubnetGroup.VpcId if self.DBSubnetGroup else ""
+
+    @property
+    def database(self) -> Database:
+        """Return what its fence and its name are made of."""
+        return Database(
+            INSTANCE,
+            self.DBInstanceIdentifier,
+            self.DBInstanceArn,
+            self.DBInstanceStatus,
+            self.vpc_id,
+            self.groups,
+            self.settled_groups,
+            self.tags,
+            being_renamed="DBInstanceIdentifier" in self.PendingModifiedValues,
+        )
 
     @property
     def replication(self) -> str:
@@ -130,45 +108,6 @@ class Instances(BaseModel):
     DBInstances: list[Instance] = []
 
 
-class Event(BaseModel):
-    """An event of an instance."""
-
-    Message: str = ""
-    Date: datetime
-
-
-class Events(BaseModel):
-    """rds:DescribeEvents."""
-
-    Events: list[Event] = []
-
-
-class Quota(BaseModel):
-    """A quota of the account."""
-
-    AccountQuotaName: str = ""
-    Used: int = 0
-    Max: int = 0
-
-
-class Quotas(BaseModel):
-    """rds:DescribeAccountAttributes."""
-
-    AccountQuotas: list[Quota] = []
-
-
-class KeyMetadata(BaseModel):
-    """What KMS says of a key."""
-
-    KeyState: str = ""
-
-
-class Key(BaseModel):
-    """kms:DescribeKey."""
-
-    KeyMetadata: KeyMetadata
-
-
 class Snapshot(BaseModel):
     """A DB snapshot; one that was copied from another Region names what it is a copy of."""
 
@@ -179,6 +118,16 @@ class Snapshot(BaseModel):
     OriginalSnapshotCreateTime: datetime | None = None
     SourceDBSnapshotIdentifier: str | None = None
     TagList: list[KeyValue] = []
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.DBSnapshotIdentifier
+
+    @property
+    def arn(self) -> str:
+        """Return its ARN."""
+        return self.DBSnapshotArn
 
     @property
     def at(self) -> datetime | None:
@@ -223,18 +172,6 @@ class Backups(BaseModel):
     DBInstanceAutomatedBackups: list[Backup] = []
 
 
-class PlaceGroup(SubnetGroup):
-    """A DB subnet group, described by itself."""
-
-    DBSubnetGroupArn: str = ""
-
-
-class PlaceGroups(BaseModel):
-    """rds:DescribeDBSubnetGroups."""
-
-    DBSubnetGroups: list[PlaceGroup] = []
-
-
 class ParameterGroups(BaseModel):
     """rds:DescribeDBParameterGroups."""
 
@@ -245,9 +182,3 @@ class Orderable(BaseModel):
     """rds:DescribeOrderableDBInstanceOptions."""
 
     OrderableDBInstanceOptions: list[dict[str, JsonValue]] = []
-
-
-class Tags(BaseModel):
-    """rds:ListTagsForResource."""
-
-    TagList: list[KeyValue] = []

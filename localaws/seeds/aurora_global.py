@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localaws.seeds.databases import port_of, surroundings
+from localaws.seeds.databases import Surroundings, port_of, surroundings
 from localaws.seeds.network import tag_list
 from localaws.services.rds import RdsService
 from localaws.services.rds.engines import DEFAULT_VERSIONS, parameter_family
@@ -46,24 +46,38 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         cluster(world, account, target_region, entry, target_name, joined)
 
 
-def cluster(world: World, account: str, region: str, entry: Entry, name: str, extra: dict[str, Any]) -> str:
-    """Create a cluster with its surroundings and instances; return its ARN."""
-    rds = world.service("rds")
-    assert isinstance(rds, RdsService)
+def place(world: World, account: str, region: str, entry: Entry, name: str) -> Surroundings:
+    """Create what a cluster is made in: subnet group, security group, key, cluster parameter group `<name>-params`."""
     engine = entry.setting("engine", "aurora-postgresql")
     version = entry.setting("engine_version", DEFAULT_VERSIONS[engine])
-    encrypted = bool(entry.setting("encrypted", True))
-    around = surroundings(world, account, region, name, port_of(engine), encrypted=encrypted)
-    group = f"{name}-params"
     world.call(
         "rds",
         "CreateDBClusterParameterGroup",
         account,
         region,
-        DBClusterParameterGroupName=group,
+        DBClusterParameterGroupName=f"{name}-params",
         DBParameterGroupFamily=parameter_family(engine, version),
         Description=f"Parameters of {name}",
     )
+    encrypted = bool(entry.setting("encrypted", True))
+    return surroundings(world, account, region, name, port_of(engine), encrypted=encrypted)
+
+
+def cluster(
+    world: World,
+    account: str,
+    region: str,
+    entry: Entry,
+    name: str,
+    extra: dict[str, Any],
+    around: Surroundings | None = None,
+) -> str:
+    """Create a cluster with its instances, and its surroundings unless they are there; return its ARN."""
+    rds = world.service("rds")
+    assert isinstance(rds, RdsService)
+    engine = entry.setting("engine", "aurora-postgresql")
+    version = entry.setting("engine_version", DEFAULT_VERSIONS[engine])
+    around = around or place(world, account, region, entry, name)
     made = world.call(
         "rds",
         "CreateDBCluster",
@@ -74,9 +88,9 @@ def cluster(world: World, account: str, region: str, entry: Entry, name: str, ex
         EngineVersion=version,
         DBSubnetGroupName=around.subnet_group,
         VpcSecurityGroupIds=[around.security_group_id],
-        DBClusterParameterGroupName=group,
+        DBClusterParameterGroupName=f"{name}-params",
         BackupRetentionPeriod=7,
-        StorageEncrypted=encrypted,
+        StorageEncrypted=around.kms_key_arn is not None,
         DeletionProtection=bool(entry.setting("deletion_protection", False)),
         **({"KmsKeyId": around.kms_key_arn} if around.kms_key_arn else {}),
         **extra,

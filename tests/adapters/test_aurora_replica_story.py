@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.aurora import WAYS
+from adapters.aurora import AuroraAdapter
 from adapters.reading import Datapoint
 from adapters.views.aurora_replica import ReplicaView
 from orchestrator.context import run_context
@@ -223,7 +223,7 @@ def test_a_drill_restores_a_copy_beside_the_replica_and_leaves_no_trace(world: W
 
 # --- what a view alone decides ----------------------------------------------------------------------------------------
 
-WAY = WAYS["cross-region-replica"]
+WAY = AuroraAdapter.ways["cross-region-replica"]
 
 
 def looked_at(world: World, phase: Phase = Phase.ACTIVATE) -> tuple[ReplicaView, RunContext]:

@@ -27,6 +27,7 @@ from orchestrator.errors import UnreachableError
 from orchestrator.ledger.records import Action, FindingRecord, Run, Scope, Stage, StepRecord
 from orchestrator.plan import Plan, load_plan
 from orchestrator.platform import Platform
+from orchestrator.tags import STRATEGY
 from orchestrator.targets import load_target
 from orchestrator.words import ActionStatus, Mode, Operation, Phase, Side, StageStatus
 from tests.contract.forks import Copies
@@ -171,7 +172,7 @@ class Stageplay:
         snapshot = stocktaking.refresh(self.world.platform(), TWIN, (SOURCE, TARGET))
         members = tuple(resource.member(SOURCE, TARGET) for resource in snapshot.resources)
         assert members, "the twin of the other customer was not found"
-        return Target(snapshot.resources[0].strategy or "", members)
+        return Target(snapshot.resources[0].strategy or members[0].tags.get(STRATEGY, ""), members)
 
     def darken(self, region: str, other: str) -> None:
         """Lose a Region, and every control plane that does not live in the other one."""

@@ -15,7 +15,7 @@ from localaws import estate as estates
 from localaws.clock import ManualClock
 from localaws.dispatcher import LocalAws
 from localaws.scenario import parse_fault
-from localaws.seeds import aurora_global, aurora_replica, rds_replica, service_quota
+from localaws.seeds import aurora_global, aurora_replica, aurora_single, rds_replica, service_quota
 from localaws.service import Call, Reply
 
 ACCOUNT = "222222222222"
@@ -25,6 +25,7 @@ SEEDERS: dict[str, estates.Seeder] = {
     "rds-replica": rds_replica.seed,
     "aurora-global": aurora_global.seed,
     "aurora-replica": aurora_replica.seed,
+    "aurora-single": aurora_single.seed,
     "service-quota": service_quota.seed,
 }
 CHECKED = {"rds", "cloudwatch", "service-quotas"}

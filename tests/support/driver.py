@@ -436,6 +436,7 @@ def _keys(entries: Sequence[estates.Entry]) -> list[str]:
         "asg": "asg",
         "aurora-global": "aurora",
         "aurora-replica": "aurora",
+        "aurora-single": "aurora",
         "dns-alarm": "route53",
         "dns-arc": "route53",
         "dns-failover": "route53",

@@ -61,6 +61,11 @@ class TestPlaces:
         )
         assert [len(p.arns) for p in where] == [1]
 
+    def test_what_stands_in_for_a_missing_side_is_shown_to_every_technology_that_may_be_meant(self) -> None:
+        both = fakes("database", "service", stand_in_types=("fake:place",))
+        where = places([hit("p", "fake:place")], both, [], REGIONS)
+        assert [(p.adapter, len(p.arns)) for p in where] == [("database", 1), ("service", 1)]
+
     def test_what_resource_explorer_cannot_see_is_looked_for_in_every_account(self) -> None:
         where = places([hit("a")], [*fakes("database"), *fakes("drs", native_listing=True)], ["444444444444"], REGIONS)
         listed = {(p.account, p.region) for p in where if p.adapter == "drs"}

@@ -157,4 +157,16 @@ class RdsAccount(RdsGlobalClusters):
             return self.instance(call, arn)
         if ":cluster:" in arn:
             return self.cluster(call, arn)
+        kind, _, name = arn.split(":", 5)[5].partition(":")
+        backend = self.backend(*arn.split(":")[4:2:-1])
+        if kind == "subgrp" and name not in backend.subnet_groups:
+            raise errors.subnet_group_not_found(name)
+        if kind == "pg" and name not in backend.db_parameter_groups:
+            raise errors.parameter_group_not_found(name)
+        if kind == "cluster-pg" and name not in backend.db_cluster_parameter_groups:
+            raise errors.parameter_group_not_found(name)
+        if kind == "snapshot" and name not in backend.database_snapshots:
+            raise errors.snapshot_not_found(name)
+        if kind == "cluster-snapshot" and name not in backend.cluster_snapshots:
+            raise errors.cluster_snapshot_not_found(name)
         return None

@@ -184,12 +184,17 @@ class RdsBase(Service):
         """Tell whether a DB instance belongs to a cluster."""
         return isinstance(instance, DBInstanceClustered)
 
+    def require_groups(self, backend: Any, params: Any) -> None:
+        """Refuse a database whose groups do not exist; see `RdsGroups`."""
+        raise NotImplementedError
+
     def new_instance(self, call: Call, params: dict[str, Any]) -> Any:
         """Put a DB instance into moto's store.
 
         moto's own creation also takes a backup named by the minute, which fails when a freed name is soon used again.
         """
         backend = self.backend_of(call)
+        self.require_groups(backend, params)
         kwargs = self.snake(params)
         with errors.moto_errors():
             backend._validate_db_identifier(params["DBInstanceIdentifier"])

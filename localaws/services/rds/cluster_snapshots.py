@@ -11,6 +11,8 @@ from localaws.services.rds.clusters import PLACEHOLDER_PASSWORD, RdsClusters
 from localaws.services.rds.state import Seconds, Status
 from localaws.services.rds.walks import Stage
 
+# From other Regions into one (Aurora user guide, "Copying a DB cluster snapshot").
+COPIES_AT_A_TIME = 5
 KEPT_BY_RESTORE = {
     "Engine": "engine",
     "EngineVersion": "engine_version",
@@ -83,6 +85,8 @@ class RdsClusterSnapshots(RdsClusters):
         target = params["TargetDBClusterSnapshotIdentifier"]
         if target in self.backend_of(call).cluster_snapshots:
             raise AwsError("DBClusterSnapshotAlreadyExistsFault", f"DB cluster snapshot {target} already exists.")
+        if source.region != call.region:
+            self.require_free_copy(self.backend_of(call).cluster_snapshots.values(), COPIES_AT_A_TIME)
         if source.encrypted and source.region != call.region and not params.get("KmsKeyId"):
             raise errors.combination("KmsKeyId is required to copy an encrypted snapshot from another region.")
         names = (
@@ -96,7 +100,7 @@ class RdsClusterSnapshots(RdsClusters):
             copied = self.backend_of(call).copy_db_cluster_snapshot(
                 **self.snake({key: value for key, value in params.items() if key in names})
             )
-        stages = [Stage(Status.CREATING, Seconds.COPY_SNAPSHOT)]
+        stages = [Stage(Status.COPYING, Seconds.COPY_SNAPSHOT)]
         state = self.walk_snapshot(copied, stages, "copy-db-cluster-snapshot")
         state.source_arn, state.source_region = source.arn, source.region
         return {"DBClusterSnapshot": self.show_cluster_snapshot(call, copied)}

@@ -10,8 +10,8 @@ from moto.rds.models import DBCluster
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
 from localaws.services.rds.base import name_in
-from localaws.services.rds.engines import DEFAULT_VERSIONS
-from localaws.services.rds.links import RdsLinks
+from localaws.services.rds.engines import DEFAULT_VERSIONS, parameter_family
+from localaws.services.rds.groups import RdsGroups
 from localaws.services.rds.state import GlobalCluster, Member, Seconds, Status
 from localaws.services.rds.walks import Stage
 
@@ -19,7 +19,7 @@ NOT_OF_THE_CLUSTER = {"SourceRegion", "PreSignedUrl", "DestinationRegion", "Moni
 PLACEHOLDER_PASSWORD = "set-by-the-source"  # noqa: S105  moto insists on one where AWS takes none
 
 
-class RdsClusters(RdsLinks):
+class RdsClusters(RdsGroups):
     """Operations on DB clusters."""
 
     @operation("DescribeDBClusters")
@@ -99,12 +99,15 @@ class RdsClusters(RdsLinks):
     def new_cluster(self, call: Call, params: dict[str, Any]) -> Any:
         """Put a DB cluster into moto's store (without moto's own idea of global membership)."""
         backend = self.backend_of(call)
+        self.require_groups(backend, params)
         kept = {key: value for key, value in params.items() if value is not None and key != "GlobalClusterIdentifier"}
         with errors.moto_errors():
             backend._validate_db_identifier(params["DBClusterIdentifier"])
             if key := params.get("KmsKeyId"):
                 kept["KmsKeyId"] = backend._validate_kms_key(key)
             cluster = DBCluster(backend, **self.snake(kept))
+        if not params.get("DBClusterParameterGroupName"):
+            cluster.parameter_group = f"default.{parameter_family(cluster.engine, str(cluster.engine_version))}"
         now = self.world.clock.now()
         cluster.created = cluster.cluster_create_time = now.replace(tzinfo=None)
         backend.clusters[cluster.db_cluster_identifier] = cluster
@@ -126,6 +129,7 @@ class RdsClusters(RdsLinks):
         forwarding = params.pop("EnableGlobalWriteForwarding", None)
         if forwarding is not None:
             self.cluster_state(cluster).write_forwarding = forwarding
+        self.require_groups(cluster.backend, params)
         with errors.moto_errors():
             values = {"db_cluster_identifier": cluster.db_cluster_identifier, **self.snake(params)}
             cluster.backend.modify_db_cluster(values)

@@ -69,6 +69,21 @@ def cluster_snapshot_not_found(identifier: str) -> AwsError:
     return AwsError("DBClusterSnapshotNotFoundFault", f"DBClusterSnapshot not found: {identifier}", 404)
 
 
+def subnet_group_not_found(name: str) -> AwsError:
+    """Return the answer for an unknown DB subnet group."""
+    return AwsError("DBSubnetGroupNotFoundFault", f"DB subnet group '{name}' does not exist.", 404)
+
+
+def parameter_group_not_found(name: str) -> AwsError:
+    """Return the answer for an unknown parameter group, of instances or of clusters."""
+    return AwsError("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
+
+
+def too_many_copies(limit: int) -> AwsError:
+    """Return the answer for one copy from other Regions too many at a time."""
+    return AwsError("SnapshotQuotaExceeded", f"Cannot copy more than {limit} snapshots across regions")
+
+
 def combination(message: str) -> AwsError:
     """Return the answer for parameters that exclude each other."""
     return AwsError("InvalidParameterCombination", message)

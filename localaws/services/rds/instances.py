@@ -10,7 +10,7 @@ from botocore import xform_name
 from localaws.service import Call, Reply, operation
 from localaws.services.rds import errors
 from localaws.services.rds.engines import complete_defaults
-from localaws.services.rds.links import RdsLinks
+from localaws.services.rds.groups import RdsGroups
 from localaws.services.rds.state import Seconds, Status
 from localaws.services.rds.walks import Stage
 
@@ -40,7 +40,7 @@ DEFERRED = {
 MODIFIABLE = (Status.AVAILABLE, Status.INCOMPATIBLE_PARAMETERS)
 
 
-class RdsInstances(RdsLinks):
+class RdsInstances(RdsGroups):
     """Operations on DB instances."""
 
     @operation("DescribeDBInstances")
@@ -92,6 +92,7 @@ class RdsInstances(RdsLinks):
         new_name = params.get("NewDBInstanceIdentifier", "").lower()
         if new_name and new_name in self.backend_of(call).databases:
             raise errors.instance_exists(new_name)
+        self.require_groups(instance.backend, params)
         quiet = {key: value for key, value in params.items() if key in QUIET}
         if quiet:
             self._apply(instance, quiet)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from localaws.service import AwsError, Call
 from localaws.services.rds.engines import replicas_survive_their_source
-from localaws.services.rds.errors import moto_errors
+from localaws.services.rds.errors import moto_errors, too_many_copies
 from localaws.services.rds.responses import RdsViews
 from localaws.services.rds.state import Seconds, SnapshotState, Status
 from localaws.services.rds.walks import Stage
@@ -91,6 +92,13 @@ class RdsLinks(RdsViews):
         state.created = self.world.clock.now()
         self.walk(snapshot, kind, stages)
         return state
+
+    def require_free_copy(self, snapshots: Iterable[Any], limit: int) -> None:
+        """Refuse a copy from another Region while as many as are allowed are being made here."""
+        states = [self.snapshot_state(one) for one in snapshots]
+        under_way = (Status.CREATING, Status.COPYING)
+        if sum(one.source_region is not None and one.status in under_way for one in states) >= limit:
+            raise too_many_copies(limit)
 
     def require_free_snapshot_name(self, call: Call, name: str) -> None:
         """Refuse a snapshot name that is taken."""

@@ -7,7 +7,7 @@ from typing import Any
 from localaws.service import Call, Reply, operation
 from localaws.services.rds import errors
 from localaws.services.rds.engines import supports_switchover
-from localaws.services.rds.links import RdsLinks
+from localaws.services.rds.groups import RdsGroups
 from localaws.services.rds.state import Seconds, Status
 from localaws.services.rds.walks import Stage
 
@@ -29,7 +29,7 @@ INHERITED_UNLESS_GIVEN = {
 NOT_OF_THE_INSTANCE = {"SourceDBInstanceIdentifier", "SourceRegion", "PreSignedUrl", "DestinationRegion", "ReplicaMode"}
 
 
-class RdsReplicas(RdsLinks):
+class RdsReplicas(RdsGroups):
     """Operations on read replicas of DB instances."""
 
     @operation("CreateDBInstanceReadReplica")

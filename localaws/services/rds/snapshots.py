@@ -9,12 +9,13 @@ from moto.moto_api._internal import mock_random
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.rds import errors
 from localaws.services.rds.base import Place, place_of
-from localaws.services.rds.links import RdsLinks
+from localaws.services.rds.groups import RdsGroups
 from localaws.services.rds.state import ReplicatedBackup, Seconds, Status
 from localaws.services.rds.walks import Stage
 
 RESTORABLE = (Status.AVAILABLE, Status.STOPPED)
-# 20 per destination Region.
+# Both per destination Region.
+COPIES_AT_A_TIME = 20
 REPLICATED_BACKUPS_LIMIT = 20
 KEPT_BY_RESTORE = {
     "Engine": "engine",
@@ -41,7 +42,7 @@ NOT_OF_THE_INSTANCE = {
 }
 
 
-class RdsSnapshots(RdsLinks):
+class RdsSnapshots(RdsGroups):
     """Operations on DB snapshots, restores and replicated automated backups."""
 
     @operation("CreateDBSnapshot")
@@ -83,6 +84,8 @@ class RdsSnapshots(RdsLinks):
         if self.snapshot_state(source).status != Status.AVAILABLE:
             raise AwsError("InvalidDBSnapshotState", f"Source snapshot {source.arn} is not available.")
         self.require_free_snapshot_name(call, call.params["TargetDBSnapshotIdentifier"])
+        if source.region != call.region:
+            self.require_free_copy(self.backend_of(call).database_snapshots.values(), COPIES_AT_A_TIME)
         if source.encrypted and source.region != call.region and not call.params.get("KmsKeyId"):
             raise errors.combination("KmsKeyId is required to copy an encrypted snapshot from another region.")
         accepted = ("SourceDBSnapshotIdentifier", "TargetDBSnapshotIdentifier", "KmsKeyId", "Tags", "CopyTags")

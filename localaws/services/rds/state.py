@@ -17,6 +17,7 @@ class Status(StrEnum):
 
     AVAILABLE = "available"
     BACKING_UP = "backing-up"
+    COPYING = "copying"
     CREATING = "creating"
     DELETING = "deleting"
     FAILED = "failed"

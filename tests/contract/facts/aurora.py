@@ -7,10 +7,12 @@ from tests.contract.facts import Facts
 FACTS = Facts(
     estates={
         "global-database": ({"kind": "aurora-global", "name": "orders"},),
-        "cross-region-replica": ({"kind": "aurora-replica", "name": "orders"},),
+        "cross-region-replica": ({"kind": "aurora-replica", "name": "orders", "deletion_protection": True},),
+        "snapshot-copy": ({"kind": "aurora-single", "name": "orders", "copied": True, "deletion_protection": True},),
     },
     unused={
         "ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not",
+        "rds:CreateGlobalCluster": "where there is no global database yet; its story is in tests/adapters",
         "rds:RemoveFromGlobalCluster": "the way out when a failover cannot work: not in an ordinary run; its story is in "
         "tests/adapters",
     },

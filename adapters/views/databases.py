@@ -1,0 +1,153 @@
+"""What RDS replies alike of instances and of clusters, and the reads that both need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel
+
+from adapters.databases import own_groups
+from adapters.reading import KeyValue, tag_map
+from adapters.specs.databases import EVENT_RESTARTED, SUBNET_GROUP_MISSING
+from orchestrator.contract import Reader, RunContext
+
+
+class GroupOn(BaseModel):
+    """A security group on an instance or a cluster."""
+
+    VpcSecurityGroupId: str
+    Status: str = "active"
+
+
+class Guarded(BaseModel):
+    """What has security groups and tags."""
+
+    VpcSecurityGroups: list[GroupOn] = []
+    TagList: list[KeyValue] = []
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return its tags."""
+        return tag_map(self.TagList)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the ids of the security groups in force."""
+        return tuple(sorted(group.VpcSecurityGroupId for group in self.VpcSecurityGroups if group.Status != "removing"))
+
+    @property
+    def settled_groups(self) -> bool:
+        """Say whether no security group is being added or removed."""
+        return all(group.Status == "active" for group in self.VpcSecurityGroups)
+
+    @property
+    def own_groups(self) -> tuple[str, ...]:
+        """Return the security groups it has when it is not fenced."""
+        return own_groups(self.tags, self.groups)
+
+
+class SubnetGroup(BaseModel):
+    """A DB subnet group."""
+
+    DBSubnetGroupName: str = ""
+    VpcId: str = ""
+    SubnetGroupStatus: str = "Complete"
+
+
+class PlaceGroup(SubnetGroup):
+    """A DB subnet group, described by itself."""
+
+    DBSubnetGroupArn: str = ""
+
+
+class PlaceGroups(BaseModel):
+    """rds:DescribeDBSubnetGroups."""
+
+    DBSubnetGroups: list[PlaceGroup] = []
+
+
+class Tags(BaseModel):
+    """rds:ListTagsForResource."""
+
+    TagList: list[KeyValue] = []
+
+
+class Event(BaseModel):
+    """An event of an instance."""
+
+    Message: str = ""
+    Date: datetime
+
+
+class Events(BaseModel):
+    """rds:DescribeEvents."""
+
+    Events: list[Event] = []
+
+
+class Quota(BaseModel):
+    """A quota of the account."""
+
+    AccountQuotaName: str = ""
+    Used: int = 0
+    Max: int = 0
+
+
+class Quotas(BaseModel):
+    """rds:DescribeAccountAttributes."""
+
+    AccountQuotas: list[Quota] = []
+
+
+class KeyMetadata(BaseModel):
+    """What KMS says of a key."""
+
+    KeyState: str = ""
+
+
+class Key(BaseModel):
+    """kms:DescribeKey."""
+
+    KeyMetadata: KeyMetadata
+
+
+def subnet_group(reader: Reader, name: object) -> PlaceGroup | None:
+    """Return a DB subnet group; None when there is none of that name, or no name."""
+    if not isinstance(name, str):
+        return None
+    reply = reader.find("rds", "DescribeDBSubnetGroups", PlaceGroups, SUBNET_GROUP_MISSING, DBSubnetGroupName=name)
+    return reply.DBSubnetGroups[0] if reply and reply.DBSubnetGroups else None
+
+
+def tags_of(reader: Reader, arn: str) -> dict[str, str]:
+    """Return the tags of what has no tags in its description."""
+    return tag_map(reader.read("rds", "ListTagsForResource", Tags, ResourceName=arn).TagList)
+
+
+def key_states(reader: Reader, key_id: str | None) -> dict[str, str]:
+    """Return the state of a key, by its id; nothing for no key."""
+    if not key_id:
+        return {}
+    return {key_id: reader.read("kms", "DescribeKey", Key, KeyId=key_id).KeyMetadata.KeyState}
+
+
+def quotas_left(reader: Reader) -> Mapping[str, int]:
+    """Return how many more of each thing the account may have in this Region."""
+    quotas = reader.read("rds", "DescribeAccountAttributes", Quotas).AccountQuotas
+    return {quota.AccountQuotaName: quota.Max - quota.Used for quota in quotas}
+
+
+def restarted_at(reader: Reader, instance: str, run: RunContext) -> datetime | None:
+    """Return when an instance was last restarted since this action, or its fence, began (rds:DescribeEvents)."""
+    began = min(run.called_at.get("fence", run.started_at), run.started_at)
+    reply = reader.read(
+        "rds",
+        "DescribeEvents",
+        Events,
+        SourceIdentifier=instance,
+        SourceType="db-instance",
+        StartTime=began - timedelta(seconds=1),
+        EndTime=run.now + timedelta(minutes=1),
+    )
+    return max((event.Date for event in reply.Events if EVENT_RESTARTED in event.Message), default=None)
