@@ -104,7 +104,7 @@ def _sightings(platform: Platform, scope: Scope, regions: tuple[str, str], befor
         also_global=any(spec.global_service for spec in specs),
     )
     tagged = tagging.listing(scope, regions, accounts)
-    kinds = frozenset(kind for spec in specs for kind in spec.resource_types)
+    kinds = frozenset(kind for spec in specs for kind in (*spec.resource_types, *spec.stand_in_types))
     return put_together(explored, tagged, accounts, regions, kinds)
 
 

@@ -31,6 +31,11 @@ _GROUPS_IN = frozenset({Mode.PLANNED, Mode.DRILL})
 _FENCING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP})
 _CARRYING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
 _MAKING = frozenset({Use.INSTANTIATE, Use.REPLICATE})
+_GLOBAL_ONLY = ("global-database",)
+_REPLICA = ("cross-region-replica",)
+_SNAPSHOTS = ("snapshot-copy",)
+_RETIRING = (*_REPLICA, *_SNAPSHOTS)
+_STANDING = (*_GLOBAL_ONLY, *_REPLICA)
 _DRILL_THINGS = (
     f"{_HERE}:cluster:drill-*",
     f"{_HERE}:db:drill-*",
@@ -68,12 +73,14 @@ PERMISSIONS = (
         uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
         resources=(_CLUSTER, _GLOBAL),
         modes=_PLANNED,
+        strategies=_GLOBAL_ONLY,
     ),
     Permission(
         actions=("rds:FailoverGlobalCluster", "rds:RemoveFromGlobalCluster"),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_CLUSTER, _GLOBAL),
         modes=frozenset({Mode.EMERGENCY}),
+        strategies=_GLOBAL_ONLY,
     ),
     Permission(
         actions=("rds:CreateDBInstance", "rds:AddTagsToResource"),
@@ -92,14 +99,22 @@ PERMISSIONS = (
         resources=(_CLUSTER, _RETIRED),
         conditions=_ENABLED,
         modes=_PLANNED,
+        strategies=_RETIRING,
     ),
-    Permission(actions=("rds:RebootDBInstance",), uses=frozenset({Use.ACTIVATE}), resources=(_DB,), modes=_PLANNED),
+    Permission(
+        actions=("rds:RebootDBInstance",),
+        uses=frozenset({Use.ACTIVATE}),
+        resources=(_DB,),
+        modes=_PLANNED,
+        strategies=_RETIRING,
+    ),
     Permission(
         actions=("rds:PromoteReadReplicaDBCluster",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_CLUSTER,),
         conditions=_ENABLED,
         modes=_REAL,
+        strategies=_REPLICA,
     ),
     Permission(
         actions=("rds:RemoveTagsFromResource",),
@@ -107,6 +122,7 @@ PERMISSIONS = (
         resources=(_CLUSTER, _RETIRED),
         conditions=_ENABLED,
         modes=_PLANNED,
+        strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:CreateDBCluster", "rds:CreateGlobalCluster", "rds:AddTagsToResource"),
@@ -114,6 +130,7 @@ PERMISSIONS = (
         resources=(_CLUSTER, _GLOBAL, *_AROUND),
         conditions=_MADE_BY_RUN,
         modes=_PLANNED,
+        strategies=_STANDING,
     ),
     Permission(
         actions=("rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"),
@@ -121,6 +138,7 @@ PERMISSIONS = (
         resources=(_CLUSTER, _SNAPSHOT),
         conditions=_MADE_BY_RUN,
         modes=_PLANNED,
+        strategies=_SNAPSHOTS,
     ),
     Permission(
         actions=("rds:AddTagsToResource",),
@@ -128,6 +146,7 @@ PERMISSIONS = (
         resources=(f"{_HERE}:subgrp:*",),
         conditions=_ENABLES,
         modes=_PLANNED,
+        strategies=_SNAPSHOTS,
     ),
     Permission(
         actions=("rds:RestoreDBClusterFromSnapshot", "rds:AddTagsToResource"),
@@ -135,6 +154,7 @@ PERMISSIONS = (
         resources=(_CLUSTER, _SNAPSHOT, *_AROUND),
         conditions=_MADE_BY_RUN,
         modes=_REAL,
+        strategies=_SNAPSHOTS,
     ),
     Permission(actions=("rds:CrossRegionCommunication",), uses=_CARRYING, modes=_PLANNED),
     Permission(
@@ -168,11 +188,12 @@ PERMISSIONS = (
         modes=_DRILL,
     ),
     Permission(
-        actions=("rds:ModifyDBCluster", "rds:DeleteDBCluster"),
+        actions=("rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:CreateDBClusterSnapshot"),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_RETIRED,),
         conditions=_FENCED,
         modes=_PLANNED,
+        strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:DeleteDBInstance",),
@@ -180,11 +201,13 @@ PERMISSIONS = (
         resources=(_DB, _RETIRED),
         conditions=_NOT_ENABLED,
         modes=_PLANNED,
+        strategies=_RETIRING,
     ),
     Permission(
-        actions=("rds:DeleteDBCluster", "rds:CreateDBClusterSnapshot"),
+        actions=("rds:CreateDBClusterSnapshot", "rds:DeleteDBCluster"),
         uses=frozenset({Use.DECOMMISSION}),
-        resources=(_RETIRED, f"{_HERE}:cluster-snapshot:*-retired-*"),
+        resources=(f"{_HERE}:cluster-snapshot:*-retired-*",),
         modes=_PLANNED,
+        strategies=_RETIRING,
     ),
 )

@@ -22,6 +22,7 @@ ADDED_TYPES = frozenset(
         "memorydb:cluster",
         "memorydb:snapshot",
         "memorydb:subnetgroup",
+        "rds:subgrp",
         "route53:healthcheck",
         "route53:hostedzone",
     }

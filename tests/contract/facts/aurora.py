@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.contract.facts import Facts
 
+FINAL = "a retired cluster and its final snapshot have a statement each: only the first must carry dr:fenced"
+
 FACTS = Facts(
     estates={
         "global-database": ({"kind": "aurora-global", "name": "orders"},),
@@ -17,6 +19,10 @@ FACTS = Facts(
         "tests/adapters",
     },
     left_out={
+        ("rds:CreateDBClusterSnapshot", "cluster"): FINAL,
+        ("rds:CreateDBClusterSnapshot", "cluster-snapshot"): FINAL,
+        ("rds:DeleteDBCluster", "cluster"): FINAL,
+        ("rds:DeleteDBCluster", "cluster-snapshot"): FINAL,
         ("rds:CreateDBCluster", "og"): "Aurora clusters have no option group",
         ("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group",
     },
