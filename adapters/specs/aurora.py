@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from adapters.specs.aurora_permissions import PERMISSIONS
 from adapters.specs.databases import STAND_IN_COMMAND
-from orchestrator.spec import Spec, Strategy
-from orchestrator.words import Phase
+from orchestrator.spec import Quota, Spec, Strategy
+from orchestrator.words import Mode, Phase, Side
 
 GLOBAL_DATABASE = "global-database"
 CROSS_REGION_REPLICA = "cross-region-replica"
 SNAPSHOTS = "snapshot-copy"
+COPIES_AT_A_TIME = 5
 
 SPEC = Spec(
     key="aurora",
@@ -85,12 +86,20 @@ SPEC = Spec(
         "Binlog replicas are for Aurora MySQL, with binary logging on in the cluster parameter groups of both sides, one account, "
         "five replica clusters at most (Aurora user guide, replicating Aurora MySQL DB clusters across Regions).",
         "A retired cluster, and snapshots of runs, cost money until they are removed: run with Decommission, delete by hand.",
-        "Five cluster snapshots are copied into a Region at a time (Aurora user guide, copying a DB cluster snapshot); a run waits "
-        "until one of five that are under way has ended.",
         "Cluster parameter groups and subnet groups are Regional: keep the same names of the first in both Regions.",
         "Log exports, IAM roles and auto scaling of a cluster are not restored with it: set them again, or let the stack do it.",
         "Nothing repeats the copy made by REPLICATE under snapshot-copy: a schedule must copy later snapshots.",
         "A drill's copy has a security group of its own that lets nobody in: the in-VPC probe needs a rule there.",
+    ),
+    quotas=(
+        Quota(
+            "copies of DB cluster snapshots into the Region",
+            COPIES_AT_A_TIME,
+            {Phase.INSTANTIATE: Side.TARGET, Phase.ACTIVATE: Side.TARGET, Phase.REPLICATE: Side.SOURCE},
+            "Aurora user guide, Copying a DB cluster snapshot; a run also waits while others' copies are under way",
+            modes=frozenset({Mode.PLANNED}),
+            strategies=(SNAPSHOTS,),
+        ),
     ),
     unconfirmed=(
         "Whether a secondary cluster may be cloned copy-on-write: a drill takes a snapshot and restores that.",
@@ -114,6 +123,5 @@ GLOBAL_MISSING = ("GlobalClusterNotFoundFault",)
 SNAPSHOT_MISSING = ("DBClusterSnapshotNotFoundFault",)
 TAKEN_AT_TAG = "dr:taken-at"
 """On a copied cluster snapshot: when its original was taken."""
-COPIES_AT_A_TIME = 5
 DEFAULT_INSTANCE_CLASS = "db.r6g.large"
 PROMOTION_BOUND_SECONDS = 3600

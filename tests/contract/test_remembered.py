@@ -44,8 +44,12 @@ NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "eventbridge": {ALL: both("rules"), "global-endpoint": of_source("endpoint")},
     # global ids, members, and what a successor is made of
     "aurora": {
-        ALL: both("arn", "version", "instances", "subnet_group", "parameter_group", "security_groups", "kms_key"),
-        "global-database": both("global_cluster"),
+        ALL: (
+            *both("arn", "subnet_group", "security_groups", "kms_key"),
+            *of_source("engine", "version", "class", "instances", "parameter_group", "backup_days"),
+        ),
+        "global-database": both("global_cluster", "version", "instances", "parameter_group"),
+        "cross-region-replica": both("version", "instances", "parameter_group"),
     },
     "rds": {
         ALL: (
