@@ -77,7 +77,8 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
     client = request.getfixturevalue("dynamodb")
     yield DynamoLedger(client, TABLES)
     for table in names.Table:
-        for item in client.scan(TableName=table.value)["Items"]:
+        pages = list(client.get_paginator("scan").paginate(TableName=table.value))
+        for item in (item for page in pages for item in page["Items"]):
             client.delete_item(TableName=table.value, Key={"pk": item["pk"], "sk": item["sk"]})
 
 
