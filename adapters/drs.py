@@ -13,6 +13,13 @@ replicate    drs.ReverseReplication per recovery instance, drs.TagResource on th
 decommission ec2.TerminateInstances on the source side, per server, only while its replication back is CONTINUOUS;
              originals that the way back is launched into stay
 
+drs-recovery-plan is the same with drs.StartRecoveryPlanExecution in the place of drs.StartRecovery: the service launches
+all servers of its plan, step after step, and each step's sources are stopped after that step's snapshots; a retry is
+drs.RetryRecoveryPlanExecutionStep, a rollback begins with drs.CancelRecoveryPlanExecution, a drill marks its copies by
+ec2.CreateTags, and REPLICATE makes the plan of the way back (drs.CreateRecoveryPlan, drs.CreateRecoveryPlanStep). A plan
+may hold 100 servers in all its steps together (DRS user guide, recovery plan quotas; the API's shape would allow 100 in
+each). Only the tag or a manifest chooses it, never what is found.
+
 Failback is the same code: the server launched is always the one that lies in the Region being activated, and what it
 protects is told by its awsInstanceID. One resource is the pair of source servers with one Name tag, which therefore must
 be unique per scope; until the first ReverseReplication the source side is the protected instance itself. Launch settings
@@ -33,14 +40,17 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters import drs_launch as job
+from adapters import drs_plans as plans
 from adapters import drs_prepared as prepared
 from adapters import drs_sides as sides
 from adapters.drills import drs as drill
 from adapters.drs_decommission import deleted
 from adapters.drs_discovery import discovered
 from adapters.drs_foreseen import foreseen
+from adapters.drs_plan_back import planned_back
 from adapters.drs_readiness import judged, loss_seconds
 from adapters.specs.drs import SPEC
+from adapters.specs.drs_permissions import PLAN
 from adapters.views.drs import look
 from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import (
@@ -96,6 +106,19 @@ class DrsAdapter(Adapter[DrsView]):
         if run.mode is Mode.DRILL:
             return skip("the drill's instances were launched by INSTANTIATE; production stays as it is")
         planned = run.mode is Mode.PLANNED
+        if view.strategy == PLAN:
+            return job.chain(
+                view.servers,
+                lambda servers: job.unobstructed(servers, run),
+                lambda servers: plans.whole(servers, view, run),
+                *([lambda servers: job.drained(servers, run)] if planned else []),
+                lambda servers: plans.executed(servers, view, run),
+                lambda servers: plans.ended(servers, view),
+                *([lambda servers: plans.snapped(servers, view, run)] if planned else []),
+                lambda servers: job.launched(servers, run),
+                job.serving,
+                *([sides.sources_stopped] if planned else []),
+            )
         return job.chain(
             view.servers,
             lambda servers: job.unobstructed(servers, run),
@@ -138,6 +161,7 @@ class DrsAdapter(Adapter[DrsView]):
             sides.reverse,
             sides.tag_reverse,
             prepared.led_back,
+            lambda servers: planned_back(servers, view, run),
             sides.in_sync,
         )
 
@@ -153,7 +177,8 @@ class DrsAdapter(Adapter[DrsView]):
         if reversed_ids:
             reason = f"{', '.join(reversed_ids)} are protected in the other direction already"
             return [blocked("terminate-recovery-instances", reason, "dr start --operation failback")]
-        steps = job.terminated(view.servers, "terminate-recovery-instances") + prepared.given_back(view.servers)
+        ended = job.terminated(view.servers, "terminate-recovery-instances")
+        steps = plans.cancelled(view) + ended + prepared.given_back(view.servers)
         return [*steps, *(sides.start_sources(view.servers) if view.source_reached else [])]
 
     def decommission(self, view: DrsView, run: RunContext) -> list[Step]:

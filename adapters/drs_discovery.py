@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from adapters.drs_instances import unprotected
-from adapters.specs.drs import INTO
+from adapters.specs.drs_permissions import INTO, PLAN
 from adapters.views.drs import listed
 from adapters.views.drs_models import Server
 from adapters.views.drs_needs import settings
-from orchestrator.contract import Found, Place, Reader
+from adapters.views.drs_plan import plans_of_servers
+from orchestrator.contract import TOGETHER, Found, Place, Reader
 from orchestrator.errors import ValidationError
-from orchestrator.tags import ENABLED
+from orchestrator.tags import ENABLED, STRATEGY
 
 
 def discovered(aws: Reader, arns: Sequence[str]) -> list[Found]:
@@ -21,12 +22,16 @@ def discovered(aws: Reader, arns: Sequence[str]) -> list[Found]:
     servers = listed(aws)
     tagged = [server for server in servers if ENABLED in server.tags]
     into = {s.sourceServerID: launch.into for s in tagged if (launch := settings(aws, s)) is not None}
-    found = [each for s in tagged for each in _both_sides(aws, s, into[s.sourceServerID])]
+    executed = {server.sourceServerID for server in tagged if server.tags.get(STRATEGY) == PLAN}
+    plans = {me: arns for me, arns in (plans_of_servers(aws) if executed else {}).items() if me in executed}
+    found = [
+        each for s in tagged for each in _both_sides(aws, s, into[s.sourceServerID], plans.get(s.sourceServerID, []))
+    ]
     known = {s.recoveryInstanceId for s in servers if s.recoveryInstanceId} | {i for i in into.values() if i}
     return found + unprotected(aws, arns, known)
 
 
-def _both_sides(aws: Reader, server: Server, into: str) -> list[Found]:
+def _both_sides(aws: Reader, server: Server, into: str, plans: list[str]) -> list[Found]:
     cloud, protected = server.sourceCloudProperties, server.protects
     if cloud is None or not cloud.originRegion or not protected:
         raise ValidationError(
@@ -38,7 +43,9 @@ def _both_sides(aws: Reader, server: Server, into: str) -> list[Found]:
     key = f"{server.name} {'+'.join(sorted({aws.account, account}))}"
     facts: dict[str, JsonValue] = {"server": server.sourceServerID, "protects": protected}
     strategy = INTO if into else "drs-recovery"
-    mine: dict[str, JsonValue] = {**facts, "into": into} if into else facts
+    mine: dict[str, JsonValue] = {**facts, "into": into} if into else {**facts}
+    if plans:
+        mine |= {"plans": [*plans], TOGETHER: plans[0]}
     here = Place(aws.account, aws.region, server.sourceServerID, server.arn, mine)
     partition = server.arn.split(":")[1]
     arn = f"arn:{partition}:ec2:{cloud.originRegion}:{account}:instance/{protected}"

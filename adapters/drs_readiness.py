@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from adapters import drs_launch as job
+from adapters import drs_plans as plans
 from adapters import drs_prepared as prepared
-from adapters.judging import ready, red, warning
-from adapters.specs.drs import CATCHING_UP, NO_DATA_YET
+from adapters.judging import ready, red, too_slow, warning
+from adapters.specs.drs import CATCHING_UP, NO_DATA_YET, SPEC
+from adapters.specs.drs_permissions import PLAN
 from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import Finding, RunContext
 from orchestrator.words import Mode, Severity
@@ -16,6 +18,10 @@ def judged(view: DrsView, run: RunContext) -> list[Finding]:
     findings: list[Finding] = []
     for each in view.servers:
         mine = _of(each, run)
+        if view.strategy == PLAN:
+            mine += [red(each.id, code, f"{text}.", plans.REMEDY) for code, text in plans.objections(each, view)]
+        if view.strategy:
+            mine += too_slow(each.member, SPEC.strategy(view.strategy))
         if view.source_ready is False:
             text = f"DRS has no replication template in {each.member.source.region}: it cannot protect the way back."
             mine.append(red(each.id, "no-way-back", text, "initialise DRS there, then: dr plan"))

@@ -41,6 +41,10 @@ class Place:
     """What was captured before a disaster and cannot be read during one: counts, ids, classes, original values."""
 
 
+TOGETHER = "together"
+"""A fact of a target side: resources with the same value, and no others, are acted on by one action."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One resource, both sides."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator import tags as tag_rules
 from orchestrator.batching import demands_of, reasons, split
-from orchestrator.contract import Adapter
+from orchestrator.contract import TOGETHER, Adapter
 from orchestrator.dependencies import DISABLED, Item, dependencies_of, levels_of
 from orchestrator.errors import ValidationError
 from orchestrator.inventory import Resource, Snapshot
@@ -204,9 +204,11 @@ class _Place:
 def _batches(
     items: Sequence[Item], levels: Mapping[str, tuple[int, int]], request: Request, adapter: FindAdapter
 ) -> tuple[list[PlannedTarget], dict[str, _Place]]:
-    def family(item: Item) -> tuple[int, tuple[int, int], str, str, str, str]:
+    def family(item: Item) -> tuple[int, tuple[int, int], str, str, str, str, str]:
         source, target = _sides(item, request)
-        return item.tags.wave, levels[item.id], item.resource.adapter, item.strategy, source.account, target.account
+        accounts = source.account, target.account
+        together = str(target.facts.get(TOGETHER, ""))
+        return item.tags.wave, levels[item.id], item.resource.adapter, item.strategy, *accounts, together
 
     targets: list[PlannedTarget] = []
     places: dict[str, _Place] = {}

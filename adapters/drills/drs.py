@@ -9,7 +9,9 @@ LaunchIntoInstanceProperties), and a drill may not change the launch settings of
 from __future__ import annotations
 
 from adapters import drs_launch as job
+from adapters import drs_plans as plans
 from adapters import drs_prepared as prepared
+from adapters.specs.drs_permissions import PLAN
 from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import Check, RunContext, Step, done, skip
 from orchestrator.words import CheckState
@@ -20,6 +22,17 @@ def make(view: DrsView, run: RunContext) -> list[Step]:
     if _prepared(view):
         steps, _ = job.unobstructed(view.servers, run)
         return [*steps, done("prepared-instances-seen", "nothing is launched", warning=prepared.UNDRILLED)]
+    if view.strategy == PLAN:
+        return job.chain(
+            view.servers,
+            lambda servers: job.unobstructed(servers, run),
+            lambda servers: plans.whole(servers, view, run),
+            lambda servers: plans.executed(servers, view, run),
+            lambda servers: plans.ended(servers, view),
+            lambda servers: job.launched(servers, run),
+            lambda servers: plans.marked(servers, run),
+            job.serving,
+        )
     return job.chain(
         view.servers,
         lambda servers: job.unobstructed(servers, run),
@@ -33,7 +46,7 @@ def delete(view: DrsView) -> list[Step]:
     """Return the step that terminates the copies: instances with isDrill, of a job with this drill's tag."""
     if _prepared(view):
         return skip("the drill launched nothing")
-    return job.terminated(view.servers, "terminate-drill-instances")
+    return plans.cancelled(view) + job.terminated(view.servers, "terminate-drill-instances")
 
 
 def health(view: DrsView) -> list[Check]:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from orchestrator.spec import Permission
 from orchestrator.words import Mode, Use
 
+INTO = "drs-launch-into"
+PLAN = "drs-recovery-plan"
+COPYING = ("drs-recovery", PLAN)
+"""Strategies whose drills launch copies."""
 _SERVER = "arn:{partition}:drs:{region}:{account}:source-server/{name}"
 _SERVERS = "arn:{partition}:drs:{region}:{account}:source-server/*"
 _RECOVERED = "arn:{partition}:drs:{region}:{account}:recovery-instance/*"
 _JOBS = "arn:{partition}:drs:{region}:{account}:job/*"
+_PLANS = "arn:{partition}:drs:{region}:{account}:recovery-plan/*"
+_EXECUTIONS = "arn:{partition}:drs:{region}:{account}:recovery-plan-execution/*"
+_OF_RECOVERIES = "arn:{partition}:drs:{region}:{account}:recovery-*"
+"""Recovery instances, recovery plans and their executions."""
+_SINGLE = (_JOBS, _SERVERS, _OF_RECOVERIES)
+"""One list for all, so that they are one statement of a session policy."""
 _MACHINES = "arn:{partition}:ec2:{region}:{account}:instance/*"
 _ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _PREPARED = {"StringEquals": {"ec2:ResourceTag/AWSDRS": "AllowLaunchingIntoThisInstance"}}
@@ -66,13 +76,29 @@ _READS = (
 PERMISSIONS = (
     Permission(actions=("drs:DescribeSourceServers", "ec2:DescribeInstances"), uses=frozenset({Use.DISCOVER})),
     Permission(actions=("drs:GetLaunchConfiguration",), uses=frozenset({Use.DISCOVER}), resources=(_SERVERS,)),
+    Permission(actions=("drs:ListRecoveryPlans",), uses=frozenset({Use.DISCOVER, Use.OBSERVE}), strategies=(PLAN,)),
+    Permission(actions=("drs:ListRecoveryPlanSteps",), uses=frozenset({Use.DISCOVER}), resources=(_PLANS,)),
+    Permission(
+        actions=(
+            "drs:GetRecoveryPlan",
+            "drs:GetRecoveryPlanExecution",
+            "drs:GetRecoveryPlanExecutionStep",
+            "drs:ListRecoveryPlanExecutionSteps",
+            "drs:ListRecoveryPlanExecutions",
+            "drs:ListRecoveryPlanSteps",
+        ),
+        uses=frozenset({Use.OBSERVE}),
+        resources=_SINGLE,
+        session_actions=("drs:GetRecoveryPlan*", "drs:ListRecoveryPlan*"),
+        strategies=(PLAN,),
+    ),
     Permission(actions=_READS, uses=frozenset({Use.OBSERVE}), session_actions=("drs:Describe*", "ec2:Describe*")),
     Permission(
         actions=("drs:GetLaunchConfiguration", "drs:DescribeRecoverySnapshots"),
         uses=frozenset({Use.OBSERVE}),
-        resources=(_SERVERS,),
+        resources=_SINGLE,
     ),
-    Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=(_JOBS,)),
+    Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=_SINGLE),
     Permission(
         actions=("drs:UpdateLaunchConfiguration",),
         uses=frozenset({Use.INSTANTIATE}),
@@ -88,27 +114,45 @@ PERMISSIONS = (
     ),
     *(
         permission
-        for use, modes in ((Use.ACTIVATE, _REAL), (Use.INSTANTIATE, _DRILL))
+        for use, modes, launching in ((Use.ACTIVATE, _REAL, ()), (Use.INSTANTIATE, _DRILL, COPYING))
         for permission in (
             Permission(
                 actions=("drs:StartRecovery", "drs:CreateRecoveryInstanceForDrs"),
                 uses=frozenset({use}),
-                resources=(_SERVER,),
+                resources=(_SERVER, _PLANS),
                 conditions=_ENABLED,
                 modes=modes,
+                strategies=launching,
+            ),
+            Permission(
+                actions=("drs:StartRecoveryPlanExecution",),
+                uses=frozenset({use}),
+                resources=(_SERVER, _PLANS),
+                conditions=_ENABLED,
+                modes=modes,
+                strategies=(PLAN,),
+            ),
+            Permission(
+                actions=("drs:RetryRecoveryPlanExecutionStep",),
+                uses=frozenset({use}),
+                resources=_SINGLE,
+                modes=modes,
+                strategies=(PLAN,),
             ),
             Permission(
                 actions=("drs:TagResource",),
                 uses=frozenset({use}),
-                resources=(_JOBS, _RECOVERED, _SERVERS),
+                resources=_SINGLE,
                 modes=modes,
+                strategies=launching,
             ),
-            Permission(actions=("drs:ListTagsForResource",), uses=frozenset({use}), modes=modes),
+            Permission(actions=("drs:ListTagsForResource",), uses=frozenset({use}), modes=modes, strategies=launching),
             Permission(
                 actions=_EC2_OF_A_LAUNCH,
                 uses=frozenset({use}),
                 conditions=_VIA_SERVICE,
                 modes=modes,
+                strategies=launching,
                 session_actions=("ec2:*",),
             ),
             Permission(
@@ -117,6 +161,7 @@ PERMISSIONS = (
                 resources=("arn:{partition}:iam::{account}:role/*",),
                 conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
                 modes=modes,
+                strategies=launching,
             ),
         )
     ),
@@ -140,6 +185,7 @@ PERMISSIONS = (
         resources=(_MACHINES,),
         conditions={**_PREPARED, **_FENCE},
         modes=_REAL,
+        strategies=(INTO,),
     ),
     Permission(
         actions=("ec2:ModifyInstanceAttribute",),
@@ -147,6 +193,7 @@ PERMISSIONS = (
         resources=(_MACHINES,),
         conditions=_PREPARED,
         modes=_REAL,
+        strategies=(INTO,),
     ),
     Permission(
         actions=("ec2:CreateTags",),
@@ -154,6 +201,7 @@ PERMISSIONS = (
         resources=(_MACHINES,),
         conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["AWSDRS"]}},
         modes=_PLANNED,
+        strategies=(INTO,),
     ),
     Permission(
         actions=("drs:UpdateLaunchConfiguration",),
@@ -161,6 +209,36 @@ PERMISSIONS = (
         resources=(_SERVERS,),
         conditions=_ENABLED,
         modes=_PLANNED,
+        strategies=(INTO,),
+    ),
+    Permission(
+        actions=("drs:CancelRecoveryPlanExecution",),
+        uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
+        resources=(_EXECUTIONS,),
+        strategies=(PLAN,),
+    ),
+    Permission(
+        actions=("ec2:CreateTags",),
+        uses=frozenset({Use.INSTANTIATE}),
+        resources=(_MACHINES,),
+        conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:drill-id"]}},
+        modes=_DRILL,
+        strategies=(PLAN,),
+    ),
+    Permission(
+        actions=("drs:CreateRecoveryPlan",),
+        uses=frozenset({Use.REPLICATE}),
+        conditions={"StringEquals": {"aws:RequestTag/dr:enabled": "true"}},
+        modes=_PLANNED,
+        strategies=(PLAN,),
+    ),
+    Permission(
+        actions=("drs:CreateRecoveryPlanStep",),
+        uses=frozenset({Use.REPLICATE}),
+        resources=(_PLANS,),
+        conditions=_ENABLED,
+        modes=_PLANNED,
+        strategies=(PLAN,),
     ),
     Permission(
         actions=("drs:ReverseReplication",),
@@ -168,7 +246,9 @@ PERMISSIONS = (
         resources=(_RECOVERED,),
         modes=_PLANNED,
     ),
-    Permission(actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS,), modes=_PLANNED),
+    Permission(
+        actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS, _PLANS), modes=_PLANNED
+    ),
     Permission(
         actions=("drs:TerminateRecoveryInstances",),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from adapters.reading import remaining
-from adapters.specs.drs import ACTIVE_JOB, INTO, JOB_LOOKBACK_HOURS, UNINITIALIZED
+from adapters.specs.drs import ACTIVE_JOB, JOB_LOOKBACK_HOURS, UNINITIALIZED
+from adapters.specs.drs_permissions import INTO, PLAN
 from adapters.views.drs_machines import Machine, Machines, MachineStatuses
 from adapters.views.drs_models import (
     Job,
@@ -24,6 +25,7 @@ from adapters.views.drs_models import (
     Templates,
 )
 from adapters.views.drs_needs import launches_into_sources, locked, need, settings, tagged_for_launch
+from adapters.views.drs_plan import PlanView, look_at_plans, with_back
 from adapters.views.drs_server import DrsView, ServerView
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
@@ -54,13 +56,17 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
         for r in page.items
     ]
     jobs = _jobs(here, run)
-    ours = [job for job in jobs if run.tags.items() <= job.tags.items()]
+    plans = _plans(target.strategy, members, aws, run)
+    planned = {job_id for plan in plans for job_id in plan.job_ids}
+    ours = [job for job in jobs if run.tags.items() <= job.tags.items() or job.jobID in planned]
     logs = {job.jobID: _log(here, job) for job in _newest_of(ours, members)}
     views = [_server_view(m, servers.get(m.target.id), jobs, ours, logs, recovered, run) for m in members]
     if target.strategy == INTO:
         views = _with_prepared(views, here, run)
     views = _with_settings(views, here, run)
     views = _with_statuses(views, here)
+    if plans and run.mode is Mode.DRILL:
+        views = _with_machines(views, here)
     if run.rolling_back or (run.mode is Mode.DRILL and run.phase is Phase.CLEANUP):
         views = _with_leaving(views, here)
     if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
@@ -68,11 +74,22 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
     active = [job for job in jobs if job.status in ACTIVE_JOB]
     return DrsView(
         servers=tuple(views),
+        strategy=target.strategy,
+        plans=plans,
         active_jobs=len(active),
         servers_in_jobs=sum(len(job.participatingServers) for job in active),
         source_ready=_source_ready(aws, run),
         source_reached=aws.reaches(Side.SOURCE),
     )
+
+
+def _plans(strategy: str, members: Sequence[Member], aws: Clients, run: RunContext) -> tuple[PlanView, ...]:
+    """Return the batch's recovery plans; where the way back is foreseen or made, with those on the source side."""
+    if strategy != PLAN or run.phase is Phase.DECOMMISSION:
+        return ()
+    plans = look_at_plans(aws.at(Side.TARGET), members, run)
+    back = run.mode is Mode.PLANNED and run.phase in {Phase.INSTANTIATE, Phase.REPLICATE}
+    return with_back(aws.at(Side.SOURCE), plans) if back else plans
 
 
 def _jobs(reader: Reader, run: RunContext) -> list[Job]:
@@ -189,6 +206,13 @@ def _with_statuses(views: list[ServerView], reader: Reader) -> list[ServerView]:
     pages = reader.pages("ec2", "DescribeInstanceStatus", MachineStatuses, InstanceIds=ids, IncludeAllInstances=True)
     found = {status.InstanceId: status for page in pages for status in page.InstanceStatuses}
     return [replace(view, status=found.get(alive.get(view.id, ""))) for view in views]
+
+
+def _with_machines(views: list[ServerView], reader: Reader) -> list[ServerView]:
+    """Add what EC2 tells of this run's recovery instances."""
+    ids = {view.id: view.own.recoveryInstanceID for view in views if view.own}
+    found = _machines(reader, ids.values())
+    return [replace(view, machine=found.get(ids.get(view.id, ""))) for view in views]
 
 
 def _with_leaving(views: list[ServerView], reader: Reader) -> list[ServerView]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from adapters.specs.drs import LAUNCH_ENDED_BADLY
 from adapters.views.drs_machines import Machine, MachineStatus
 from adapters.views.drs_models import Job, Launch, LogItem, Recovered, Server
+from adapters.views.drs_plan import PlanView
 from orchestrator.contract import Member
 
 
@@ -40,6 +41,8 @@ class ServerView:
     prepared_locked: bool | None = None
     """Whether EC2 refuses to terminate the prepared instance; None when that was not asked (yet)."""
     reverse_launch: Launch | None = None
+    machine: Machine | None = None
+    """This run's recovery instance in EC2; asked only for a drill of a recovery plan."""
 
     @property
     def id(self) -> str:
@@ -102,6 +105,8 @@ class DrsView:
     """The servers of a batch that may still be touched. `source_ready` is None when it was not asked."""
 
     servers: tuple[ServerView, ...]
+    strategy: str = ""
+    plans: tuple[PlanView, ...] = ()
     active_jobs: int = 0
     servers_in_jobs: int = 0
     source_ready: bool | None = None

@@ -36,6 +36,8 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "RecoveryInstanceResource": ("recoveryInstanceID", "recoveryInstanceIDs[]", "filters.recoveryInstanceIDs[]"),
         "JobResource": ("jobID",),
+        "RecoveryPlanResource": ("recoveryPlanArn", "recoveryPlanStepArn"),
+        "RecoveryPlanExecutionResource": ("recoveryPlanExecutionArn", "recoveryPlanExecutionStepArn"),
         "ReplicationConfigurationTemplateResource": (
             "replicationConfigurationTemplateID",
             "replicationConfigurationTemplateIDs[]",

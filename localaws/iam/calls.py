@@ -155,6 +155,8 @@ def _tagging(service: str, operation: str, params: Params, own: list[Need], wher
         "CreateAccessPoint",
     ):  # the call names the file system; the tags go on the new point
         created = (Target(f"arn:aws:elasticfilesystem:{where.region}:{where.account}:access-point/*"),)
+    if (service, operation) == ("drs", "CreateRecoveryPlan"):  # the call names nothing that exists
+        created = (Target(f"arn:aws:drs:{where.region}:{where.account}:recovery-plan/*"),)
     return [Need(action, tuple(created[:1]), keys, own[0].known)]
 
 

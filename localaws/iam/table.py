@@ -24,9 +24,20 @@ PREFIXES = {
 
 # Operations too recent for the published data; names and types taken as equal to the operation's.
 RECENT: dict[str, tuple[str, ...]] = {
-    "drs:GetRecoveryPlan": (),
+    "drs:CancelRecoveryPlanExecution": ("!RecoveryPlanExecutionResource",),
+    "drs:CreateRecoveryPlan": (),
+    "drs:CreateRecoveryPlanStep": ("!RecoveryPlanResource",),
+    "drs:DeleteRecoveryPlan": ("!RecoveryPlanResource",),
+    "drs:GetRecoveryPlan": ("!RecoveryPlanResource",),
+    "drs:GetRecoveryPlanExecution": ("!RecoveryPlanExecutionResource",),
+    "drs:GetRecoveryPlanExecutionStep": ("!RecoveryPlanExecutionResource",),
+    "drs:ListRecoveryPlanExecutionSteps": ("!RecoveryPlanExecutionResource",),
+    "drs:ListRecoveryPlanExecutions": ("!RecoveryPlanResource",),
+    "drs:ListRecoveryPlanSteps": ("!RecoveryPlanResource",),
     "drs:ListRecoveryPlans": (),
-    "drs:StartRecoveryPlanExecution": (),
+    "drs:RetryRecoveryPlanExecutionStep": ("!RecoveryPlanExecutionResource",),
+    "drs:StartRecoveryPlanExecution": ("!RecoveryPlanResource",),
+    "drs:UpdateRecoveryPlanExecutionStep": ("!RecoveryPlanExecutionResource",),
     "es:AddReplicationPeer": ("!domain",),
     "es:DescribeDomainReplication": ("!domain",),
     "es:FailoverReplication": ("!domain",),
@@ -36,6 +47,15 @@ RECENT: dict[str, tuple[str, ...]] = {
     "route53:CreateResourceRecordSetProtections": ("!hostedzone",),
     "route53:DeleteResourceRecordSetProtections": ("!hostedzone",),
     "route53:ListResourceRecordSetProtections": ("!hostedzone",),
+}
+
+# Resource types of those (service authorization reference, Elastic Disaster Recovery): template, and whether it carries tags.
+RECENT_TYPES: dict[str, tuple[str, str]] = {
+    kind: ("drs", f"arn:${{Partition}}:drs:${{Region}}:${{Account}}:{path}/${{{kind}ID}}")
+    for kind, path in (
+        ("RecoveryPlanResource", "recovery-plan"),
+        ("RecoveryPlanExecutionResource", "recovery-plan-execution"),
+    )
 }
 
 # Where the published data names more types than AWS judges the call on.
@@ -71,6 +91,8 @@ def prefix_of(service: str) -> str:
 @lru_cache
 def _table() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(PATH.read_text())
+    for kind, (prefix, template) in RECENT_TYPES.items():
+        data[prefix]["resources"][kind] = [template, True]
     for action, types in {**RECENT, **NARROWED}.items():
         prefix, _, name = action.partition(":")
         data[prefix]["actions"][name] = list(types)

@@ -2,7 +2,8 @@
 
 Settings: `instance_type`, `os`, `disk_gib`, `backlog_mib` (still to be copied when the estate starts),
 `replicating_hours` (how long replication has worked), `copy_tags`; `prepared` (launches go into a stopped instance on the
-target side that is tagged for it), `prepared_boot_mode`.
+target side that is tagged for it), `prepared_boot_mode`; `plan_step` (the step of the recovery plan that it is put into; the plan is
+called like the server without its number), `wait_minutes` (a pause of the plan before that step).
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.network import default_network, tag_list
 from localaws.services.drs import DrsService
-from localaws.services.drs.models import Disk, SourceServer, readable_id
+from localaws.services.drs.models import (
+    Disk,
+    PlanStep,
+    RecoveryPlan,
+    RegionState,
+    SourceServer,
+    new_id,
+    readable_id,
+)
 from localaws.services.drs.prepared import LAUNCH_INTO_TAG
 from localaws.services.ec2 import Ec2Service
 
@@ -59,6 +68,25 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
         replicating_seconds=float(entry.setting("replicating_hours", 24)) * 3600,
         backlog_bytes=int(entry.setting("backlog_mib", 0)) * MIB,
     )
+    if entry.setting("plan_step", 0):
+        _plan(world, drs.region_state(account, estate.dr_region), server, entry, estate.tags(entry))
+
+
+def _plan(world: World, state: RegionState, server: SourceServer, entry: Entry, tags: dict[str, str]) -> None:
+    """Put the server into its step of its plan; make both when they are missing."""
+    name, number, now = entry.name.rpartition("-")[0], int(entry.setting("plan_step", 1)), world.clock.now()
+    plan = next((plan for plan in state.plans.values() if plan.name == name), None)
+    if plan is None:
+        plan = RecoveryPlan(readable_id("plan-", name, state.account), state.account, state.region, name, now, "", tags)
+        state.plans[plan.id] = plan
+    step = next((step for step in plan.steps if step.name == f"step {number}"), None)
+    if step is None:
+        minutes = int(entry.setting("wait_minutes", 0))
+        if minutes and plan.steps:
+            plan.steps.append(PlanStep(new_id("st-"), f"wait before step {number}", now, wait_minutes=minutes))
+        step = PlanStep(new_id("st-"), f"step {number}", now)
+        plan.steps.append(step)
+    step.servers[server.arn] = "CRITICAL"
 
 
 def _machine(entry: Entry) -> tuple[str, str]:

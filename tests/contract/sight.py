@@ -21,6 +21,7 @@ MEASUREMENTS = frozenset({"cloudwatch"})
 RANDOM = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|-[0-9a-f]{17}\b|-[0-9a-f]{8}\b|\b(cluster|db)-[0-9A-Z]{26}\b|\bab-[0-9a-z]{26}\b|\.cluster-(ro-)?[0-9a-z]{12}\."
     r"|\b[0-9A-Z]{14}\b"
+    r"|\b02:00:00(:[0-9a-f]{2}){3}\b"
     r"|\becs-svc/\d+\b|\bscalable-target/[0-9a-z]+\b"
     r"|\b(ip|ec2)-\d+-\d+-\d+-\d+\b|\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9A-Za-z]{56}\b"
 )
@@ -33,6 +34,10 @@ JOURNALS = frozenset(
         "DescribeJobs",
         "DescribeScalingActivities",
         "GetChange",
+        "GetRecoveryPlanExecution",
+        "GetRecoveryPlanExecutionStep",
+        "ListRecoveryPlanExecutions",
+        "ListRecoveryPlanExecutionSteps",
         "ListBackupJobs",
         "ListCopyJobs",
         "ListRestoreJobsByProtectedResource",
@@ -124,7 +129,7 @@ def names_in(target: Target) -> frozenset[str]:
 def is_no_copy(item: Any) -> bool:
     """Say whether an item of a list is production, not something that a drill made."""
     text = json.dumps(item, default=str)
-    return "dr:drill-id" not in text and NAMED_BY_DRILL.search(text) is None
+    return "dr:drill-id" not in text and '"isDrill": true' not in text and NAMED_BY_DRILL.search(text) is None
 
 
 def _kept(value: Any, keep: Callable[[Any], bool]) -> Any:

@@ -12,6 +12,7 @@ from localaws.service import AwsError, Call, Service
 from localaws.services.cloudwatch import CloudWatchService
 from localaws.services.drs.launches import Launches
 from localaws.services.drs.models import RegionState, SourceServer
+from localaws.services.drs.plan_runs import PlanRuns
 from localaws.services.drs.replication import Replication
 from localaws.services.drs.reversal import Reversal
 from localaws.world import World
@@ -29,6 +30,7 @@ class DrsBase(Service):
         self.replication = Replication(world)
         self.launches = Launches(world, self.replication)
         self.reversal = Reversal(world, self.replication)
+        self.plan_runs = PlanRuns(world, self.replication, self.launches)
         self.reset()
         cloudwatch = world.service("cloudwatch")
         assert isinstance(cloudwatch, CloudWatchService)

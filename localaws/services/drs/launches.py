@@ -205,6 +205,8 @@ class Launches:
             return
         job.status, job.ended_at = JobStatus.COMPLETED, self.world.clock.now()
         self._log(job, "JOB_END")
+        if job.when_done is not None:
+            job.when_done()
 
     def _log(self, job: Job, event: str, server: SourceServer | None = None, **data: Any) -> None:
         if server is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -188,6 +188,7 @@ class Job:
     status: JobStatus = JobStatus.PENDING
     ended_at: datetime | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
+    when_done: Callable[[], None] | None = None
 
     @property
     def arn(self) -> str:
@@ -210,7 +211,82 @@ class Template:
     tags: dict[str, str]
 
 
-Tagged = SourceServer | RecoveryInstance | Job | Template
+@dataclass
+class PlanStep:
+    """A step of a recovery plan: servers (ARN -> impact level) to recover together, or minutes to wait."""
+
+    id: str
+    name: str
+    created_at: datetime
+    servers: dict[str, str] = field(default_factory=dict)
+    wait_minutes: int = 0
+
+
+@dataclass
+class RecoveryPlan:
+    """An ordered list of steps."""
+
+    id: str
+    account: str
+    region: str
+    name: str
+    created_at: datetime
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    steps: list[PlanStep] = field(default_factory=list)
+
+    @property
+    def arn(self) -> str:
+        """Return the plan's ARN."""
+        return f"arn:aws:drs:{self.region}:{self.account}:recovery-plan/{self.id}"
+
+    @property
+    def server_arns(self) -> list[str]:
+        """Return the servers of all steps, in their order."""
+        return [arn for step in self.steps for arn in step.servers]
+
+
+@dataclass
+class ExecutedStep:
+    """A step as it was when its execution started, and how far it is."""
+
+    step: PlanStep
+    id: str
+    changed_at: datetime
+    status: str = "NOT_STARTED"
+    attempt: int = 1
+    jobs: dict[str, str] = field(default_factory=dict)
+    error: dict[str, str] | None = None
+
+
+@dataclass
+class PlanExecution:
+    """One run of a recovery plan."""
+
+    id: str
+    plan: RecoveryPlan
+    mode: str
+    principal: Principal
+    started_at: datetime
+    steps: list[ExecutedStep]
+    snapshots: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    status: str = "CREATED"
+    completed_at: datetime | None = None
+    error: dict[str, str] | None = None
+
+    @property
+    def arn(self) -> str:
+        """Return the execution's ARN."""
+        return f"arn:aws:drs:{self.plan.region}:{self.plan.account}:recovery-plan-execution/{self.id}"
+
+    @property
+    def active(self) -> bool:
+        """Say whether it has not ended."""
+        return self.status in {"CREATED", "IN_PROGRESS", "CANCELLING"}
+
+
+Tagged = SourceServer | RecoveryInstance | Job | Template | RecoveryPlan | PlanExecution
 
 
 @dataclass
@@ -225,6 +301,8 @@ class RegionState:
     jobs: dict[str, Job] = field(default_factory=dict)
     launch_templates: dict[str, Template] = field(default_factory=dict)
     replication_templates: dict[str, Template] = field(default_factory=dict)
+    plans: dict[str, RecoveryPlan] = field(default_factory=dict)
+    executions: dict[str, PlanExecution] = field(default_factory=dict)
 
     def server(self, server_id: str) -> SourceServer:
         """Return a source server; raise ResourceNotFoundException."""
@@ -249,6 +327,8 @@ class RegionState:
         yield from self.jobs.values()
         yield from self.launch_templates.values()
         yield from self.replication_templates.values()
+        yield from self.plans.values()
+        yield from self.executions.values()
 
 
 def new_id(prefix: str) -> str:

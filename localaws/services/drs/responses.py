@@ -20,6 +20,7 @@ from localaws.services.drs.models import (
     SourceServer,
     new_id,
 )
+from localaws.services.drs.plans import Plans
 from localaws.services.drs.servers import Servers
 from localaws.services.ec2 import Ec2Service
 
@@ -28,7 +29,7 @@ ACTIVE_JOBS = 20
 SERVERS_IN_ACTIVE_JOBS = 500
 
 
-class DrsService(Servers, Configuration):
+class DrsService(Servers, Plans, Configuration):
     """AWS Elastic Disaster Recovery."""
 
     @operation("StartRecovery")

@@ -8,6 +8,27 @@ from tests.contract.facts import Entry, Facts
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
 
+AFTER_A_FAILURE = (
+    "only after a step of a recovery plan failed or a run was undone meanwhile; its stories are in tests/adapters"
+)
+NOT_IN_THE_DATA = (
+    "in the DRS API reference and the service authorization reference, not yet in the data that checks names here"
+)
+OF_PLANS = (
+    "CancelRecoveryPlanExecution",
+    "CreateRecoveryPlan",
+    "CreateRecoveryPlanStep",
+    "GetRecoveryPlan",
+    "GetRecoveryPlanExecution",
+    "GetRecoveryPlanExecutionStep",
+    "ListRecoveryPlanExecutionSteps",
+    "ListRecoveryPlanExecutions",
+    "ListRecoveryPlanSteps",
+    "ListRecoveryPlans",
+    "RetryRecoveryPlanExecutionStep",
+    "StartRecoveryPlanExecution",
+)
+
 
 def _servers(**settings: Any) -> tuple[Entry, ...]:
     return tuple({"kind": "drs-server", "name": f"orders-{number}", **settings} for number in (1, 2))
@@ -17,8 +38,12 @@ FACTS = Facts(
     estates={
         "drs-recovery": _servers(),
         "drs-launch-into": _servers(prepared=True),
+        "drs-recovery-plan": tuple({**entry, "plan_step": step} for step, entry in enumerate(_servers(), start=1)),
     },
     unused={
+        "drs:CancelRecoveryPlanExecution": AFTER_A_FAILURE,
+        "drs:RetryRecoveryPlanExecutionStep": AFTER_A_FAILURE,
+        "drs:GetRecoveryPlanExecutionStep": AFTER_A_FAILURE,
         "drs:CreateRecoveryInstanceForDrs": BY_DRS,
         "drs:ListTagsForResource": BY_DRS,
         "iam:PassRole": BY_DRS,
@@ -49,5 +74,6 @@ FACTS = Facts(
         "drs.UpdateLaunchConfiguration": "going back, DRS takes up the source server of the first direction, which has its settings",
         "drs.TagResource": "going back, DRS takes up the source server of the first direction, which has its tags",
     },
+    too_recent={f"drs:{name}": f"{name}, {NOT_IN_THE_DATA}" for name in OF_PLANS},
     images=True,
 )
