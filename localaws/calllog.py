@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,18 +34,21 @@ READS = {
     ("sqs", "ReceiveMessage"),
     ("ssm", "GetParameters"),
     ("kms", "Decrypt"),
-    ("lambda", "Invoke"),  # what the function does is logged as its own
     ("opensearch", "ESHttpGet"),
     ("opensearch", "ESHttpHead"),
 }
 WRITES = {("stepfunctions", "GetActivityTask")}
+HELPERS = re.compile(r"(^|:function:)dr-")
+"""Functions that a workload's account keeps for the hub's looks; what they do is logged as calls of their own."""
 LONGEST_BLOB_BYTES = 256
 KEPT = 200_000
 
 
-def is_mutating(service: str, operation: str) -> bool:
-    """Say whether a call changes something, judged by its name."""
+def is_mutating(service: str, operation: str, params: Mapping[str, Any]) -> bool:
+    """Say whether a call changes something, judged by its name and, of a function, by whose it is."""
     if (service, operation) in READS:
+        return False
+    if (service, operation) == ("lambda", "Invoke") and HELPERS.search(str(params.get("FunctionName", ""))):
         return False
     return (service, operation) in WRITES or not operation.startswith(READ_PREFIXES)
 
