@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS
 from adapters.specs.databases import PARAMETER_GROUP_MISSING
 from adapters.views.aurora import TargetSide
-from adapters.views.databases import PlaceGroup, key_states, quotas_left, subnet_group
+from adapters.views.databases import PlaceGroup, key_states, not_offered, quotas_left, subnet_group
 from orchestrator.contract import Member, Reader, RunContext
 from orchestrator.words import Phase
 
@@ -21,12 +21,6 @@ class ParameterGroups(BaseModel):
     """rds:DescribeDBClusterParameterGroups."""
 
     DBClusterParameterGroups: list[dict[str, JsonValue]] = []
-
-
-class Orderable(BaseModel):
-    """rds:DescribeOrderableDBInstanceOptions."""
-
-    OrderableDBInstanceOptions: list[dict[str, JsonValue]] = []
 
 
 def with_surroundings(here: V, reader: Reader, run: RunContext) -> V:
@@ -50,21 +44,16 @@ def wanted_key(member: Member) -> str | None:
 
 def missing(reader: Reader, member: Member, group: PlaceGroup | None) -> tuple[str, ...]:
     """Return what a cluster on the target side needs and is not there."""
-    facts, found = member.source.facts, []
+    facts = member.source.facts
+    found: list[str] = []
     if group is None:
         found.append(f"subnet group {member.target.facts.get('subnet_group') or '(none named)'}")
     parameters = facts.get("parameter_group")
     if isinstance(parameters, str) and not _has_parameters(reader, parameters):
         found.append(f"cluster parameter group {parameters}")
-    asked: dict[str, JsonValue] = {
-        "Engine": facts.get("engine"),
-        "EngineVersion": facts.get("version"),
-        "DBInstanceClass": member.settings.get("instanceClass") or facts.get("class") or DEFAULT_INSTANCE_CLASS,
-    }
-    if all(asked.values()):
-        offers = reader.read("rds", "DescribeOrderableDBInstanceOptions", Orderable, **asked)
-        if not offers.OrderableDBInstanceOptions:
-            found.append(f"class {asked['DBInstanceClass']} for {asked['Engine']} {asked['EngineVersion']}")
+    found += not_offered(
+        reader, facts, member.settings.get("instanceClass") or facts.get("class") or DEFAULT_INSTANCE_CLASS
+    )
     return tuple(found)
 
 

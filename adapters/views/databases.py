@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from adapters.databases import own_groups
 from adapters.reading import KeyValue, tag_map
@@ -112,12 +112,33 @@ class Key(BaseModel):
     KeyMetadata: KeyMetadata
 
 
+class Orderable(BaseModel):
+    """rds:DescribeOrderableDBInstanceOptions."""
+
+    OrderableDBInstanceOptions: list[dict[str, JsonValue]] = []
+
+
 def subnet_group(reader: Reader, name: object) -> PlaceGroup | None:
     """Return a DB subnet group; None when there is none of that name, or no name."""
     if not isinstance(name, str):
         return None
     reply = reader.find("rds", "DescribeDBSubnetGroups", PlaceGroups, SUBNET_GROUP_MISSING, DBSubnetGroupName=name)
     return reply.DBSubnetGroups[0] if reply and reply.DBSubnetGroups else None
+
+
+def not_offered(reader: Reader, facts: Mapping[str, JsonValue], instance_class: JsonValue) -> list[str]:
+    """Return the class that RDS does not offer in this Region for a database's engine and version, or nothing."""
+    asked: dict[str, JsonValue] = {
+        "Engine": facts.get("engine"),
+        "EngineVersion": facts.get("version"),
+        "DBInstanceClass": instance_class,
+    }
+    if not all(asked.values()):
+        return []
+    offers = reader.read("rds", "DescribeOrderableDBInstanceOptions", Orderable, **asked)
+    if offers.OrderableDBInstanceOptions:
+        return []
+    return [f"class {instance_class} for {asked['Engine']} {asked['EngineVersion']}"]
 
 
 def tags_of(reader: Reader, arn: str) -> dict[str, str]:

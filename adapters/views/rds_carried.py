@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pydantic import JsonValue
-
 from adapters.specs.databases import PARAMETER_GROUP_MISSING
 from adapters.specs.rds import (
     BACKUP_KEPT,
     BACKUP_MISSING,
     BACKUPS,
 )
-from adapters.views.databases import PlaceGroup, subnet_group, tags_of
+from adapters.views.databases import PlaceGroup, not_offered, subnet_group, tags_of
 from adapters.views.rds_models import (
     Backup,
     Backups,
     Instance,
-    Orderable,
     ParameterGroups,
     Snapshot,
     Snapshots,
@@ -110,21 +107,14 @@ def _since(instance: Instance | None, snapshots: tuple[Snapshot, ...]) -> tuple[
 
 
 def _missing(reader: Reader, member: Member, group: PlaceGroup | None) -> tuple[str, ...]:
-    facts, found = member.source.facts, []
+    facts = member.source.facts
+    found: list[str] = []
     if group is None:
         found.append(f"subnet group {member.target.facts.get('subnet_group') or '(none named)'}")
     parameters = facts.get("parameter_group")
     if isinstance(parameters, str) and not _has_parameters(reader, parameters):
         found.append(f"parameter group {parameters}")
-    asked: dict[str, JsonValue] = {
-        "Engine": facts.get("engine"),
-        "EngineVersion": facts.get("version"),
-        "DBInstanceClass": member.settings.get("instanceClass") or facts.get("class"),
-    }
-    if all(asked.values()):
-        offers = reader.read("rds", "DescribeOrderableDBInstanceOptions", Orderable, **asked)
-        if not offers.OrderableDBInstanceOptions:
-            found.append(f"class {asked['DBInstanceClass']} for {asked['Engine']} {asked['EngineVersion']}")
+    found += not_offered(reader, facts, member.settings.get("instanceClass") or facts.get("class"))
     return tuple(found)
 
 

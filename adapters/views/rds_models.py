@@ -176,9 +176,3 @@ class ParameterGroups(BaseModel):
     """rds:DescribeDBParameterGroups."""
 
     DBParameterGroups: list[dict[str, JsonValue]] = []
-
-
-class Orderable(BaseModel):
-    """rds:DescribeOrderableDBInstanceOptions."""
-
-    OrderableDBInstanceOptions: list[dict[str, JsonValue]] = []
