@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 from botocore.exceptions import ClientError
@@ -340,6 +342,17 @@ def test_tasks_behind_a_target_group_are_initial_then_healthy_then_draining(stor
     assert states() == ["draining"]
     story.clock.advance(300)
     assert states() == []
+
+
+def test_every_task_is_a_target_of_its_own(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given ids from which every task would draw the same address
+    ids = (UUID(int=250 * 250 * number) for number in count(1))
+    monkeypatch.setattr("localaws.services.ecs.tasks.uuid.uuid4", lambda: next(ids))
+    group = story.service()["loadBalancers"][0]["targetGroupArn"]
+    story.scale(3)
+    story.clock.advance(120)
+    health = story.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert len({each["Target"]["Id"] for each in health}) == 3
 
 
 def test_a_daemon_service_runs_once_per_instance_and_has_no_count() -> None:

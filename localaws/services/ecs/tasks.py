@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from localaws.services.ecs.models import Deployment, ServiceState, Task, TaskStatus
@@ -56,7 +57,6 @@ def build_task(
     task_id = uuid.uuid4().hex
     prefix = cluster.arn.split(":cluster/")[0]
     subnets = ((network or {}).get("awsvpcConfiguration") or {}).get("subnets") or []
-    seed = int(task_id, 16)
     task = Task(
         task_arn=f"{prefix}:task/{cluster.name}/{task_id}",
         cluster_arn=cluster.arn,
@@ -69,7 +69,7 @@ def build_task(
         capacity_provider=capacity_provider,
         containers=[dict(container) for container in definition.container_definitions],
         tags=tags,
-        private_ip=f"172.31.{seed % 250 + 1}.{seed // 250 % 250 + 4}",
+        private_ip=_free_address(backend, int(task_id, 16)),
         subnet=subnets[0] if subnets else None,
         cpu=definition.cpu,
         memory=definition.memory,
@@ -78,6 +78,12 @@ def build_task(
     )
     backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
     return task
+
+
+def _free_address(backend: Any, seed: int) -> str:
+    """Return an address that no other task of the account and Region has: two tasks are never one target."""
+    taken = {task.private_ip for tasks in backend.tasks.values() for task in tasks.values()}
+    return next(address for at in count(seed) if (address := f"172.31.{at % 250}.{at // 250 % 250 + 4}") not in taken)
 
 
 def show_task(world: World, task: Task, with_tags: bool) -> dict[str, Any]:
