@@ -54,6 +54,7 @@ VERBS = (
         memory_mb=1024,
         inventory=Access.WRITE,
         enters_spokes=True,
+        publishes=True,
     ),
     Verb(
         "build_plan",
@@ -61,9 +62,10 @@ VERBS = (
         timeout_seconds=300,
         memory_mb=1024,
         enters_spokes=True,
+        publishes=True,
     ),
     Verb("check_readiness", "Judges by the plan's findings whether the run may go on", publishes=True),
-    Verb("next_move", "Says what the run does next"),
+    Verb("next_move", "Says what the run does next", publishes=True),
     Verb("open_gate", "Asks a person and keeps the task token", publishes=True),
     Verb("remind_gate", "Alerts about an unanswered gate", publishes=True),
     Verb("record_decision", "Judges and records a person's answer", publishes=True),
@@ -84,6 +86,7 @@ VERBS = (
     ),
     Verb("close_stage", "Records how a stage ended", publishes=True),
     Verb("finish_run", "Writes the report, releases the lock, tells everybody", timeout_seconds=120, publishes=True),
+    Verb("take_up", "Takes up an interrupted run when its execution is redriven", publishes=True),
     Verb(
         "on_execution_ended",
         "Leaves a true ledger when an execution failed, timed out or was stopped from outside",

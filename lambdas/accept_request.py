@@ -20,11 +20,12 @@ class AcceptEvent(BaseModel):
     ExecutionArn: str
     ExecutionName: str
     StartedAt: datetime
+    Redrives: int = 0
 
 
 @verb
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Accept a run."""
     asked = AcceptEvent.model_validate(event)
-    run = accept(platform(), asked.Request, asked.ExecutionArn, asked.ExecutionName, asked.StartedAt)
+    run = accept(platform(), asked.Request, asked.ExecutionArn, asked.ExecutionName, asked.StartedAt, asked.Redrives)
     return {"RunId": run.run_id, "DryRun": run.dry_run}

@@ -1,4 +1,6 @@
-"""The boundary to Step Functions: exactly two error names cross it. What is not foreseen stays as it is, and is alarmed on.
+"""The boundary to Step Functions: two error names cross it, and one that ends an execution.
+
+What is not foreseen stays as it is, and is alarmed on.
 
 Step Functions matches error names exactly, so the domain's error tree is folded into `RetryableError` and
 `TerminalError`; the message keeps what was observed and what to do next.
@@ -30,10 +32,15 @@ class TerminalError(Exception):
     """Trying again would not help; a person must act."""
 
 
+class RunFailed(Exception):
+    """A run that its execution cannot go on with; raised by take_up alone, and meant to end the execution."""
+
+
 class RunEvent(BaseModel):
-    """The event of most verbs: ids only."""
+    """The event of most verbs: ids only, and how often the execution was redriven where that matters."""
 
     RunId: str
+    Redrives: int = 0
 
 
 class StageEvent(RunEvent):

@@ -12,6 +12,7 @@ from lambdas.boundary import verb
 from lambdas.composition import platform
 from lambdas.metrics import report
 from orchestrator.ending import finish
+from orchestrator.redriving import go_on_unless_ended
 from orchestrator.report import recovery_time
 
 
@@ -28,6 +29,7 @@ class FinishEvent(BaseModel):
     RunId: str | None = None
     ExecutionArn: str
     Error: Caught | None = None
+    Redrives: int = 0
 
 
 @verb
@@ -36,13 +38,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ended = FinishEvent.model_validate(event)
     why = cause_text(ended.Error) if ended.Error else None
     run_id = ended.RunId or ended.ExecutionArn.rsplit(":", 1)[-1]
+    if ended.RunId and not ended.Error:
+        go_on_unless_ended(platform(), ended.RunId, ended.Redrives)
     ending = finish(platform(), run_id, why)
     report("Runs", "Status", {ending.status: 1})
     if ended.RunId:
         parts = recovery_time(platform().ledger, run_id, platform().clock.now()).model_dump(exclude_none=True)
         report("RecoverySeconds", "Part", parts, MetricUnit.Seconds)
     refused = why if ended.RunId is None else None  # an earlier run of the same name may have answered
-    return {"Status": ending.status, "Summary": refused or ending.summary}
+    interrupted = bool(ended.RunId) and platform().ledger.run(run_id).interrupted
+    return {"Status": ending.status, "Summary": refused or ending.summary, "Interrupted": interrupted}
 
 
 def cause_text(caught: Caught) -> str:

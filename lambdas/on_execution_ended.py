@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,6 +20,7 @@ class Detail(BaseModel):
     executionArn: str
     name: str
     status: str
+    stopDate: datetime | None = None
 
 
 class StatusChangeEvent(BaseModel):
@@ -32,7 +34,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Close the run of an execution that did not end by itself; one that did has been closed already."""
     ended = StatusChangeEvent.model_validate(event).detail
     try:
-        ending = stopped(platform(), ended.name, f"was {ended.status.lower()}")
+        ending = stopped(platform(), ended.name, f"was {ended.status.lower()}", at=ended.stopDate)
     except NotFoundError:
         logger.info("no run", extra={"execution": ended.executionArn})
         return {"Status": "unknown"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel
 
 from orchestrator.commands import own_run
 from orchestrator.errors import NotFoundError, RefusedError
-from orchestrator.judgement import end_unfinished
-from orchestrator.ledger.records import Run
+from orchestrator.judgement import end_unfinished, interrupt
+from orchestrator.ledger.records import Interruption, Run
 from orchestrator.linked import ties
 from orchestrator.notify import Notice, message
 from orchestrator.platform import Platform
@@ -33,33 +36,64 @@ def finish(platform: Platform, run_id: str, error: str | None = None) -> Ending:
     except NotFoundError:
         return Ending(RunStatus.FAILED, error or "the run was never accepted")
     if run.ended_at is not None:
-        return _tidy(platform, run)
+        ending = _tidy(platform, run)
+        return Ending(ending.status, error or ending.summary)
     if error and not run.failure:
-        run = platform.ledger.change_run(run_id, lambda r: r.but(failure=error))
+        now = platform.clock.now()
+        run = platform.ledger.change_run(
+            run_id, lambda r: _broken(r, error, now) if r.plan_hash else r.but(failure=error)
+        )
     return _close(platform, run, None)
 
 
-def stopped(platform: Platform, run_id: str, how: str, where: str = " from outside") -> Ending:
+def stopped(
+    platform: Platform,
+    run_id: str,
+    how: str,
+    where: str = " from outside",
+    *,
+    at: datetime | None = None,
+    redrivable: bool = True,
+) -> Ending:
     """Leave a true ledger after the execution was stopped from outside, or died; actions in flight are named, locks released.
 
-    Raise `NotFoundError` when no run of this Region has that name.
+    `at` is when it ended: news of an end that a redrive has overtaken change nothing. One that is not redrivable leaves
+    nothing to go on with. Raise `NotFoundError` when no run of this Region has that name.
     """
     run = _own_run(platform, run_id)
     if run.ended_at is not None:
         return _tidy(platform, run)
+    if at is not None and any(each.until and at <= each.until for each in run.interruptions):
+        return Ending(run.status, f"goes on after redrive {run.redrives}")
     now = platform.clock.now()
     detail = f"the execution {how} while this was under way; AWS may have gone on by itself"
-    remedy = "start the run again: what was done is recognised."
+    remedy = f"{'redrive the execution, or ' if redrivable else ''}start the run again: what was done is recognised."
     for action in platform.ledger.actions(run_id):
         if action.status is ActionStatus.RUNNING:
-            platform.ledger.change_action(run_id, action.action_id, lambda a: end_unfinished(a, now, detail, remedy))
+            platform.ledger.change_action(
+                run_id, action.action_id, lambda a: interrupt(end_unfinished(a, now, detail, remedy), a)
+            )
     for stage in platform.ledger.stages(run_id):
         if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:
             platform.ledger.change_stage(
-                run_id, stage.stage_id, lambda s: s.but(status=StageStatus.FAILED, ended_at=now)
+                run_id,
+                stage.stage_id,
+                lambda s: s.but(status=StageStatus.FAILED, ended_at=now, interrupted=s.interrupted or s.status),
             )
-    run = platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or f"the execution {how}{where}"))
+    why = f"the execution {how}{where}"
+    run = platform.ledger.change_run(
+        run_id, lambda r: _broken(r, why, now) if redrivable else r.but(failure=r.failure or why)
+    )
     return _close(platform, run, RunStatus.STOPPED)
+
+
+def _broken(run: Run, how: str, now: datetime) -> Run:
+    """Return a run whose execution broke: only interrupted, unless something had been decided that ends it."""
+    if run.failure or run.cancelled_by or run.rejected_by:
+        return run.but(failure=run.failure or how)
+    if run.interruptions and run.interruptions[-1].until is None:
+        return run.but(failure=how)  # said so already, and died before the run was closed
+    return run.but(failure=how, interruptions=(*run.interruptions, Interruption(how=how, since=now)))
 
 
 def _own_run(platform: Platform, run_id: str) -> Run:
@@ -101,7 +135,7 @@ def _tidy(platform: Platform, run: Run) -> Ending:
     summary = ". ".join(
         part for part in (f"{run.status}: {counts}" if counts else str(run.status), run.failure) if part
     )
-    if _reported(platform, run.run_id):
+    if _reported(platform, run):
         return Ending(run.status, summary)
     left = ties(run)
     platform.note(run.run_id, "end", summary)
@@ -122,9 +156,23 @@ def _completed(platform: Platform, emergency: str, by_run: str) -> None:
     save_report(platform.ledger, platform.blobs, emergency, platform.clock.now())
 
 
-def _reported(platform: Platform, run_id: str) -> bool:
+def _reported(platform: Platform, run: Run) -> bool:
+    """Say whether the report of this end was written; a run that was interrupted and went on ends again."""
     try:
-        platform.blobs.get(report_keys(run_id)[1])
+        platform.blobs.get(report_keys(run.run_id)[1])
+        written = Ended.model_validate_json(platform.blobs.get(report_keys(run.run_id)[0]))
     except NotFoundError:
         return False
-    return True
+    return written.run.ended_at == run.ended_at
+
+
+class EndedRun(BaseModel):
+    """When a reported run ended."""
+
+    ended_at: datetime | None
+
+
+class Ended(BaseModel):
+    """What a report says of the end."""
+
+    run: EndedRun

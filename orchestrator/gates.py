@@ -146,7 +146,10 @@ def open_gate(
         answerers=answerers(rules, run.requester),
         opened_at=clock.now(),
     )
-    return ledger.add_gate(gate)
+    kept = ledger.add_gate(gate)
+    if kept.status is GateStatus.WITHDRAWN:  # by the end of a run that goes on now
+        return ledger.change_gate(run.run_id, ask.gate_id, lambda g: g.but(status=GateStatus.OPEN))
+    return kept
 
 
 def ask_with_token(ledger: Ledger, clock: Clock, run_id: str, gate_id: str, token: str) -> Gate:

@@ -104,6 +104,12 @@ def end_unfinished(action: Action, now: datetime, detail: str, remedy: str) -> A
     )
 
 
+def interrupt(ended: Action, before: Action) -> Action:
+    """Return an action ended by an interruption, with the resources that it was under way for."""
+    under_way = tuple(r for r in ended.resource_ids if r not in before.member_outcomes)
+    return ended.but(interrupted=before.interrupted or under_way)
+
+
 def action_id_of(phase: Phase, target_id: str) -> str:
     """Return the id of the action of one phase on one batch."""
     return f"{phase}.{target_id}"

@@ -6,6 +6,7 @@ The input names only the run that is taken up (`Complete`, `Escalate`); everythi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
@@ -16,6 +17,8 @@ from orchestrator.reducer import GOOD
 from orchestrator.words import ActionStatus, Approval, Mode, Order, Outcome, Phase
 
 COMPLETE, ESCALATE = "Complete", "Escalate"
+REDRIVABLE = timedelta(days=14)
+"""How long after its end Step Functions redrives an execution."""
 MOVED = GOOD - {Outcome.FAILED_IGNORED, Outcome.DEFERRED}
 
 
@@ -158,9 +161,17 @@ def _place(run: Run) -> Mapping[str, Any]:
 # --- told to people -------------------------------------------------------------------------------------------------------
 
 
+def redrive_command(run: Run) -> str:
+    """Return the command by which a run goes on whose execution broke."""
+    return f"aws stepfunctions redrive-execution --region {run.target_region} --execution-arn {run.execution_arn}"
+
+
 def ties(run: Run) -> list[str]:
     """Return in words which runs a run is linked to, and what is left to be typed."""
     lines = []
+    if run.interrupted:
+        until = run.interruptions[-1].since + REDRIVABLE
+        lines.append(f"interrupted; to go on where it stood, until {until:%Y-%m-%d}: {redrive_command(run)}")
     if run.completes:
         lines.append(f"does what the emergency run {run.completes} deferred")
     if run.escalates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from orchestrator import planner
 from orchestrator.break_glass import script
@@ -10,12 +10,14 @@ from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.fencing import check_goes_on, check_may_act
 from orchestrator.history import past_minutes
 from orchestrator.inventory import Snapshot
-from orchestrator.ledger.records import FindingRecord, Lock, Run, Scope
+from orchestrator.ledger.records import FindingRecord, Run, Scope
 from orchestrator.linked import continued_by, filled, ties
+from orchestrator.locking import lock_scope
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan, save_plan, script_key
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
+from orchestrator.redriving import go_on
 from orchestrator.request import Request, check_hub_region, parse
 from orchestrator.soundness import moved_before, unmoved_dependencies, without_moved
 from orchestrator.stocktaking import inventory_key
@@ -23,11 +25,11 @@ from orchestrator.targets import save_target
 from orchestrator.words import Mode, RunStatus, Severity
 
 FINDINGS_KEPT = 100
-ACCEPTING = timedelta(minutes=15)
-"""Longer than accepting a request takes with all its repetitions."""
 
 
-def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, started_at: datetime) -> Run:
+def accept(
+    platform: Platform, raw: object, execution_arn: str, run_id: str, started_at: datetime, redrives: int = 0
+) -> Run:
     """Validate the request, take the scope's lock, write the run. Repeatable: the same execution gets the same run.
 
     Raise `ValidationError` for bad input, `RefusedError` for a wrong hub Region, a locked scope or a name that another
@@ -36,8 +38,8 @@ def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, sta
     request = parse(filled(platform.ledger, raw, run_id))
     check_hub_region(request, platform.hub_region)
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
-    _refuse_used_name(platform, run_id, execution_arn, started_at)
-    epoch = 0 if request.DryRun else _lock(platform, scope, run_id, request.Escalate).epoch
+    _refuse_used_name(platform, run_id, execution_arn, started_at, redrives)
+    epoch = 0 if request.DryRun else lock_scope(platform, scope, run_id, request.Escalate).epoch
     run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at))
     if run.escalates:
         platform.ledger.change_run(run.escalates, lambda r: continued_by(r, run_id))
@@ -50,7 +52,7 @@ def accept(platform: Platform, raw: object, execution_arn: str, run_id: str, sta
     return run
 
 
-def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, started_at: datetime) -> None:
+def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, started_at: datetime, redrives: int) -> None:
     """Refuse a second execution of a run's name: Step Functions frees names after 90 days and per Region, we never do."""
     try:
         earlier = platform.ledger.run(run_id)
@@ -63,23 +65,7 @@ def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, start
             "start the run again with another --name, or without one.",
             code="NameUsed",
         )
-    check_goes_on(earlier)  # an execution that was redriven at its very first step
-
-
-def _lock(platform: Platform, scope: Scope, run_id: str, escalates: str | None) -> Lock:
-    """Take the scope's lock, also from the run that is escalated, has ended or, for a while now, never came to be."""
-    now = platform.clock.now()
-    held = platform.ledger.holder(scope)
-    if held is not None and held.run_id != run_id and (held.run_id == escalates or _abandoned(platform, held, now)):
-        platform.ledger.unlock(scope, held.run_id)
-    return platform.ledger.lock(scope, run_id, now)
-
-
-def _abandoned(platform: Platform, held: Lock, now: datetime) -> bool:
-    try:
-        return platform.ledger.run(held.run_id).ended_at is not None
-    except NotFoundError:  # accepting it broke between taking the lock and writing the run
-        return now - held.taken_at > ACCEPTING
+    check_goes_on(go_on(platform, run_id, redrives))  # an execution that was redriven at its very first step
 
 
 def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id: str, started_at: datetime) -> Run:

@@ -33,7 +33,8 @@ def split(run: Run, stages: Iterable[Stage], gates: Iterable[Gate], now: datetim
     """Return where the run's time went so far; time spent in two ways at once counts for people first."""
     stages = list(stages)
     end = run.ended_at or now
-    waits = _until(end, [*((g.opened_at, g.decided_at) for g in gates), *((p.since, p.until) for p in run.pauses)])
+    held = [*((p.since, p.until) for p in run.pauses), *((gap.since, gap.until) for gap in run.interruptions)]
+    waits = _until(end, [*((g.opened_at, g.decided_at) for g in gates), *held])
     settles = _until(end, ((s.health_since, s.ended_at) for s in stages if s.health_since is not None))
     settles += _until(end, ((s.verify_since, s.verified_at) for s in stages if s.verify_since is not None))
     human = _covered(waits)

@@ -28,6 +28,8 @@ def take_inventory(platform: Platform, run_id: str) -> Snapshot:
     """Take the scope's resources, live or, in an emergency, from the newest snapshot or plan; never an empty scope."""
     run = platform.ledger.run(run_id)
     check_may_act(platform.ledger, run)
+    if run.plan_hash is not None:  # what a frozen plan was built on stays
+        return taking_up.frozen(platform, run, inventory_key(run_id))
     manifest = _manifest_of(platform, run)
     snapshot = _snapshot(platform, run, manifest)
     if not snapshot.resources:

@@ -101,6 +101,10 @@ def draw(
         bar = scale.bar(pause.since, pause.until or end, "human", f"paused by {pause.by}, {ended}")
         lanes.append(Lane(y, "paused", f"by {pause.by}", (bar,)))
         y += LANE
+    for gap in run.interruptions:
+        until = gap.until or end
+        lanes.append(Lane(y, "interrupted", "", (scale.bar(gap.since, until, "human", gap.how[:LABELS]),)))
+        y += LANE
     known = {stage.stage_id for stage in stages}
     for stage in stages:
         mine = [gate for gate in gates if gate.stage_id == stage.stage_id]

@@ -15,8 +15,9 @@ from orchestrator.ending import finish, stopped
 from orchestrator.errors import DrError, NotFoundError
 from orchestrator.executions import Execution, Executions
 from orchestrator.ledger.records import Action, Event, Gate, Lock, Run, Scope, Stage
+from orchestrator.linked import redrive_command
+from orchestrator.locking import ACCEPTING
 from orchestrator.notify import Message, Notice, message
-from orchestrator.planning import ACCEPTING
 from orchestrator.platform import Platform
 from orchestrator.stages import HEALTH_SETTLE_SECONDS
 from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
@@ -38,6 +39,7 @@ HOW = {
     "TIMED_OUT": "timed out",
     "ABORTED": "was aborted",
 }
+REDRIVABLE = frozenset(HOW.values()) - {HOW["SUCCEEDED"]}
 
 
 class Finding(StrEnum):
@@ -132,7 +134,7 @@ def _again(run: Run) -> str:
     """Return how to get a run going again whose execution lives but does not move."""
     return (
         f"aws stepfunctions stop-execution --region {run.target_region} --execution-arn {run.execution_arn}   "
-        "then start the run again: what was done is recognised."
+        f"then: {redrive_command(run)}"
     )
 
 
@@ -211,7 +213,7 @@ def _look(platform: Platform, executions: Executions, run: Run, held: Lock | Non
 
 def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator[Sighting]:
     """Leave a true ledger and a free lock after a death; what the run knows of its end is kept."""
-    ended = run.ended_at is not None
+    ended, redrivable = run.ended_at is not None, how in REDRIVABLE
     if ended and epoch is None:
         return
     if ended:
@@ -220,14 +222,15 @@ def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator
     else:
         lock = f"Its lock (epoch {epoch}) was released." if epoch is not None else "It held no lock."
         what = f"run {run.run_id} was {run.status}, but its execution {how}: closed as {RunStatus.STOPPED}. {lock}"
-        command = f"dr report {run.run_id}   then start the run again: what was done is recognised."
+        on = f"then {redrive_command(run)} or" if redrivable else "then"
+        command = f"dr report {run.run_id}   {on} start the run again: what was done is recognised."
         found = Sighting(Finding.DEAD_RUN, f"dead/{run.epoch}", what, command)
     # Telling comes first: what is told and not done is found again by the next round, what is done and not told never.
     yield from _tell(platform, run.run_id, found, message(Notice.WARNING, run, _subject(found), ""))
     if ended:
         finish(platform, run.run_id)
     else:
-        stopped(platform, run.run_id, how, where="")
+        stopped(platform, run.run_id, how, where="", redrivable=redrivable)
 
 
 def _lost(

@@ -39,7 +39,7 @@ PHYSICAL_NAMES: Mapping[MachineName, str] = {
 
 VERBS: Mapping[MachineName, frozenset[str]] = {
     MachineName.ORCHESTRATOR: frozenset(
-        {"accept_request", "take_inventory", "build_plan", "check_readiness", "finish_run"}
+        {"accept_request", "take_inventory", "build_plan", "check_readiness", "finish_run", "take_up"}
     ),
     MachineName.LIFECYCLE: frozenset({"next_move", "open_gate", "remind_gate", "record_decision", "close_stage"}),
     MachineName.WAVE: frozenset({"start_stage", "advance", "check_health", "close_stage"}),

@@ -24,6 +24,7 @@ from localaws.services.stepfunctions_replies import (
     dated,
     history_event,
     listed,
+    not_redrivable,
     page,
     status_detail,
 )
@@ -33,8 +34,6 @@ from localaws.stepfunctions_patches.execution import TrackedExecution
 
 if TYPE_CHECKING:
     from localaws.world import World
-
-_REDRIVABLE = (ExecutionStatus.FAILED, ExecutionStatus.ABORTED, ExecutionStatus.TIMED_OUT)
 
 
 class StepFunctionsService(Service):
@@ -95,19 +94,19 @@ class StepFunctionsService(Service):
     def redrive_execution(self, call: Call) -> Reply:
         """Go on from the state that failed. A Distributed Map that failed runs all its children again."""
         execution = self._find(call, call.params["executionArn"])
-        if execution.exec_status not in _REDRIVABLE or execution.map_run_arn:
-            message = (
-                "Execution is not redrivable: only FAILED, ABORTED and TIMED_OUT executions of a state machine are"
-            )
-            raise AwsError("ExecutionNotRedrivable", message)
-        return {"redriveDate": execution.redrive()}
+        with self.engine.lock:
+            why = not_redrivable(execution, self.world.clock.now())
+            if why is not None:
+                raise AwsError("ExecutionNotRedrivable", why)
+            return {"redriveDate": execution.redrive()}
 
     @operation("DescribeExecution")
     def describe_execution(self, call: Call) -> Reply:
         """Describe a run or a Map Run's child."""
         execution = self._find(call, call.params["executionArn"])
-        redrivable = execution.exec_status in _REDRIVABLE and not execution.map_run_arn
-        return {**execution.describe(), "redriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE"}
+        why = not_redrivable(execution, self.world.clock.now())
+        status = {"redriveStatus": "REDRIVABLE" if why is None else "NOT_REDRIVABLE", "redriveStatusReason": why}
+        return {**execution.describe(), **{key: value for key, value in status.items() if value is not None}}
 
     @operation("DescribeStateMachineForExecution")
     def describe_machine_for_execution(self, call: Call) -> Reply:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from moto.stepfunctions.parser.api import ExecutionStatus
 
 from localaws.service import AwsError, Call
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from localaws.stepfunctions_patches.execution import TrackedExecution
 
 LARGEST_INPUT_BYTES = 262_144
+REDRIVABLE = timedelta(days=14)
+REDRIVABLE_EVENTS = 24_999
 _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 
 
@@ -33,6 +37,19 @@ def status_detail(execution: TrackedExecution) -> dict[str, Any]:
     detail["inputDetails"] = {"included": True}
     detail["outputDetails"] = {"included": True} if detail["output"] else None
     return detail
+
+
+def not_redrivable(execution: TrackedExecution, now: datetime) -> str | None:
+    """Return why an execution cannot be redriven, in the words of redriveStatusReason; None when it can."""
+    if execution.map_run_arn:
+        return "Execution is a child of a Map Run and is redriven with its parent"
+    if execution.exec_status in {ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED}:
+        return f"Execution is {execution.exec_status.value} and cannot be redriven"
+    if execution.stop_date is not None and now - execution.stop_date > REDRIVABLE:
+        return "Execution redrivable period exceeded"
+    if execution.env.event_manager._event_id_gen._next_id >= REDRIVABLE_EVENTS:
+        return "Execution history event limit exceeded"
+    return None
 
 
 def check_input(text: str) -> None:

@@ -77,7 +77,7 @@ class TrackedExecution(Execution):  # type: ignore[misc]
         self.error = self.cause = None
         self.stop_date: datetime | None = None
         self.done = Future()
-        self.exec_worker.resume(state_name, state_input, variables, self.redrives)
+        self.exec_worker.resume(state_name, state_input, variables, self.redrives, self.redrive_date)
         self.start()
         return self.redrive_date
 
@@ -131,6 +131,11 @@ class TrackedExecution(Execution):  # type: ignore[misc]
             self.exec_status = ExecutionStatus.SUCCEEDED
 
 
+def _instant(at: datetime) -> str:
+    """Return a time as the context object has it."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _machine_arns(arn: str, alias_arn: str | None) -> dict[str, str]:
     """Return the machine's ARN, and those of the version and alias through which the run was started."""
     base = ":".join(arn.split(":")[:7])
@@ -154,15 +159,20 @@ class _Worker(ExecutionWorker):  # type: ignore[misc]
         self._program = execution.program or AmazonStateLanguageParser.parse(execution.state_machine.definition)[0]
         self.env = self._get_evaluation_environment()
         data = self.env.states.context_object.context_object_data["Execution"]
-        data["StartTime"] = execution.start_date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        data["StartTime"] = _instant(execution.start_date)
+        data["RedriveCount"] = 0
         # Running from the very start, so that a stop that comes at once is heard.
         self.env.next_state_name = self._program.start_at.start_at_name
 
-    def resume(self, state_name: str, state_input: Any, variables: dict[str, Any], redrives: int) -> None:
+    def resume(self, state_name: str, state_input: Any, variables: dict[str, Any], redrives: int, at: datetime) -> None:
         """Make ready to go on from a state, with the history so far."""
         before, self.env = self.env, self._get_evaluation_environment()
         data = self.env.states.context_object.context_object_data
-        data["Execution"] = before.states.context_object.context_object_data["Execution"]
+        data["Execution"] = {
+            **before.states.context_object.context_object_data["Execution"],
+            "RedriveCount": redrives,
+            "RedriveTime": _instant(at),
+        }
         self.env.event_manager = before.event_manager
         self.env.event_history_context = before.event_history_context
         self.env.map_run_record_pool_manager = before.map_run_record_pool_manager

@@ -97,6 +97,9 @@ class Run(Record):
     rolled_back_by: str | None = None
     """Who had the whole run rolled back."""
     pauses: tuple[Pause, ...] = ()
+    redrives: int = 0
+    """How often its execution was redriven; Step Functions counts."""
+    interruptions: tuple[Interruption, ...] = ()
     completes: str | None = None
     """The emergency run whose deferred phases this one does."""
     completed_by: str | None = None
@@ -113,6 +116,11 @@ class Run(Record):
         """Say whether somebody paused the run and nobody resumed it."""
         return bool(self.pauses) and self.pauses[-1].until is None
 
+    @property
+    def interrupted(self) -> bool:
+        """Say whether the run ended because its execution did, and not because somebody decided so."""
+        return self.ended_at is not None and bool(self.interruptions) and self.interruptions[-1].until is None
+
 
 class Pause(Record):
     """A time in which nothing new was begun, because somebody said so."""
@@ -122,6 +130,14 @@ class Pause(Record):
     since: datetime
     until: datetime | None = None
     resumed_by: str | None = None
+
+
+class Interruption(Record):
+    """A time in which a run's execution was gone, until it was redriven."""
+
+    how: str
+    since: datetime
+    until: datetime | None = None
 
 
 class Escalation(Record):
@@ -192,6 +208,8 @@ class Stage(Record):
     rolling_back: bool = False
     approved_by: str | None = None
     """Who let this stage begin, when a person was asked."""
+    interrupted: StageStatus | None = None
+    """What it was when the run's execution broke."""
     version: int = 0
 
     @property
@@ -251,6 +269,8 @@ class Action(Record):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
+    interrupted: tuple[str, ...] = ()
+    """The resources that counted as failed only because the run's execution broke."""
     version: int = 0
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from statemachines.lint.model import Finding, Machine, Scope, State
+from statemachines.lint.model import INTERRUPTED, Finding, Machine, Scope, State
 
 
 def target_dangling(machine: Machine) -> list[Finding]:
@@ -48,7 +48,7 @@ def choice_default_wrong(machine: Machine) -> list[Finding]:
 
 
 def cycle_without_wait(machine: Machine) -> list[Finding]:
-    """Find cycles that do not pass a Wait, a bounded callback, a nested run or a Distributed Map: hot loops."""
+    """Find cycles that do not pass a Wait, a bounded callback, a nested run, a Distributed Map or a redrive: hot loops."""
     found: list[Finding] = []
     for scope in machine.scopes():
         hot = {name for name, state in scope.states.items() if not _waits(state)}
@@ -86,7 +86,7 @@ def _dangling(machine: Machine, state: str, target: str, scope: Scope) -> Findin
 
 
 def _waits(state: State) -> bool:
-    if state.type == "Wait" or state.is_distributed_map:
+    if state.type == "Wait" or state.is_distributed_map or state.name == INTERRUPTED:
         return True
     pattern = state.resource.partition(".")[2]
     return state.is_task and pattern != "" and "TimeoutSeconds" in state.body

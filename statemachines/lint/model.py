@@ -11,6 +11,8 @@ from statemachines import definitions
 
 Body = Mapping[str, Any]
 NESTED_FIELDS = frozenset({"ItemProcessor", "Iterator", "Branches"})
+INTERRUPTED = "Interrupted"
+"""The Task whose failure is meant to end an execution: uncaught, so that a redrive comes back to it, and left only by one."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from statemachines.lint.document import START_ERRORS
-from statemachines.lint.model import Body, Finding, Machine, State, strings
+from statemachines.lint.model import INTERRUPTED, Body, Finding, Machine, State, strings
 
 TASK_TOKEN = "$states.context.Task.Token"  # noqa: S105 -- the name of a field, not a secret
 STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
@@ -51,7 +51,9 @@ def task_without_catch(machine: Machine) -> list[Finding]:
     return [
         machine.finding("task_without_catch", state.name, "does not catch States.ALL.", "add a Catch for States.ALL.")
         for state in machine.states()
-        if state.type in {"Task", "Map", "Parallel"} and "States.ALL" not in _errors(state.body.get("Catch", []))
+        if state.name != INTERRUPTED
+        and state.type in {"Task", "Map", "Parallel"}
+        and "States.ALL" not in _errors(state.body.get("Catch", []))
     ]
 
 

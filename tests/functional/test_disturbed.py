@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -122,6 +123,68 @@ def test_execution_stopped_from_outside_leaves_a_true_ledger_and_a_free_scope(wo
     again = shop.start("failover")
     assert again.ended().status is RunStatus.SUCCEEDED
     assert again.not_served() == []
+
+
+def test_execution_stopped_in_the_middle_of_activate_and_redriven_completes_with_each_effect_once(world: World) -> None:
+    # Given a database that moves, and a service that is being scaled up slowly in us-west-2
+    shop = world.shop("Redriven", ["aurora-global", "ecs-service"])
+    world.break_things({"effect": "slow", "kind": "ecs.start-tasks", "resource": shop.service, "times": 8})
+    mark = world.mark()
+    run = shop.start("failover")
+    run.until(lambda: run.waits_for("service-stable"), "tasks that are starting")
+    # When somebody stops the execution
+    stopped = world.run_command("aws", "stepfunctions", "stop-execution", "--execution-arn", run.execution_arn)
+    assert stopped.code == 0, stopped.err
+    assert run.ended().status is RunStatus.STOPPED
+    # Then status says how to go on
+    redrive = ["aws", "stepfunctions", "redrive-execution", "--region", WEST, "--execution-arn", run.execution_arn]
+    said = world.run_command("dr", "status", run.run_id).out
+    assert "".join(redrive) in "".join(said.split())  # the terminal breaks lines
+    # When that is typed
+    redriven = world.run_command(*redrive)
+    assert redriven.code == 0, redriven.err
+    ended = run.ended()
+    # Then the same run comes to its end, under a new epoch, and says that it was interrupted
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    assert (run.execution()["status"], run.execution()["redriveCount"], ended.redrives) == ("SUCCEEDED", 1, 1)
+    (gap,) = ended.interruptions
+    assert (gap.how, gap.until is not None) == ("the execution was aborted from outside", True)
+    assert run.not_served() == []
+    # And every change was made once
+    changes = Counter(c for c in shop.changes_since(mark) if "UpdateService" not in c)
+    assert set(changes.values()) == {1}, changes
+    assert shop.tasks(WEST) == (2, 2)
+    # And a run that ended well is not redriven
+    again = world.run_command(*redrive)
+    assert "cannot be redriven" in again.err
+
+
+def test_redriven_execution_is_refused_when_another_run_moved_the_scope_since(world: World) -> None:
+    # Given a run that was stopped, and another that moved the scope since
+    shop = world.shop("Overtaken", ["ecs-service"])
+    world.break_things({"effect": "slow", "kind": "ecs.start-tasks", "resource": shop.service, "times": 8})
+    run = shop.start("failover")
+    run.until(lambda: run.waits_for("service-stable"), "tasks that are starting")
+    run.hub.hub.client("stepfunctions").stop_execution(executionArn=run.execution_arn)
+    run.ended()
+    world.heal()
+    other = shop.start("failover")
+    assert other.ended().status is RunStatus.SUCCEEDED
+    mark, picture = world.mark(), shop.attributes()
+    # When the first is redriven
+    redriven = world.run_command("aws", "stepfunctions", "redrive-execution", "--execution-arn", run.execution_arn)
+    assert redriven.code == 0, redriven.err
+    run.until(lambda: run.execution()["status"] == "FAILED", "the refusal")
+    # Then it fails with the reason and what to type, and has changed nothing
+    why = run.execution()["cause"]
+    assert (
+        f"run {other.run_id} (succeeded) has acted on Overtaken/production since run {run.run_id} was interrupted"
+        in why
+    )
+    assert f"dr report {other.run_id}" in why
+    assert run.execution()["error"] == "RunFailed"
+    assert shop.changes_since(mark) == []
+    assert shop.attributes() == picture
 
 
 def test_wrong_external_id_in_a_spoke_is_refused_with_remedy_and_changes_nothing(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -483,6 +484,35 @@ def test_redrive_goes_on_from_the_failed_state(shop: Shop) -> None:
     assert ended["value"] == {"heard": {"n": 1, "kept": "from before"}}
     assert ended["redriveCount"] == 1
     assert shop.history(execution).count("PassStateEntered") == 1
+
+
+def test_redriven_run_knows_how_often_and_when_and_cannot_be_redriven_while_it_runs_or_when_it_is_too_late(
+    shop: Shop,
+) -> None:
+    # Given a run that tells of its redrives, and fails at first
+    said = {"n": "{% $states.context.Execution.RedriveCount %}", "at": "{% $states.context.Execution.RedriveTime %}"}
+    task = call({}, Arguments=None)
+    task["Arguments"] = {"FunctionName": "late-too", "Payload": said}
+    execution, sfn = shop.start(shop.machine("counted", {"Call": task})), shop.aws("stepfunctions")
+    assert shop.finish(execution)["status"] == "FAILED"
+    # When 14 days have passed, Then it is too late
+    record = shop.local.service("stepfunctions").engine.executions[execution]  # type: ignore[attr-defined]
+    stopped_at = record.stop_date
+    record.stop_date = stopped_at - timedelta(days=15)
+    assert shop.describe(execution)["redriveStatusReason"] == "Execution redrivable period exceeded"
+    with pytest.raises(sfn.exceptions.ExecutionNotRedrivable, match="period exceeded"):
+        sfn.redrive_execution(executionArn=execution)
+    # When they have not, and it is redriven, Then the machine itself knows
+    record.stop_date = stopped_at
+    assert shop.describe(execution)["redriveStatus"] == "REDRIVABLE"
+    shop.function("late-too", ECHO)
+    redriven = sfn.redrive_execution(executionArn=execution)["redriveDate"]
+    heard = shop.finish(execution)["value"]["heard"]
+    assert heard["n"] == 1
+    assert abs(datetime.fromisoformat(heard["at"].replace("Z", "+00:00")) - redriven) < timedelta(seconds=1)
+    # And what succeeded is not redriven again
+    with pytest.raises(sfn.exceptions.ExecutionNotRedrivable, match="SUCCEEDED and cannot be redriven"):
+        sfn.redrive_execution(executionArn=execution)
 
 
 def test_machine_timeout_ends_the_run_timed_out(shop: Shop) -> None:

@@ -34,6 +34,10 @@ class Hiccup(Exception):
     """A verb ends in RetryableError."""
 
 
+class Broke(Exception):
+    """A verb ends in RunFailed: the execution's end, until it is redriven."""
+
+
 @dataclass
 class Invocation:
     """One call of a verb."""
@@ -67,6 +71,7 @@ class Hub:
     closed: dict[str, list[str]] = field(default_factory=dict)
     cancelled: bool = False
     rejected: bool = False
+    redrives: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
@@ -99,6 +104,11 @@ class Hub:
     def run(self, **request: Any) -> Json:
         """Start a run and wait for its end; return its description."""
         return self.await_end(self.start(**request))
+
+    def redrive(self, arn: str) -> Json:
+        """Redrive an execution and wait for its end; return its description."""
+        self.states.redrive_execution(executionArn=arn)
+        return self.await_end(arn)
 
     def await_end(self, arn: str) -> Json:
         """Wait for the end of a run, at most 20 s of real time."""
@@ -224,7 +234,7 @@ class Hub:
     def finish_run(self, event: Json) -> Json:
         status, summary = "succeeded", "3 of 3 resources are served from the target side."
         if "Error" in event:
-            status, summary = "failed", _message(event["Error"]["Cause"])
+            status, summary = "failed", message(event["Error"]["Cause"])
         elif self.dry_run:
             status, summary = "previewed", "Nothing was changed."
         elif not self.ready:
@@ -236,7 +246,14 @@ class Hub:
             status, summary = "cancelled", "Cancelled by ops@example.com."
         elif self.rejected:
             status, summary = "rejected", "user@example.com rejected the plan."
-        return {"Status": status, "Summary": summary}
+        broken = "Error" in event and "check_readiness" in self.verbs()
+        return {"Status": status, "Summary": summary, "Interrupted": broken}
+
+    def take_up(self, event: Json) -> Json:
+        if event["Redrives"] == self.redrives:
+            raise Broke(event["Summary"])
+        self.redrives = event["Redrives"]
+        return {"RunId": event["RunId"]}
 
     # ---- standing in for the Lambda service
 
@@ -251,9 +268,11 @@ class Hub:
             try:
                 with self._lock:
                     return {"StatusCode": 200, "Payload": json.dumps(getattr(self, verb)(event)).encode()}
-            except Refuse as refusal:
+            except (Refuse, Broke) as refusal:
                 trouble = refusal
-        kind = {Refuse: "TerminalError", Hiccup: "RetryableError"}.get(type(trouble), type(trouble).__name__)
+        kind = {Refuse: "TerminalError", Hiccup: "RetryableError", Broke: "RunFailed"}.get(
+            type(trouble), type(trouble).__name__
+        )
         error = {"errorMessage": str(trouble), "errorType": kind, "stackTrace": ["handler.py line 1"]}
         return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": json.dumps(error).encode()}
 
@@ -286,13 +305,13 @@ class Hub:
         return str(arn)
 
 
-def _message(cause: str) -> str:
+def message(cause: str) -> str:
     """Return a function's message out of the cause of its own failure, or of the nested run's that failed by it."""
     try:
         told = json.loads(cause)
     except ValueError:
         return cause
-    return _message(told["Cause"]) if "Cause" in told else str(told["errorMessage"])
+    return message(told["Cause"]) if "Cause" in told else str(told["errorMessage"])
 
 
 def _policy(actions: Any, **rest: Any) -> Json:

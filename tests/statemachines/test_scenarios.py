@@ -11,7 +11,7 @@ import pytest
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from statemachines.definitions import MachineName
-from tests.statemachines.scripted_hub import ACCOUNT, RUN_ID, Hiccup, Hub, Refuse, name_is_legal
+from tests.statemachines.scripted_hub import ACCOUNT, RUN_ID, Hiccup, Hub, Refuse, message, name_is_legal
 
 SPEED = 20_000.0  # AWS seconds per wall second, for waits and back-off
 REQUEST = {"Customer": "CustomerX", "Environment": "production"}
@@ -226,7 +226,7 @@ def test_question_that_cannot_be_asked_ends_the_run_with_its_error(
 
     # Then that is no answer: the run ends with the function's error
     assert (ended["status"], ended["error"]) == ("FAILED", "RunFailed")
-    assert ended["cause"] == str(trouble)
+    assert message(ended["cause"]) == str(trouble)
     assert hub.events("record_decision") == []
 
 
@@ -317,9 +317,53 @@ def test_everything_out_of_order_still_ends_the_run(make_hub: Callable[..., Hub]
 
     # Then it fails, and says the first error, not the one of the ending
     assert (ended["status"], ended["error"]) == ("FAILED", "RunFailed")
-    assert ended["cause"].startswith("States.TaskFailed: ")
+    assert message(ended["cause"]).startswith("States.TaskFailed: ")
     assert "next_move is out of order" in ended["cause"]
     assert len(ended["cause"]) < 8192
+
+
+def test_run_broken_by_a_function_goes_on_to_its_end_once_that_is_repaired_and_the_execution_redriven(
+    make_hub: Callable[..., Hub],
+) -> None:
+    # Given a run that broke after its stage, because the next move could not be had
+    hub = make_hub(broken={"close_stage"})
+    arn = hub.start(**REQUEST)
+    hub.await_call("check_health")
+    hub.broken = {"close_stage", "next_move", "finish_run"}
+    ended = hub.await_end(arn)
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunFailed")
+    # When it is redriven too early, then it fails with the same words; it is not lost
+    again = hub.redrive(arn)
+    assert (again["status"], again["redriveCount"]) == ("FAILED", 1)
+    # When everything answers and it is redriven
+    hub.broken = set()
+    ended = hub.redrive(arn)
+    # Then the run was taken up, under names of their own, and came to its end
+    assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 2), ended
+    assert hub.closed["activate-1"][-1] == "passed"
+    names = [execution["name"] for execution in hub.executions(MachineName.LIFECYCLE)]
+    assert names == [f"{RUN_ID}-segment-1", f"{RUN_ID}-segment-1-r1", f"{RUN_ID}-segment-1-r2"]
+    assert hub.events("next_move")[-1]["Redrives"] == 2
+    assert all(name_is_legal(execution["name"]) for execution in hub.executions(MachineName.WAVE))
+
+
+def test_execution_stopped_in_the_middle_of_a_stage_and_redriven_runs_its_nested_runs_anew(
+    make_hub: Callable[..., Hub],
+) -> None:
+    # Given a run stopped while its database takes very long
+    hub = make_hub(looks={"db": 1_000_000})
+    arn = hub.start(**REQUEST)
+    hub.await_call("advance")
+    hub.states.stop_execution(executionArn=arn)
+    hub.looks = {}
+    # When it is redriven
+    ended = hub.redrive(arn)
+    # Then it ends well; nothing of before was asked again, and the functions know that it was redriven
+    assert ended["status"] == "SUCCEEDED", ended
+    assert len(hub.events("accept_request")) == len(hub.events("take_inventory")) == 1
+    assert hub.events("next_move")[0]["Redrives"] == 0
+    assert {event["Redrives"] for event in hub.events("next_move")[1:]} == {1}
+    assert [e["status"] for e in hub.executions(MachineName.WAVE)] == ["ABORTED", "SUCCEEDED"]
 
 
 def test_ending_that_cannot_be_written_fails_the_run_although_all_was_done(make_hub: Callable[..., Hub]) -> None:
@@ -327,7 +371,7 @@ def test_ending_that_cannot_be_written_fails_the_run_although_all_was_done(make_
     ended = hub.run(**REQUEST)
 
     assert (ended["status"], ended["error"]) == ("FAILED", "RunFailed")
-    assert ended["cause"].startswith("Finish Run ended in TerminalError: ")
+    assert message(ended["cause"]).startswith("Finish Run ended in TerminalError: ")
     assert "bucket dr-hub is missing" in ended["cause"]
 
 

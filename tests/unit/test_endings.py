@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import ending, planning, stages, stocktaking
+from orchestrator import ending, locking, planning, stages, stocktaking
 from orchestrator.errors import DrError, NotFoundError, RefusedError, ValidationError
 from orchestrator.gates import Answer, decide
 from orchestrator.ledger.records import Gate
@@ -127,7 +127,7 @@ class TestAccepting:
         with pytest.raises(RefusedError, match="ghost"):
             cloud.accept(platform)
         # When accepting it can no longer be under way
-        cloud.clock.advance(planning.ACCEPTING.total_seconds() + 1)
+        cloud.clock.advance(locking.ACCEPTING.total_seconds() + 1)
         # Then
         assert cloud.accept(platform) == "run-1"
 

@@ -246,4 +246,4 @@ def test_request_that_never_became_a_run_is_finished_with_its_refusal(hub: Funct
 
     ended = hub.call("finish_run", ExecutionArn="arn:aws:states:us-west-2:1:execution:DROrchestrator:x", Error=error)
 
-    assert ended == {"Status": RunStatus.FAILED, "Summary": "Customer is missing"}
+    assert ended == {"Status": RunStatus.FAILED, "Summary": "Customer is missing", "Interrupted": False}
