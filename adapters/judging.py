@@ -10,11 +10,22 @@ from orchestrator.tags import RTO
 from orchestrator.words import Effect, Phase, Severity
 
 
-def made(name: str, status: str, call: Call, failures: Collection[str], *, ready: str = "available") -> Step:
-    """Judge a thing to be made from its status (empty: not there). Making is reversible."""
+def made(
+    name: str,
+    status: str,
+    call: Call,
+    failures: Collection[str],
+    *,
+    ready: str = "available",
+    passing: Collection[str] | None = None,
+) -> Step:
+    """Judge a thing to be made from its status (empty: not there). Making is reversible.
+
+    With `passing`, a status that is none of the three is a failure: nobody knows whether it ends.
+    """
     if status == ready:
         return done(name, status, effect=Effect.REVERSIBLE)
-    if status in failures:
+    if status in failures or (status and passing is not None and status not in passing):
         return failed(name, f"is {status}, expected {ready}", "look at its events in the console, then retry.")
     if status:
         return busy(name, f"is {status}, expected {ready}", effect=Effect.REVERSIBLE, call=call)

@@ -138,6 +138,10 @@ def _switched(mapping: Mapping, name: str, where: Side, *, on: bool) -> Step:
     if mapping.State in {MappingState.ENABLED, MappingState.DISABLED}:
         why = mapping.StateTransitionReason or mapping.LastProcessingResult
         return todo(name, call, Effect.REVERSIBLE, f"{seen}{f' ({why})' if why else ''}, expected {want}")
+    if mapping.State is MappingState.DELETING:
+        return failed(
+            name, f"{seen}, expected {want}", "find out who deletes it; make it again if it is wanted, then retry."
+        )
     return busy(name, f"{seen}, expected {want}", effect=Effect.REVERSIBLE, call=call)
 
 

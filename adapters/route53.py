@@ -35,13 +35,14 @@ from adapters.specs.route53 import (
     ALARM_SECONDS,
     FAILOVER_ROUTING,
     FULL_WEIGHT,
+    IDLE_REMEDY,
     ROUTING_CONTROL,
     SIMPLE,
     SPEC,
     TTL_SECONDS,
     WEIGHTED,
 )
-from adapters.views.route53 import CHANGE_STEP, RecordView, look
+from adapters.views.route53 import CHANGE_STEP, RecordView, idle_text, look
 from orchestrator.contract import (
     Adapter,
     Call,
@@ -100,6 +101,8 @@ class Route53Adapter(Adapter[RecordView]):
             findings.append(red(me, "no-health-check", f"health check {view.facts.check.Id} of {name} does not exist."))
         if run.mode is Mode.DRILL and not view.resolved.get(run.target_region):
             findings.append(red(me, "no-target", f"the target's value for {name} does not resolve."))
+        if view.facts.idle_checks:
+            findings.append(red(me, "idle-check", f"{idle_text(view.facts.idle_checks)}.", IDLE_REMEDY))
         findings += too_slow(view.member, SPEC.strategy(view.strategy))
         findings += _alarm_findings(view) if view.strategy == ALARM else []
         findings += arc.findings(view) if view.strategy == ROUTING_CONTROL else []

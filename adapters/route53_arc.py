@@ -25,7 +25,7 @@ def controls_of(aws: Reader, records: Mapping[str, Record], name: str) -> dict[s
     """Return the routing control of each record's health check by Region; raise `ValidationError` when one has none."""
     found: dict[str, str] = {}
     for region, record in records.items():
-        check = _check(aws, record)
+        check = check_of(aws, record)
         arn = check.HealthCheckConfig.RoutingControlArn if check else None
         if arn is None:
             raise ValidationError(
@@ -36,7 +36,9 @@ def controls_of(aws: Reader, records: Mapping[str, Record], name: str) -> dict[s
         if arn.split(":")[4] != aws.account:
             raise ValidationError(
                 f"{name}: routing control {arn} of {region} lies in another account than its zone ({aws.account}).",
-                "make the routing controls in the zone's account: the role there cannot switch another account's.",
+                f"share their cluster with {aws.account} (AWS RAM) and make panel and controls there, then attach them: aws "
+                f"route53-recovery-control-config create-control-panel --region us-west-2 --cluster-arn ARN "
+                f"--control-panel-name {name}; the role there cannot switch another account's.",
                 code="ControlElsewhere",
             )
         found[region] = arn
@@ -112,7 +114,8 @@ def _overridden(view: RecordView) -> str:
     return f"health check {view.check.Id} is disabled or inverted: its routing control is unheard"
 
 
-def _check(aws: Reader, record: Record) -> HealthCheck | None:
+def check_of(aws: Reader, record: Record) -> HealthCheck | None:
+    """Return the health check of a record."""
     if record.HealthCheckId is None:
         return None
     return aws.read("route53", "GetHealthCheck", GotHealthCheck, HealthCheckId=record.HealthCheckId).HealthCheck

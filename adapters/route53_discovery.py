@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adapters.reading import tag_map
-from adapters.route53_arc import controls_of, endpoints_of
+from adapters.route53_arc import check_of, controls_of, endpoints_of
 from adapters.route53_simple import simple_record
-from adapters.specs.route53 import ALARM, FAILOVER_ROUTING, HEALTH_CHECKS_AT_ONCE, ROUTING_CONTROL, SIMPLE, WEIGHTED
+from adapters.specs.route53 import (
+    ALARM,
+    FAILOVER_ROUTING,
+    HEALTH_CHECKS_AT_ONCE,
+    IDLE_REMEDY,
+    ROUTING_CONTROL,
+    SIMPLE,
+    WEIGHTED,
+)
+from adapters.views.route53 import idle_text
 from adapters.views.route53_models import (
     Facts,
-    GotHealthCheck,
     GotZone,
     HealthCheck,
     Record,
@@ -29,7 +38,8 @@ Key = tuple[str, str]
 def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
     """Return each record set that uses a tagged health check, and each that its zone's tags name.
 
-    Raise `ValidationError` for one that cannot be moved, and for a tagged zone in which nothing would move.
+    A tagged health check that no record uses is noted with the first of them, for readiness to tell. Raise `ValidationError` for
+    a record that cannot be moved, and where a tagged zone, or all that is tagged, would move nothing.
     """
     if not arns:
         return []
@@ -37,6 +47,7 @@ def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
     tagged_zones = {arn.rsplit("/", 1)[-1] for arn in arns if ":hostedzone/" in arn}
     partition = arns[0].split(":")[1]
     found: list[Found] = []
+    idle = set(tags)
     for zone in (z for page in aws.pages("route53", "ListHostedZones", Zones) for z in page.HostedZones):
         pages = aws.pages("route53", "ListResourceRecordSets", RecordSets, HostedZoneId=zone.plain_id)
         groups: dict[Key, list[Record]] = {}
@@ -54,10 +65,17 @@ def find(aws: Reader, arns: Sequence[str]) -> list[Found]:
             found.append(simple_record(aws.account, arn, zone, servers, everything, own))
         types_of = {name: sorted(t for n, t in used if n == name) for name, _ in used}
         for (name, kind), group in sorted(used.items()):
+            idle -= {record.HealthCheckId or "" for record in group}
             # The first type of a name goes by the name alone, because nearly all names have one type.
             label = name if kind == types_of[name][0] else f"{name}-{kind}"
             found.append(_found(aws, zone, servers, label, group, tags, partition))
-    return found
+    if not idle:
+        return found
+    if not found:
+        raise ValidationError(f"{idle_text(sorted(idle))}.", IDLE_REMEDY, code="CheckAlone")
+    first = found[0].place
+    noted = replace(first, facts={**first.facts, "idle_checks": [*sorted(idle)]})
+    return [replace(found[0], place=noted), *found[1:]]
 
 
 def _nothing_moves(zone: Zone) -> ValidationError:
@@ -95,7 +113,7 @@ def _found(
     name = group[0].Name.rstrip(".")
     records = _by_region(group, name)
     check = _primary_check(aws, records)
-    strategy = _strategy(records, check, name)
+    strategy = _strategy(aws, records, check, name)
     controls = controls_of(aws, records, name) if strategy == ROUTING_CONTROL else {}
     facts = Facts(
         zone_id=zone.plain_id,
@@ -139,15 +157,13 @@ def _by_region(group: Sequence[Record], name: str) -> dict[str, Record]:
 
 def _primary_check(aws: Reader, records: Mapping[str, Record]) -> HealthCheck | None:
     primary = next((r for r in records.values() if r.Failover == "PRIMARY"), None)
-    if primary is None or primary.HealthCheckId is None:
-        return None
-    return aws.read("route53", "GetHealthCheck", GotHealthCheck, HealthCheckId=primary.HealthCheckId).HealthCheck
+    return check_of(aws, primary) if primary is not None else None
 
 
-def _strategy(records: Mapping[str, Record], check: HealthCheck | None, name: str) -> str:
+def _strategy(aws: Reader, records: Mapping[str, Record], check: HealthCheck | None, name: str) -> str:
     roles = sorted(r.Failover or "" for r in records.values())
     if all(r.Weight is not None for r in records.values()) and len(records) > 1:
-        return WEIGHTED
+        return _weighted(aws, records, name)
     kind = check.HealthCheckConfig.Type if check else ""
     if roles != ["PRIMARY", "SECONDARY"] or not kind:
         raise ValidationError(
@@ -170,6 +186,19 @@ def _strategy(records: Mapping[str, Record], check: HealthCheck | None, name: st
             code="AlarmSide",
         )
     return ALARM
+
+
+def _weighted(aws: Reader, records: Mapping[str, Record], name: str) -> str:
+    """Refuse weights behind routing controls: a control that is Off would hold traffic back from the side that gets the weight."""
+    for region, record in records.items():
+        check = check_of(aws, record)
+        if check is not None and check.HealthCheckConfig.RoutingControlArn:
+            raise ValidationError(
+                f"{name}: the weighted record of {region} follows routing control {check.HealthCheckConfig.RoutingControlArn}.",
+                "make the records a failover pair (PRIMARY, SECONDARY) that follows the controls, or give them other checks.",
+                code="ControlAndWeight",
+            )
+    return WEIGHTED
 
 
 def _agreed(tags: Sequence[Mapping[str, str]], name: str) -> dict[str, str]:

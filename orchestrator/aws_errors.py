@@ -81,7 +81,8 @@ def translate(err: ClientError | BotoCoreError, what: str) -> DrError:
     code = str(err.response.get("Error", {}).get("Code", "Unknown"))
     message = str(err.response.get("Error", {}).get("Message", "")) or str(err)
     status = int(err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return _family(code, status)(f"{what}: {code}: {message}", _remedy(code), code=code)
+    family = _family(code, status)
+    return family(f"{what}: {code}: {message}", _remedy(code, family), code=code)
 
 
 def _family(code: str, status: int) -> type[DrError]:
@@ -103,7 +104,14 @@ def _family(code: str, status: int) -> type[DrError]:
 _UNREACHABLE_REMEDY = "if the source Region is down, start the run again with Emergency set to true."
 
 
-def _remedy(code: str) -> str:
+_BY_FAMILY: dict[type[DrError], str] = {
+    UnreachableError: "wait until the service answers (AWS Health Dashboard), then retry.",
+    NotFoundError: "find out who removed it, or correct its name in tags and manifest, then retry.",
+    ConflictError: "look at what is going on with it in the console; retry when that is over.",
+}
+
+
+def _remedy(code: str, family: type[DrError]) -> str:
     if code == "SecurityException":
         return "map the spoke role to a role of the domain (fine-grained access control), then retry."
     if code in DENIED:
@@ -113,4 +121,4 @@ def _remedy(code: str) -> str:
         )
     if code in THROTTLED:
         return "wait; the platform slows down by itself."
-    return ""
+    return _BY_FAMILY.get(family, "correct what AWS names here, then retry.")

@@ -15,33 +15,53 @@ reference, AssumeRole, PackedPolicySize), whose measure AWS does not tell: count
 """
 
 DRILL_DENIED = (
+    "application-autoscaling:Register*",
+    "autoscaling:*Processes",
+    "autoscaling:Set*",
     "autoscaling:Update*",
-    "rds:Promote*",
-    "rds:Switchover*",
-    "rds:Failover*",
-    "rds:RemoveFromGlobalCluster",
+    "cloudwatch:Put*",
+    "drs:Disconnect*",
     "drs:ReverseReplication",
     "drs:StopReplication",
-    "drs:Disconnect*",
-    "route53:Change*",
-    "route53:Update*",
-    "route53-recovery-cluster:Update*",
-    "elasticache:Failover*",
+    "ecs:UpdateService",
     "elasticache:Disassociate*",
+    "elasticache:Failover*",
+    "elasticache:Modify*",
     "elasticfilesystem:DeleteReplication*",
+    "elasticfilesystem:Put*",
+    "elasticfilesystem:Update*",
+    "es:*Connection",
+    "es:AddReplicationPeer",
+    "es:Failover*",
+    "es:RemoveReplicationPeer",
+    "es:Switchover*",
+    "es:UpdateDomainConfig",
     "events:*ableRule",
     "fsx:*Aliases",
     "fsx:CopySnapshot*",
     "fsx:UpdateVolume",
-    "memorydb:Update*",
+    "lambda:DeleteFunctionConcurrency",
+    "lambda:Put*",
     "lambda:Update*",
-    "es:Switchover*",
-    "es:Failover*",
-    "es:RemoveReplicationPeer",
-    "elasticfilesystem:Put*",
-    "elasticfilesystem:Update*",
+    "memorydb:Update*",
+    "rds:Failover*",
+    "rds:Promote*",
+    "rds:RemoveFromGlobalCluster",
+    "rds:Switchover*",
+    "route53-recovery-cluster:Update*",
+    "route53:Change*",
+    "route53:Update*",
 )
-"""What no drill may ever do, whatever its phase: roles are switched in real runs only."""
+"""What no drill may ever do, whatever its phase: roles are switched, and production is resized or fenced, in real runs only.
+
+A drill's session denies those of the services that its technology's role may call at all; the role lacks all others.
+"""
+
+
+def drill_denied(spec: Spec) -> list[str]:
+    """Return what the session of a technology's drill denies."""
+    services = {action.partition(":")[0] for p in spec.permissions for action in (*p.actions, *p.session_actions)}
+    return [pattern for pattern in DRILL_DENIED if pattern.partition(":")[0] in services]
 
 
 def permissions_for(spec: Spec, use: Use, mode: Mode, strategy: str | None = None) -> list[Permission]:
@@ -70,14 +90,15 @@ def session_policy(
         [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})
     )
     room = SESSION_POLICY_LIMIT - sum(len(key) + len(value) for key, value in (tags or {}).items())
+    denied = drill_denied(spec) if mode is Mode.DRILL else []
     for chosen in (names, []):
-        text = _render(permissions, chosen, mode)
+        text = _render(permissions, chosen, denied)
         if len(text) <= room:
             return text
-    return _render_actions_only(permissions, mode, room)
+    return _render_actions_only(permissions, denied, room)
 
 
-def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode) -> str:
+def _render(permissions: Iterable[Permission], names: Sequence[str], denied: Sequence[str]) -> str:
     grouped: dict[tuple[tuple[str, ...], str], set[str]] = {}
     for permission in permissions:
         resources = _resources(permission, names)
@@ -88,15 +109,15 @@ def _render(permissions: Iterable[Permission], names: Sequence[str], mode: Mode)
         _statement("Allow", sorted(actions), list(resources), json.loads(conditions))
         for (resources, conditions), actions in sorted(grouped.items())
     ]
-    return _document(statements, mode)
+    return _document(statements, denied)
 
 
-def _render_actions_only(permissions: Iterable[Permission], mode: Mode, room: int) -> str:
+def _render_actions_only(permissions: Iterable[Permission], denied: Sequence[str], room: int) -> str:
     actions = sorted({action for p in permissions for action in (p.session_actions or p.actions)})
-    text = _document([_statement("Allow", actions, ["*"], {})], mode)
+    text = _document([_statement("Allow", actions, ["*"], {})], denied)
     if len(text) <= room:
         return text
-    return _document([_statement("Allow", _shortened(actions), ["*"], {})], mode)
+    return _document([_statement("Allow", _shortened(actions), ["*"], {})], denied)
 
 
 def _shortened(actions: Sequence[str]) -> list[str]:
@@ -146,7 +167,7 @@ def _statement(
     return statement
 
 
-def _document(statements: list[dict[str, object]], mode: Mode) -> str:
-    if mode is Mode.DRILL:
-        statements = [*statements, _statement("Deny", DRILL_DENIED, ["*"], {})]
+def _document(statements: list[dict[str, object]], denied: Sequence[str]) -> str:
+    if denied:
+        statements = [*statements, _statement("Deny", denied, ["*"], {})]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from adapters.asg_scaling import missing, troubles
 from adapters.judging import gone, not_ours
 from adapters.reading import is_of_this_drill, tag_map
+from adapters.specs.asg_states import STUCK
 from adapters.views.asg import AsgView
 from adapters.views.asg_models import Group, Instance
 from orchestrator.contract import Call, Check, Param, RunContext, Step, blocked, busy, done, failed, todo
@@ -42,7 +43,8 @@ def make(view: AsgView, run: RunContext) -> list[Step]:
         return [there, done("drill-instance", seen)]
     if mine.Status:
         return [failed(NAME, f"{view.drill.place.id}: {mine.Status}", "start the drill again.")]
-    trouble = troubles(view.drill, run)
+    held = "; ".join(f"{i.InstanceId} {STUCK[i.LifecycleState]}" for i in mine.present if i.LifecycleState in STUCK)
+    trouble = held or troubles(view.drill, run)
     if trouble:
         return [there, failed("drill-instance", f"{seen}; {trouble}", "correct the cause, then retry.")]
     return [there, busy("drill-instance", seen)]

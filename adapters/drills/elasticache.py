@@ -12,7 +12,15 @@ from adapters.elasticache_making import alone
 from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.reading import drill_name, tag_list
-from adapters.specs.elasticache import FAILED_STATUSES, GLOBAL_DATASTORE, NAME_LIMIT, REBUILD, SNAPSHOT_FAILED
+from adapters.specs.elasticache import (
+    FAILED_STATUSES,
+    GLOBAL_DATASTORE,
+    NAME_LIMIT,
+    PASSING_STATUSES,
+    REBUILD,
+    SNAPSHOT_FAILED,
+    SNAPSHOT_PASSING,
+)
 from adapters.views.elasticache import ElastiCacheView
 from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, blocked, done, todo
 from orchestrator.words import CheckState, Effect, Side
@@ -40,7 +48,7 @@ def make(view: ElastiCacheView, run: RunContext) -> list[Step]:
     before, seed = _content(view, run, name)
     params = alone(name, view, run, {**behind, **seed}).params
     call = Call("elasticache", "CreateReplicationGroup", {**params, "SnapshotRetentionLimit": 0}, Side.TARGET)
-    return [isolated, *before, made("drill-group", copy.group, call, FAILED_STATUSES)]
+    return [isolated, *before, made("drill-group", copy.group, call, FAILED_STATUSES, passing=PASSING_STATUSES)]
 
 
 def _content(view: ElastiCacheView, run: RunContext, name: str) -> tuple[list[Step], Mapping[str, Param]]:
@@ -61,7 +69,9 @@ def _content(view: ElastiCacheView, run: RunContext, name: str) -> tuple[list[St
         "Tags": tag_list(run.tags),
     }
     call = Call("elasticache", "CreateSnapshot", params, Side.TARGET)
-    return [made("drill-snapshot", view.copy.snapshot, call, SNAPSHOT_FAILED)], {"SnapshotName": name}
+    return [made("drill-snapshot", view.copy.snapshot, call, SNAPSHOT_FAILED, passing=SNAPSHOT_PASSING)], {
+        "SnapshotName": name
+    }
 
 
 def delete(view: ElastiCacheView, run: RunContext) -> list[Step]:

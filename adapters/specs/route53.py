@@ -92,7 +92,7 @@ SPEC = Spec(
             uses=frozenset({Use.DISCOVER}),
             resources=(
                 "arn:{partition}:route53-recovery-control::{account}:controlpanel/*",
-                "arn:{partition}:route53-recovery-control::{account}:cluster/*",
+                "arn:{partition}:route53-recovery-control::*:cluster/*",  # it may be shared by another account
             ),
         ),
         Permission(
@@ -139,7 +139,9 @@ SPEC = Spec(
         "It rewrites a single record only if its zone's tags dr:record and dr:record-values tell its name and both sides' "
         "values, and never one that holds a third value; one such record per zone.",
         "It overrides no safety rule: a change of routing controls that one forbids is declined, and the rule is named.",
-        "It switches no routing controls of another account than the zone's, nor of two clusters, nor behind weighted records.",
+        "It switches no routing controls of another account than the zone's, nor of two clusters, nor behind weighted records; a "
+        "cluster that another account shares (AWS RAM) will do, with panel and controls of the zone's account in it.",
+        "It passes over no tagged health check that no record set names itself: nothing would move, so it is a red finding.",
         "It touches no production name in a drill; it only asks what the target side's value resolves to.",
     ),
     limits=(
@@ -161,6 +163,8 @@ SPEC = Spec(
         "ChangeTagsForResource).",
     ),
     unconfirmed=(
+        "Whether an account may describe a cluster that another one shares with it is documented nowhere: the inventory asks it "
+        "for the five endpoints, and a refusal is told in AWS's words before anything is planned.",
         "How long health checkers take to act on a forced check is documented nowhere: DNS itself is asked until it answers "
         "with the target's value, for 20 minutes at most.",
         "Whether AllowSafetyRulesOverrides is in every request is documented nowhere: the role allows the change when it is "
@@ -177,6 +181,7 @@ ALARM_SECONDS = 180
 """How long an alarm may take to follow a value before the value is put again."""
 HEALTH_CHECKS_AT_ONCE = 10
 """Resources of one route53:ListTagsForResources call."""
+IDLE_REMEDY = "attach it to its record (the record must name the check itself, not a calculated one above it), or remove dr:enabled from it."
 CHANGE_MISSING = ("NoSuchChange",)
 CHECK_MISSING = ("NoSuchHealthCheck",)
 CONTROL_MISSING = ("ResourceNotFoundException",)

@@ -93,6 +93,11 @@ def look(target: Target, aws: Clients, run: RunContext) -> RecordView:
     )
 
 
+def idle_text(checks: Sequence[str]) -> str:
+    """Tell of tagged health checks that no record uses."""
+    return f"no record uses the tagged health check(s) {', '.join(checks)}: nothing would move"
+
+
 def records_of(reader: Reader, zone_id: str, name: str, kind: str) -> list[Record]:
     """Return the record sets of one name and type."""
     found = reader.read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from pydantic import BaseModel, Field, JsonValue
 
@@ -154,8 +155,15 @@ class TagSets(BaseModel):
     ResourceTagSets: list[_TagSet] = []
 
 
+class ChangeStatus(StrEnum):
+    """How far a change has come; any other value is an error, not a wait."""
+
+    PENDING = "PENDING"
+    IN_SYNC = "INSYNC"
+
+
 class _ChangeInfo(BaseModel):
-    Status: str
+    Status: ChangeStatus
 
 
 class Change(BaseModel):
@@ -223,6 +231,8 @@ class Facts(BaseModel):
     """Region -> the whole record set of that side."""
     check: HealthCheck | None = None
     """The PRIMARY's health check; None for weighted pairs."""
+    idle_checks: list[str] = []
+    """Tagged health checks of the account that no record uses; noted with one record of the account."""
     controls: dict[str, str] = {}
     """Region -> the routing control that its record follows."""
     endpoints: list[Endpoint] = []

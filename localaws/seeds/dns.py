@@ -9,7 +9,8 @@ an account that name it; it carries only its name and the first entry's Customer
 
 Settings: `zone` (required), `record` (the full name), `ttl_seconds` (60), `depends_on_service` (name of an
 `ecs-service`; default: the first one in the tag `dr:dependencies`), `missing_data` (dns-alarm: what the alarm
-makes of missing data, `ignore`), `wait_ms` (dns-arc: the safety rule's wait period, 5000).
+makes of missing data, `ignore`), `wait_ms` (dns-arc: the safety rule's wait period, 5000), `cluster_account` (dns-arc: the id of the
+account that owns the cluster and shares it, the entry's own).
 
 dns-failover: PRIMARY with an HTTPS check of the source endpoint, SECONDARY without a check.
 dns-weighted: 100 and 0, each with an HTTPS check of its endpoint.
@@ -180,13 +181,15 @@ def _routing_controls(pair: _Pair) -> dict[str, str]:
     assert isinstance(config, RecoveryControlConfigService)
     assert isinstance(cluster, RecoveryClusterService)
 
-    def make(operation: str, **params: Any) -> Any:
-        reply = pair.world.call(config.name, operation, pair.account, ARC_REGION, **params)
+    def make(operation: str, account: str = pair.account, **params: Any) -> Any:
+        reply = pair.world.call(config.name, operation, account, ARC_REGION, **params)
         config.settle()
         return reply
 
     wanted = {"ClusterName": "estate", "ClientToken": "estate"}
-    home = {"ClusterArn": make("CreateCluster", **wanted)["Cluster"]["ClusterArn"]}
+    owner = str(pair.entry.setting("cluster_account", pair.account))
+    home = {"ClusterArn": make("CreateCluster", owner, **wanted)["Cluster"]["ClusterArn"]}
+    config.share(home["ClusterArn"], pair.account)
     panel = make("CreateControlPanel", **home, ControlPanelName=pair.record, Tags=pair.tags)["ControlPanel"]
     home["ControlPanelArn"] = panel["ControlPanelArn"]
     names = {region: f"{pair.record}-{region}" for region in pair.estate.regions}

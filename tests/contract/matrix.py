@@ -112,7 +112,7 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
     with pytest.MonkeyPatch.context() as patch:
         gc.collect()
         gc.freeze()
-        world = open_world(patch, *_entries(key, strategy), images=facts(key).images)
+        world = open_world(patch, *entries(key, strategy), images=facts(key).images)
         play, me = Stageplay(world, registry.adapter(key)), os.getpid()
         try:
             copies = Copies()
@@ -135,7 +135,8 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
     return {one: found[str(one)] for one in (last, *(case(mode, back) for mode in Mode for back in (False, True)))}
 
 
-def _entries(key: str, strategy: str) -> list[Entry]:
+def entries(key: str, strategy: str) -> list[Entry]:
+    """Return the estate a strategy is rehearsed in: both customers' resources."""
     estates = facts(key).estates
     if strategy not in estates:
         pytest.fail(f"tests/contract/facts knows no estate for {key} {strategy}: add one", pytrace=False)

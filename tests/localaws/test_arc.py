@@ -167,3 +167,28 @@ def test_the_control_plane_is_gone_with_us_west_2(shop: Workbench) -> None:
     with pytest.raises(ConnectionClosedError):
         config.describe_routing_control(RoutingControlArn=arn)
     assert controls(shop, SOURCE)[SOURCE]["RoutingControlState"] == "On"
+
+
+def test_shared_cluster_hosts_the_controls_of_who_it_is_shared_with(bench: Workbench) -> None:
+    owner = "111122223333"
+    bench.seed("dns-arc", "store-dns", zone="shop.example.com", cluster_account=owner)
+    config = bench.client("route53-recovery-control-config", "us-west-2")
+
+    (cluster,) = config.list_clusters()["Clusters"]
+    arn = controls(bench)[SOURCE]["ControlPanelArn"]
+    panel = config.describe_control_panel(ControlPanelArn=arn)["ControlPanel"]
+
+    assert cluster["Owner"] == owner
+    assert panel["ClusterArn"] == cluster["ClusterArn"]
+    assert panel["Owner"] != owner
+    assert len(config.describe_cluster(ClusterArn=cluster["ClusterArn"])["Cluster"]["ClusterEndpoints"]) == 5
+
+
+def test_cluster_of_another_account_that_is_not_shared_does_not_exist(bench: Workbench) -> None:
+    config = bench.client("route53-recovery-control-config", "us-west-2")
+    stranger = "arn:aws:route53-recovery-control::111122223333:cluster/strange"
+
+    with refused("ResourceNotFoundException"):
+        config.describe_cluster(ClusterArn=stranger)
+    with refused("ResourceNotFoundException"):
+        config.create_control_panel(ClusterArn=stranger, ControlPanelName="orders")

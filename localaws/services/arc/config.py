@@ -87,12 +87,13 @@ class RecoveryControlConfigService(Service):
     @operation("DescribeCluster")
     def describe_cluster(self, call: Call) -> Reply:
         """Describe a cluster with its endpoints. Raises ResourceNotFoundException."""
-        return {"Cluster": self._cluster(_find(call, self.deployment.clusters, call.params["ClusterArn"]))}
+        return {"Cluster": self._cluster(self._open(call, call.params["ClusterArn"]))}
 
     @operation("ListClusters")
     def list_clusters(self, call: Call) -> Reply:
-        """List the account's clusters."""
-        return _page(call, "Clusters", [self._cluster(c) for c in _mine(call, self.deployment.clusters)])
+        """List the account's clusters, and those shared with it."""
+        found = [c for c in self.deployment.clusters.values() if call.account in {c.account, *c.participants}]
+        return _page(call, "Clusters", [self._cluster(c) for c in found])
 
     @operation("CreateControlPanel")
     def create_control_panel(self, call: Call) -> Reply:
@@ -100,7 +101,7 @@ class RecoveryControlConfigService(Service):
         name = call.params["ControlPanelName"]
 
         def make() -> Panel:
-            cluster = self._deployed(call, self.deployment.clusters, call.params["ClusterArn"])
+            cluster = _ready(self._open(call, call.params["ClusterArn"]))
             self._unique(name, [p for p in self.deployment.panels.values() if p.cluster is cluster])
             made = Panel(f"{_prefix(call)}:controlpanel/{_id(32)}", name, cluster)
             return self._deploy(call, "arc.create-control-panel", self.deployment.panels, made)
@@ -125,7 +126,7 @@ class RecoveryControlConfigService(Service):
         name = call.params["RoutingControlName"]
 
         def make() -> Control:
-            cluster = self._deployed(call, self.deployment.clusters, call.params["ClusterArn"])
+            cluster = _ready(self._open(call, call.params["ClusterArn"]))
             default = next(p for p in self.deployment.panels.values() if p.cluster is cluster and p.is_default)
             wanted = call.params.get("ControlPanelArn")
             panel = self._deployed(call, self.deployment.panels, wanted) if wanted else default
@@ -235,11 +236,18 @@ class RecoveryControlConfigService(Service):
         self.world.transition(kind, made.arn, PART_SECONDS, deployed)
         return made
 
-    def _deployed(self, call: Call, shelf: Mapping[str, Thing], arn: str) -> Thing:
-        found = _find(call, shelf, arn)
-        if found.status is not Status.DEPLOYED:
-            raise conflict(f"{found.name} is {found.status}; it must be DEPLOYED.")
+    def share(self, arn: str, account: str) -> None:
+        """Share a cluster with an account, as a resource share of AWS RAM does."""
+        self.deployment.clusters[arn].participants.add(account)
+
+    def _open(self, call: Call, arn: str) -> Cluster:
+        found = self.deployment.clusters.get(arn)
+        if found is None or call.account not in {found.account, *found.participants}:
+            raise not_found(arn)
         return found
+
+    def _deployed(self, call: Call, shelf: Mapping[str, Thing], arn: str) -> Thing:
+        return _ready(_find(call, shelf, arn))
 
     def _unique(self, name: str, others: Iterable[Thing]) -> None:
         if any(other.name == name for other in others):
@@ -267,7 +275,7 @@ class RecoveryControlConfigService(Service):
             "Name": panel.name,
             "RoutingControlCount": sum(control.panel is panel for control in self.deployment.controls.values()),
             "Status": str(panel.status),
-            "Owner": panel.cluster.account,
+            "Owner": account_of(panel.arn),
         }
 
 
@@ -294,6 +302,12 @@ def _rule(rule: Rule, assertion: str, gating: str) -> dict[str, Any]:
     if rule.targets is None:
         return {assertion: {**shown, "AssertedControls": list(rule.controls)}}
     return {gating: {**shown, "GatingControls": list(rule.controls), "TargetControls": list(rule.targets)}}
+
+
+def _ready(found: Thing) -> Thing:
+    if found.status is not Status.DEPLOYED:
+        raise conflict(f"{found.name} is {found.status}; it must be DEPLOYED.")
+    return found
 
 
 def _find(call: Call, shelf: Mapping[str, Thing], arn: str) -> Thing:

@@ -31,6 +31,8 @@ class Cluster:
     account: str
     id: str
     status: Status = Status.PENDING
+    # Accounts that AWS RAM shares it with: they see it, and host panels and controls of their own in it.
+    participants: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)

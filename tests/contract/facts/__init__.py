@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.words import Phase
+
 Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """What AWS may say of one kind of thing that an adapter waits for; every value stands in one of the three places."""
+
+    read: str
+    """The read and where its reply tells the status: "fsx.DescribeBackups Backups[].Lifecycle"."""
+    good: Collection[str]
+    """What a wait may end with, or what is only looked at."""
+    passing: Collection[str]
+    """What ends by itself."""
+    failed: Collection[str] = ()
+    """What does not end well by itself: an action that waits for the thing must fail, with a remedy."""
+    survived: Mapping[tuple[Phase, str], str] = field(default_factory=dict)
+    """Phase and failed value -> why what waits there may succeed nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -30,5 +48,9 @@ class Facts:
     too_recent: Mapping[str, str] = field(default_factory=dict)
     """IAM action that the service authorization data lacks -> the operation it is taken to be named after, and where AWS
     documents that; whatever is listed here belongs to `Spec.unconfirmed`, and to the list no longer once the data has it."""
+    statuses: tuple[Statuses, ...] = ()
+    """Every status that the adapter waits for."""
+    judged: Mapping[str, str] = field(default_factory=dict)
+    """Every other status it reads, as in `Statuses.read` -> why nothing waits for it."""
     images: bool = False
     """Whether machine images must be there, which cost seconds."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from adapters.specs.aurora import FAILED_STATUSES
+from tests.contract.facts import Facts, Statuses
+
+PASSING = ("creating", "modifying", "backing-up", "promoting", "renaming", "rebooting", "upgrading", "deleting")
+FREE_TEXT = "free text (no list is documented): progress is told by FailoverState, the end by the writer and this being available"
 
 FINAL = "a retired cluster and its final snapshot have a statement each: only the first must carry dr:fenced"
 
@@ -25,5 +29,41 @@ FACTS = Facts(
         ("rds:DeleteDBCluster", "cluster-snapshot"): FINAL,
         ("rds:CreateDBCluster", "og"): "Aurora clusters have no option group",
         ("rds:RestoreDBClusterFromSnapshot", "og"): "Aurora clusters have no option group",
+    },
+    statuses=(
+        Statuses(
+            "rds.DescribeDBClusters DBClusters[].Status",
+            good=("available", "stopped"),
+            passing=(*PASSING, "failing-over", "switching-over"),
+            failed=FAILED_STATUSES,
+        ),
+        Statuses(
+            "rds.DescribeDBClusterSnapshots DBClusterSnapshots[].Status",
+            good=("available",),
+            passing=("creating", "copying"),
+            failed=("failed",),
+        ),
+        Statuses(
+            "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
+            good=("available", "stopped"),
+            passing=(*PASSING, "configuring-enhanced-monitoring"),
+            failed=FAILED_STATUSES,
+        ),
+        Statuses(
+            "rds.DescribeGlobalClusters GlobalClusters[].FailoverState.Status",
+            good=(),
+            passing=("pending", "failing-over", "cancelling"),
+            failed=(),
+        ),
+        Statuses(
+            "rds.DescribeGlobalClusters GlobalClusters[].GlobalClusterMembers[].SynchronizationStatus",
+            good=("connected",),
+            passing=("pending-resync",),
+            failed=(),
+        ),
+    ),
+    judged={
+        "rds.DescribeDBClusters DBClusters[].VpcSecurityGroups[].Status": "AWS documents active, adding and removing, no failure",
+        "rds.DescribeGlobalClusters GlobalClusters[].Status": FREE_TEXT,
     },
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.facts import Entry, Facts
+from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, LAUNCH_ENDED_BADLY, REPLICATING
+from tests.contract.facts import Entry, Facts, Statuses
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
+REVERSAL = "tells whether a reversal began; the source server that it makes is waited for"
 
 AFTER_A_FAILURE = (
     "only after a step of a recovery plan failed or a run was undone meanwhile; its stories are in tests/adapters"
@@ -76,4 +78,52 @@ FACTS = Facts(
     },
     too_recent={f"drs:{name}": f"{name}, {NOT_IN_THE_DATA}" for name in OF_PLANS},
     images=True,
+    statuses=(
+        Statuses(
+            "drs.DescribeJobs items[].participatingServers[].launchStatus",
+            good=("LAUNCHED",),
+            passing=("PENDING", "IN_PROGRESS"),
+            failed=LAUNCH_ENDED_BADLY,
+        ),
+        Statuses(
+            "drs.DescribeJobs items[].status",
+            good=("COMPLETED",),
+            passing=ACTIVE_JOB,
+            failed=(),
+        ),
+        Statuses(
+            "drs.DescribeRecoveryInstances items[].ec2InstanceState",
+            good=("RUNNING", "STOPPED"),
+            passing=("PENDING", "STOPPING", "SHUTTING-DOWN"),
+            failed=("TERMINATED", "NOT_FOUND"),
+        ),
+        Statuses(
+            "drs.DescribeSourceServers items[].dataReplicationInfo.dataReplicationState",
+            good=REPLICATING,
+            passing=(*CATCHING_UP, "INITIATING", "INITIAL_SYNC"),
+            failed=("DISCONNECTED", "PAUSED", "STALLED", "STOPPED"),
+        ),
+        Statuses(
+            "ec2.DescribeInstanceStatus InstanceStatuses[].InstanceStatus.Status",
+            good=("ok", "not-applicable"),
+            passing=("initializing", "insufficient-data"),
+            failed=("impaired",),
+        ),
+        Statuses(
+            "ec2.DescribeInstanceStatus InstanceStatuses[].SystemStatus.Status",
+            good=("ok", "not-applicable"),
+            passing=("initializing", "insufficient-data"),
+            failed=("impaired",),
+        ),
+        Statuses(
+            "ec2.DescribeInstances Reservations[].Instances[].State.Name",
+            good=("running", "stopped", "terminated"),
+            passing=("pending", "shutting-down", "stopping"),
+            failed=(),
+        ),
+    ),
+    judged={
+        "drs.DescribeRecoveryInstances items[].failback.state": REVERSAL,
+        "drs.DescribeSourceServers items[].stagingArea.status": "readiness asks for it; nothing waits for it",
+    },
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from adapters.specs.efs import BUSY_JOB, FAILED_JOB, FAILED_LIFE, TROUBLED
+from tests.contract.facts import Facts, Statuses
 
 COMPANION = "AWS asks for it beside the call that needs it; the embedded AWS does not"
+
+LIFE_PASSING = ("creating", "updating")
+TAKEN = "only what is COMPLETED or AVAILABLE is taken; the jobs that make them are waited for"
 
 FACTS = Facts(
     estates={
@@ -31,5 +35,52 @@ FACTS = Facts(
         "elasticfilesystem:ReplicationWrite": COMPANION,
         "elasticfilesystem:UpdateFileSystem": "only where throughput modes differ; its story is in tests/adapters",
         "kms:DescribeKey": "only with a customer managed key; its story is in tests/adapters",
+    },
+    statuses=(
+        Statuses(
+            "efs.DescribeFileSystems FileSystems[].LifeCycleState",
+            good=("available",),
+            passing=LIFE_PASSING,
+            failed=FAILED_LIFE,
+        ),
+        Statuses(
+            "efs.DescribeMountTargets MountTargets[].LifeCycleState",
+            good=("available",),
+            passing=(*LIFE_PASSING, "deleting"),  # when it is gone, another is made
+            failed=("error", "deleted"),
+        ),
+        Statuses(
+            "efs.DescribeAccessPoints AccessPoints[].LifeCycleState",
+            good=("available",),
+            passing=LIFE_PASSING,
+            failed=FAILED_LIFE,
+        ),
+        Statuses(
+            "efs.DescribeReplicationConfigurations Replications[].Destinations[].Status",
+            good=("ENABLED",),
+            passing=("ENABLING", "DELETING"),
+            failed=TROUBLED,
+        ),
+        Statuses(
+            "backup.ListBackupJobs BackupJobs[].State",
+            good=("COMPLETED",),
+            passing=BUSY_JOB,
+            failed=FAILED_JOB,
+        ),
+        Statuses(
+            "backup.ListCopyJobs CopyJobs[].State",
+            good=("COMPLETED",),
+            passing=("CREATED", "RUNNING"),
+            failed=("FAILED", "PARTIAL"),
+        ),
+        Statuses(
+            "backup.ListRestoreJobsByProtectedResource RestoreJobs[].Status",
+            good=("COMPLETED",),
+            passing=("PENDING", "RUNNING"),
+            failed=("ABORTED", "FAILED"),
+        ),
+    ),
+    judged={
+        "backup.ListRecoveryPointsByResource RecoveryPoints[].Status": TAKEN,
     },
 )

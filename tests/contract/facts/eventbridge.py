@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from adapters.specs.eventbridge import FAILED_ENDPOINTS
+from tests.contract.facts import Facts, Statuses
 
 OTHER_TARGETS = "asked only of rules that have such targets: their story is in tests/adapters"
 WISHED = "a replay is made only when the manifest asks for it: its story is in tests/adapters"
+
+SETTING = "a setting, not a state: EventBridge has no rules on their way"
 
 FACTS = Facts(
     estates={
@@ -20,5 +23,20 @@ FACTS = Facts(
         "events:DescribeReplay": WISHED,
         "events:StartReplay": WISHED,
         "iam:PassRole": "only for targets that need a role, where a standby lacks them: their story is in tests/adapters",
+    },
+    statuses=(
+        Statuses(
+            "events.DescribeEndpoint State",
+            good=("ACTIVE",),
+            passing=("CREATING", "UPDATING"),
+            failed=tuple(FAILED_ENDPOINTS),
+        ),
+    ),
+    judged={
+        "events.DescribeEndpoint ReplicationConfig.State": SETTING,
+        "events.ListEndpoints Endpoints[].ReplicationConfig.State": SETTING,
+        "events.ListEndpoints Endpoints[].State": "discovery reads it; DescribeEndpoint is what is waited for",
+        "events.ListRules Rules[].State": SETTING,
+        "route53.GetHealthCheck HealthCheck.HealthCheckConfig.InsufficientDataHealthStatus": SETTING,
     },
 )

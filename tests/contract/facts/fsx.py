@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from adapters.specs.fsx import (
+    BUSY_ACTION,
+    BUSY_BACKUP,
+    BUSY_FILE_SYSTEM,
+    BUSY_TASK,
+    FAILED_ACTION,
+    FAILED_ALIAS,
+    FAILED_BACKUP,
+    FAILED_FILE_SYSTEM,
+    FAILED_TASK,
+)
+from tests.contract.facts import Facts, Statuses
 
 WINDOWS = "only Windows file systems need it; their story is in tests/adapters"
+THEN = "how the file system was when the backup was taken"
 
 FACTS = Facts(
     estates={
@@ -24,5 +36,57 @@ FACTS = Facts(
         "ec2:GetSecurityGroupsForVpc": "AWS asks for it when a file system is restored; the embedded AWS does not",
         "fsx:AssociateFileSystemAliases": WINDOWS,
         "fsx:DisassociateFileSystemAliases": WINDOWS,
+    },
+    statuses=(
+        Statuses(
+            "fsx.DescribeFileSystems FileSystems[].Lifecycle",
+            good=("AVAILABLE",),
+            passing=BUSY_FILE_SYSTEM,
+            failed=FAILED_FILE_SYSTEM,
+        ),
+        Statuses(
+            "fsx.DescribeBackups Backups[].Lifecycle",
+            good=("AVAILABLE",),
+            passing=BUSY_BACKUP,
+            failed=FAILED_BACKUP,
+        ),
+        Statuses(
+            "fsx.DescribeDataRepositoryTasks DataRepositoryTasks[].Lifecycle",
+            good=("SUCCEEDED",),
+            passing=BUSY_TASK,
+            failed=FAILED_TASK,
+        ),
+        Statuses(
+            "fsx.DescribeSnapshots Snapshots[].Lifecycle",
+            good=("AVAILABLE",),
+            passing=("PENDING", "CREATING"),
+            failed=("DELETING",),
+        ),
+        Statuses(
+            "fsx.DescribeVolumes Volumes[].AdministrativeActions[].Status",
+            good=("COMPLETED", "UPDATED_OPTIMIZING", "OPTIMIZING"),
+            passing=BUSY_ACTION,
+            failed=FAILED_ACTION,
+        ),
+        Statuses(
+            "fsx.DescribeVolumes Volumes[].Lifecycle",
+            good=("AVAILABLE", "CREATED"),
+            passing=("PENDING", "CREATING"),
+            failed=("DELETING", "FAILED", "MISCONFIGURED"),
+        ),
+        Statuses(
+            "fsx.DescribeFileSystems FileSystems[].WindowsConfiguration.Aliases[].Lifecycle",
+            good=("AVAILABLE",),
+            passing=("CREATING", "DELETING"),
+            failed=FAILED_ALIAS,
+        ),
+    ),
+    judged={
+        "fsx.DescribeBackups Backups[].FileSystem.Lifecycle": THEN,
+        "fsx.DescribeBackups Backups[].FileSystem.WindowsConfiguration.Aliases[].Lifecycle": THEN,
+        "fsx.DescribeDataRepositoryAssociations Associations[].Lifecycle": "readiness and health ask for AVAILABLE; nothing waits for it",
+        "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
+        "s3.GetBucketReplication ReplicationConfiguration.Rules[].Status": "a setting, not a state",
+        "s3.GetBucketReplication ReplicationConfiguration.Rules[].Destination.Metrics.Status": "a setting, not a state",
     },
 )

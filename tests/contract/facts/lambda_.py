@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from tests.contract.facts import Facts, Statuses
 
 ORDERS = {"kind": "lambda-function", "name": "orders", "artifact": True, "releases": 4, "reserved": 50}
 
@@ -20,5 +20,40 @@ FACTS = Facts(
         "lambda:InvokeFunction": "a drill calls its copy only with dr:drill-safe; a story of the adapter does",
         "lambda:UpdateFunctionConfiguration": "called where settings differ; a story of the adapter does",
         "lambda:DeleteFunctionConcurrency": "called where nothing is reserved in production; a story of the adapter does",
+    },
+    statuses=(
+        Statuses(
+            "lambda.GetFunction Configuration.State",
+            good=("Active", "Inactive", "Deactivated", "ActiveNonInvocable"),
+            passing=("Pending", "Deactivating"),
+            failed=("Failed", "Deleting"),
+        ),
+        Statuses(
+            "lambda.GetFunction Configuration.LastUpdateStatus",
+            good=("Successful",),
+            passing=("InProgress",),
+            failed=("Failed",),
+        ),
+        Statuses(
+            "lambda.ListVersionsByFunction Versions[].State",
+            good=("Active", "Inactive", "Deactivated", "ActiveNonInvocable"),
+            passing=("Pending", "Deactivating"),
+            failed=("Failed", "Deleting"),
+        ),
+        Statuses(
+            "lambda.ListEventSourceMappings EventSourceMappings[].State",
+            good=("Enabled", "Disabled"),
+            passing=("Creating", "Enabling", "Disabling", "Updating"),
+            failed=("Deleting",),
+        ),
+        Statuses(
+            "lambda.ListProvisionedConcurrencyConfigs ProvisionedConcurrencyConfigs[].Status",
+            good=("READY",),
+            passing=("IN_PROGRESS",),
+            failed=("FAILED",),
+        ),
+    ),
+    judged={
+        "lambda.ListVersionsByFunction Versions[].LastUpdateStatus": "a published version is not updated",
     },
 )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.facts import Entry, Facts
+from adapters.specs.opensearch import (
+    FAILED_CHANGES,
+    FAILED_FOLLOWS,
+    FAILED_LINKS,
+    FAILED_PROCESSING,
+    FAILED_SNAPSHOTS,
+)
+from orchestrator.words import Phase
+from tests.contract.facts import Entry, Facts, Statuses
 
 NOT_LISTED = "documented in the OpenSearch Service API reference, not yet in the service authorization reference"
 
@@ -13,6 +21,8 @@ def _domain(**settings: Any) -> tuple[Entry, ...]:
     """Return a domain nobody writes to: what copies of a run see of it must not depend on the minute."""
     return ({"kind": "opensearch-ccr", "name": "orders", "writes_per_second": 0, **settings},)
 
+
+LINK_PASSING = ("APPROVED", "DELETING", "PENDING_ACCEPTANCE", "PROVISIONING", "REJECTING")
 
 FACTS = Facts(
     estates={
@@ -30,5 +40,55 @@ FACTS = Facts(
         "es:DescribeDomainReplication": f"DescribeDomainReplication, {NOT_LISTED}",
         "es:FailoverReplication": f"FailoverReplication, {NOT_LISTED}",
         "es:SwitchoverReplication": f"SwitchoverReplication, {NOT_LISTED}",
+    },
+    statuses=(
+        Statuses(
+            "opensearch.DescribeDomain DomainStatus.DomainProcessingStatus",
+            good=("Active",),
+            passing=("Creating", "Modifying", "UpdatingServiceSoftware", "UpgradingEngineVersion"),
+            failed=tuple(FAILED_PROCESSING),
+        ),
+        Statuses(
+            "opensearch.DescribeDomain DomainStatus.ChangeProgressDetails.ConfigChangeStatus",
+            good=("Completed",),
+            passing=("Pending", "Initializing", "Validating", "ApplyingChanges"),
+            failed=FAILED_CHANGES,
+        ),
+        Statuses(
+            "opensearch.DescribeDomainReplication Peers[].Status",
+            good=("ACTIVE", "DETACHED", "EJECTED"),
+            passing=("FAILING_OVER", "PENDING_REMOVAL", "PENDING_SETUP", "SWITCHING_OVER"),
+            failed=("FAILED",),
+        ),
+        Statuses(
+            "opensearch.DescribeInboundConnections Connections[].ConnectionStatus.StatusCode",
+            good=("ACTIVE", "DELETED"),
+            passing=LINK_PASSING,
+            failed=("REJECTED",),
+        ),
+        Statuses(
+            "opensearch.DescribeOutboundConnections Connections[].ConnectionStatus.StatusCode",
+            good=("ACTIVE", "DELETED"),
+            passing=(*LINK_PASSING, "VALIDATING"),
+            failed=FAILED_LINKS,
+            survived={
+                (Phase.CLEANUP, each): "what never came about is not there to be deleted" for each in FAILED_LINKS
+            },
+        ),
+        Statuses(
+            "opensearch-http.Follow status",
+            good=("SYNCING", "REPLICATION NOT IN PROGRESS"),
+            passing=("BOOTSTRAPPING",),
+            failed=FAILED_FOLLOWS,
+        ),
+        Statuses(
+            "opensearch-http.Snapshots snapshots[].state",
+            good=("SUCCESS",),
+            passing=("IN_PROGRESS",),
+            failed=FAILED_SNAPSHOTS,
+        ),
+    ),
+    judged={
+        "opensearch-http.CatIndices items[].status": "open or close: a setting, not a state",
     },
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from adapters.specs.rds import (
+    BACKUP_KEPT,
+    BACKUP_PASSING,
+    BACKUP_READY,
+    FAILED_STATUSES,
+    PASSING_STATUSES,
+    SNAPSHOT_FAILED,
+    SNAPSHOT_PASSING,
+)
+from tests.contract.facts import Facts, Statuses
+
+OF_REPLICATION = "tells how replication goes on; what a phase waits for is the instance and its lag"
 
 FACTS = Facts(
     estates={
@@ -11,4 +22,32 @@ FACTS = Facts(
         "snapshot-copy": ({"kind": "rds-single", "name": "orders", "copied": True, "deletion_protection": True},),
     },
     unused={"ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not"},
+    statuses=(
+        Statuses(
+            "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
+            good=("available", "stopped"),
+            passing=PASSING_STATUSES,
+            failed=FAILED_STATUSES,
+        ),
+        Statuses(
+            "rds.DescribeDBSnapshots DBSnapshots[].Status",
+            good=("available",),
+            passing=SNAPSHOT_PASSING,
+            failed=SNAPSHOT_FAILED,
+        ),
+        Statuses(
+            "rds.DescribeDBInstanceAutomatedBackups DBInstanceAutomatedBackups[].Status",
+            good=(*BACKUP_READY, BACKUP_KEPT),
+            passing=BACKUP_PASSING,
+            failed=(),
+        ),
+    ),
+    judged={
+        "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
+        "rds.DescribeDBInstances DBInstances[].DBParameterGroups[].ParameterApplyStatus": "readiness warns of it; nothing waits for it",
+        "rds.DescribeDBInstances DBInstances[].DBSubnetGroup.SubnetGroupStatus": "not judged: only the name of the group is used",
+        "rds.DescribeDBSubnetGroups DBSubnetGroups[].SubnetGroupStatus": "readiness asks for Complete; nothing waits for it",
+        "rds.DescribeDBInstances DBInstances[].StatusInfos[].Status": OF_REPLICATION,
+        "rds.DescribeDBInstances DBInstances[].VpcSecurityGroups[].Status": "AWS documents active, adding and removing, no failure",
+    },
 )

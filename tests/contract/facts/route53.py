@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.facts import Facts
+from tests.contract.facts import Facts, Statuses
 
 FACTS = Facts(
     estates={
@@ -17,4 +17,16 @@ FACTS = Facts(
         "weighted": "weights are changed through Route 53's control plane",
     },
     drill_makes_nothing="records and health checks are global: a drill only looks at what they would answer",
+    statuses=(
+        Statuses(
+            "route53.GetChange ChangeInfo.Status",
+            good=("INSYNC",),
+            passing=("PENDING",),
+            failed=(),
+        ),
+    ),
+    judged={
+        "route53-recovery-cluster.GetRoutingControlState RoutingControlState": "On or Off, nothing in between",
+        "route53.GetHealthCheck HealthCheck.HealthCheckConfig.InsufficientDataHealthStatus": "a setting, not a state",
+    },
 )
