@@ -4,6 +4,19 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import (
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    FENCE_GROUP,
+    MADE_BY_DRILL,
+    MADE_BY_RUN,
+    MAKING,
+    PLANNED,
+    REAL,
+    SECURITY_GROUP,
+    grant_through,
+)
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -19,21 +32,6 @@ _GROUP = f"{_HERE}:replicationgroup:{{name}}*"
 _CLUSTERS = f"{_HERE}:cluster:*"
 _SNAPSHOTS = f"{_HERE}:snapshot:*"
 _DATASTORES = "arn:{partition}:elasticache::{account}:globalreplicationgroup:*"
-_SECURITY_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_MADE_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
-_DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
-_FOR_ELASTICACHE = {
-    "StringLike": {"kms:ViaService": "elasticache.*.amazonaws.com"},
-    "Bool": {"kms:GrantIsForAWSResource": "true"},
-}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-_MAKING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
 
 SPEC = Spec(
     key="elasticache",
@@ -109,7 +107,7 @@ SPEC = Spec(
             actions=("elasticache:FailoverGlobalReplicationGroup",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_DATASTORES,),
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("elasticache:DisassociateGlobalReplicationGroup",),
@@ -121,27 +119,27 @@ SPEC = Spec(
             actions=("elasticache:CreateGlobalReplicationGroup",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=(_DATASTORES, _GROUP),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("elasticache:CreateReplicationGroup",),
-            uses=_MAKING,
+            uses=MAKING,
             resources=(_ANYTHING,),
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("elasticache:AddTagsToResource",),
-            uses=_MAKING,
+            uses=MAKING,
             resources=(_ANYTHING,),
-            conditions=_MADE_BY_RUN,
-            modes=_REAL,
+            conditions=MADE_BY_RUN,
+            modes=REAL,
         ),
         Permission(
             actions=("elasticache:IncreaseReplicaCount",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=(
@@ -151,57 +149,40 @@ SPEC = Spec(
             ),
             uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
-        Permission(
-            actions=("ec2:CreateSecurityGroup",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_SECURITY_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(
-            actions=("ec2:CreateTags",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_SECURITY_GROUP,),
-            conditions=_MAKES_GROUP,
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
+        *FENCE_GROUP,
         Permission(
             actions=("elasticache:CreateSnapshot", "elasticache:CopySnapshot"),
-            uses=_MAKING,
+            uses=MAKING,
             resources=(_GROUP, _CLUSTERS, _SNAPSHOTS),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("s3:GetBucketAcl", "s3:PutObject", "s3:DeleteObject"),
-            uses=_MAKING,
+            uses=MAKING,
             resources=("arn:{partition}:s3:::*",),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("s3:GetObject",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
             resources=("arn:{partition}:s3:::*",),
         ),
-        Permission(
-            actions=("kms:CreateGrant",),
-            uses=_MAKING,
-            resources=(_KEY,),
-            conditions=_FOR_ELASTICACHE,
-        ),
+        grant_through("elasticache"),
         Permission(
             actions=("elasticache:CreateReplicationGroup", "elasticache:CreateSnapshot"),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_ANYTHING,),
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("elasticache:AddTagsToResource",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_ANYTHING,),
-            conditions=_MADE_BY_DRILL,
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("elasticache:DeleteReplicationGroup", "elasticache:DeleteSnapshot", "ec2:DeleteSecurityGroup"),
@@ -209,22 +190,22 @@ SPEC = Spec(
             resources=(
                 f"{_HERE}:replicationgroup:drill-*",
                 f"{_HERE}:snapshot:drill-*",
-                _SECURITY_GROUP,
+                SECURITY_GROUP,
             ),
-            conditions=_DRILL_OWNS,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
         Permission(
             actions=("elasticache:DeleteGlobalReplicationGroup",),
             uses=frozenset({Use.DECOMMISSION}),
             resources=(_DATASTORES,),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("elasticache:DeleteReplicationGroup", "elasticache:CreateSnapshot"),
             uses=frozenset({Use.DECOMMISSION}),
             resources=(_GROUP, _CLUSTERS, _SNAPSHOTS),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
     ),
     documentation="https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Redis-Global-Datastore.html",

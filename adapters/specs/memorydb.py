@@ -4,8 +4,23 @@ MemoryDB API reference.
 
 from __future__ import annotations
 
+from adapters.specs.shared import (
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    FENCE_GROUP,
+    MADE_BY_DRILL,
+    MADE_BY_RUN,
+    MAKING,
+    NOT_EMERGENCY,
+    PLANNED,
+    REAL,
+    RETIRED,
+    SECURITY_GROUP,
+    grant_through,
+)
 from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.words import Phase, Use
 
 MULTI_REGION = "multi-region"
 SNAPSHOT_RESTORE = "snapshot-restore"
@@ -21,21 +36,6 @@ _MADE_OF = (
     _SNAPSHOTS,
     "arn:{partition}:memorydb::{account}:multiregioncluster/*",
 )
-_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_MADE_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
-_DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_RETIRED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
-_MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
-_FOR_MEMORYDB = {
-    "StringLike": {"kms:ViaService": "memorydb.*.amazonaws.com"},
-    "Bool": {"kms:GrantIsForAWSResource": "true"},
-}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-_MAKING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
 
 SPEC = Spec(
     key="memorydb",
@@ -91,83 +91,66 @@ SPEC = Spec(
             actions=("memorydb:TagResource", "memorydb:UntagResource", "memorydb:UpdateCluster"),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
             resources=(_CLUSTER,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
-        Permission(
-            actions=("ec2:CreateSecurityGroup",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(
-            actions=("ec2:CreateTags",),
-            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP}),
-            resources=(_GROUP,),
-            conditions=_MAKES_GROUP,
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
-        ),
-        Permission(actions=("memorydb:CreateCluster",), uses=_MAKING, resources=_MADE_OF),
+        *FENCE_GROUP,
+        Permission(actions=("memorydb:CreateCluster",), uses=MAKING, resources=_MADE_OF),
         Permission(
             actions=("memorydb:TagResource",),
-            uses=_MAKING,
+            uses=MAKING,
             resources=(_CLUSTERS, _SNAPSHOTS),
-            conditions=_MADE_BY_RUN,
-            modes=_REAL,
+            conditions=MADE_BY_RUN,
+            modes=REAL,
         ),
         Permission(
             actions=("memorydb:TagResource",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_CLUSTERS, _SNAPSHOTS),
-            conditions=_MADE_BY_DRILL,
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("memorydb:CreateSnapshot",),
-            uses=_MAKING,
+            uses=MAKING,
             resources=(_CLUSTERS,),
-            conditions=_ENABLED,
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
+            conditions=ENABLED,
+            modes=NOT_EMERGENCY,
         ),
-        Permission(actions=("memorydb:CopySnapshot",), uses=_MAKING, resources=(_SNAPSHOTS,), modes=_PLANNED),
+        Permission(actions=("memorydb:CopySnapshot",), uses=MAKING, resources=(_SNAPSHOTS,), modes=PLANNED),
         Permission(
             actions=("s3:GetBucketLocation", "s3:ListAllMyBuckets"),
-            uses=_MAKING,
-            modes=_PLANNED,
+            uses=MAKING,
+            modes=PLANNED,
         ),
         Permission(
             actions=("s3:PutObject", "s3:DeleteObject"),
-            uses=_MAKING,
+            uses=MAKING,
             resources=("arn:{partition}:s3:::*/*",),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
-        Permission(actions=("s3:GetObject",), uses=_MAKING, resources=("arn:{partition}:s3:::*/*",)),
-        Permission(
-            actions=("kms:CreateGrant",),
-            uses=_MAKING,
-            resources=("arn:{partition}:kms:{region}:{account}:key/*",),
-            conditions=_FOR_MEMORYDB,
-        ),
+        Permission(actions=("s3:GetObject",), uses=MAKING, resources=("arn:{partition}:s3:::*/*",)),
+        grant_through("memorydb"),
         Permission(
             actions=("memorydb:DeleteCluster", "memorydb:DeleteSnapshot", "ec2:DeleteSecurityGroup"),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-            resources=(f"{_HERE}:cluster/drill-*", f"{_HERE}:snapshot/drill-*", _GROUP),
-            conditions=_DRILL_OWNS,
-            modes=_DRILL,
+            resources=(f"{_HERE}:cluster/drill-*", f"{_HERE}:snapshot/drill-*", SECURITY_GROUP),
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
         Permission(
             actions=("memorydb:TagResource",),
             uses=frozenset({Use.DECOMMISSION}),
             resources=(f"{_HERE}:subnetgroup/*",),
             conditions={"Null": {"aws:RequestTag/dr:standby-for": "false"}},
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("memorydb:DeleteCluster", "memorydb:CreateSnapshot"),
             uses=frozenset({Use.DECOMMISSION}),
             resources=(_CLUSTER,),
-            conditions=_RETIRED,
-            modes=_PLANNED,
+            conditions=RETIRED,
+            modes=PLANNED,
         ),
     ),
     documentation="https://docs.aws.amazon.com/memorydb/latest/devguide/multi-region.html",

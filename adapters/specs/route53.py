@@ -181,7 +181,7 @@ ALARM_SECONDS = 180
 """How long an alarm may take to follow a value before the value is put again."""
 HEALTH_CHECKS_AT_ONCE = 10
 """Resources of one route53:ListTagsForResources call."""
-IDLE_REMEDY = "attach it to its record (the record must name the check itself, not a calculated one above it), or remove dr:enabled from it."
+IDLE_REMEDY = "attach it to its record (the record itself must name it, not a calculated check above it), or remove dr:enabled from it."
 CHANGE_MISSING = ("NoSuchChange",)
 CHECK_MISSING = ("NoSuchHealthCheck",)
 CONTROL_MISSING = ("ResourceNotFoundException",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import BaseModel
 
@@ -39,11 +40,38 @@ class TargetValues(BaseModel):
     OpenZFSConfiguration: VolumeConfiguration | None = None
 
 
+class ActionStatus(StrEnum):
+    """How an administrative action goes; any other value is an error, not an end."""
+
+    UNTOLD = ""
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    UPDATED_OPTIMIZING = "UPDATED_OPTIMIZING"
+    OPTIMIZING = "OPTIMIZING"
+    PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
+
+
+class VolumeLife(StrEnum):
+    """The lifecycle of a volume; any other value is an error, not a wait."""
+
+    UNTOLD = ""
+    PENDING = "PENDING"
+    CREATING = "CREATING"
+    CREATED = "CREATED"
+    AVAILABLE = "AVAILABLE"
+    DELETING = "DELETING"
+    FAILED = "FAILED"
+    MISCONFIGURED = "MISCONFIGURED"
+
+
 class AdministrativeAction(BaseModel):
     """A change of a file system or volume that takes time; newest first in its list."""
 
     AdministrativeActionType: str = ""
-    Status: str = ""
+    Status: ActionStatus = ActionStatus.UNTOLD
     RequestTime: datetime | None = None
     ProgressPercent: int | None = None
     FailureDetails: Failure | None = None
@@ -190,7 +218,7 @@ class Volume(BaseModel):
     FileSystemId: str = ""
     ResourceARN: str = ""
     Name: str = ""
-    Lifecycle: str = ""
+    Lifecycle: VolumeLife = VolumeLife.UNTOLD
     VolumeType: str = ""
     OpenZFSConfiguration: VolumeConfiguration | None = None
     OntapConfiguration: OntapVolumeConfiguration | None = None

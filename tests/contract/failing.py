@@ -35,6 +35,8 @@ UNHEARD_OF = "unheard-of"
 NAMED_LIKE_A_STATUS = re.compile(r"(status|statuscode|state|lifecycle|state\.name)$", re.IGNORECASE)
 NAMED_LIKE_AN_ID = re.compile(r"(id|arn|name|identifier|uuid)$", re.IGNORECASE)
 SOON_SECONDS = 5
+LIVES_SECONDS = 900
+"""A run makes many copies, and waits for each."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def _failures(key: str, strategy: str) -> dict[Case, Any]:
 
         patch.setattr(AwsReader, "_parse", heard)
         try:
-            copies = Copies()
+            copies = Copies(lives_seconds=LIVES_SECONDS)
             cases = of_strategy(key, strategy)
             for case in cases:
                 copies.run(str(case), lambda case=case: _found(Failing(play, case, ear)))

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 LIVES_SECONDS = 120
-"""A copy that hangs is ended by the kernel."""
+"""A copy that hangs is ended by the kernel; one that makes copies itself is given more."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,11 @@ class Failure:
 class Copies:
     """The copies of one process, `at_once` of them at a time."""
 
-    def __init__(self, begin: Callable[[], None] = lambda: None, at_once: int = 1) -> None:
+    def __init__(
+        self, begin: Callable[[], None] = lambda: None, at_once: int = 1, lives_seconds: int = LIVES_SECONDS
+    ) -> None:
         """`begin` is what each copy does first."""
+        self._lives_seconds = lives_seconds
         self._begin = begin
         self._at_once = at_once
         self._running: dict[int, tuple[str, Path]] = {}
@@ -56,7 +59,7 @@ class Copies:
         gc.disable()  # a collection would touch, and so duplicate, every page both processes share
         pid = os.fork()
         if pid == 0:
-            signal.alarm(LIVES_SECONDS)
+            signal.alarm(self._lives_seconds)
             sys.settrace(None)  # what a copy covers nobody is told, and measuring it cost as much as the copy
             threading.settrace(None)
             self._mine, self._running = Path(name), {}
