@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from localaws.service import Call
 from localaws.services.elasticache import errors
 from localaws.services.elasticache.state import (
-    SLOTS,
     GlobalGroup,
     Group,
     Member,
@@ -16,27 +15,23 @@ from localaws.services.elasticache.state import (
     Snapshot,
     Status,
 )
-from localaws.services.timed import Change, TimedService
+from localaws.services.exports import Errors, ExportingService, slots_of
+from localaws.services.timed import Change
 
 ZONES = "abc"
 
 
-class ElastiCacheBase(TimedService):
+class ElastiCacheBase(ExportingService):
     """Base of the ElastiCache operation groups."""
 
     name: ClassVar[str] = "elasticache"
+    product: ClassVar[str] = "ElastiCache"
+    tagger_name: ClassVar[str] = "tagging_service"
+    errors: ClassVar[Errors] = errors
 
     def reset(self) -> None:
         """Forget the global datastores; moto's backend forgets the rest."""
         self.globals: dict[str, dict[str, GlobalGroup]] = {}
-
-    def backend(self, account: str, region: str) -> Any:
-        """Return moto's store of an account and Region."""
-        return self.world.backend("elasticache", account, region)
-
-    def backend_of(self, call: Call) -> Any:
-        """Return moto's store the call addresses."""
-        return self.backend(call.account, call.region)
 
     def group(self, call: Call, identifier: str) -> Group:
         """Return a replication group of the call's Region; raise `ReplicationGroupNotFoundFault`."""
@@ -100,8 +95,7 @@ class ElastiCacheBase(TimedService):
         """Give a new group its shards, each with a primary and `replicas` replicas."""
         count = group.blueprint.shard_count
         for number in range(count):
-            first, last = SLOTS * number // count, SLOTS * (number + 1) // count - 1
-            shard = Shard(f"{number + 1:04}", f"{first}-{last}")
+            shard = Shard(f"{number + 1:04}", slots_of(number, count))
             group.shards.append(shard)
             self.add_nodes(group, shard, replicas + 1)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 from localaws.service import Call, Reply, operation
 from localaws.services.elasticache import errors
 from localaws.services.elasticache.responses import ElastiCacheViews
 from localaws.services.elasticache.state import Blueprint, Group, Seconds, Snapshot, Status
+from localaws.services.exports import keys_of, sources_asked
 from localaws.services.timed import Change, Paging
 
 PAGES = Paging("Marker", "MaxRecords", "InvalidParameterValue")
@@ -29,7 +28,7 @@ class ElastiCacheSnapshots(ElastiCacheViews):
         self.require_available(group)
         snapshot = self.take_snapshot(group, params["SnapshotName"], params.get("KmsKeyId"))
         self.walk(group, "snapshot-replication-group", Seconds.SNAPSHOT, Status.SNAPSHOTTING)
-        self._tag(call, snapshot)
+        self.tag_on_creation(call, snapshot.arn)
         return {"Snapshot": self.show_snapshot(snapshot)}
 
     def take_snapshot(self, group: Group, name: str, kms_key_id: str | None = None) -> Snapshot:
@@ -64,24 +63,18 @@ class ElastiCacheSnapshots(ElastiCacheViews):
             raise errors.snapshot_state(f"Snapshot {source.name} is {source.status}, expected available.")
         target = params["TargetSnapshotName"]
         if bucket := params.get("TargetBucket"):
-            self._require_bucket(call, bucket)
+            self.require_bucket(call, bucket)
             return self._export(call, source, target, bucket)
         self.require_free_snapshot(call, target)
         copy = replace(source, name=target, status=Status.COPYING, created=self.world.clock.now(), source="manual")
         copy.kms_key_id = params.get("KmsKeyId") or source.kms_key_id
         self.backend_of(call).snapshots[target] = copy
         self._lead_snapshot(copy, "copy-snapshot", Seconds.COPY_SNAPSHOT, Status.COPYING)
-        self._tag(call, copy)
+        self.tag_on_creation(call, copy.arn)
         return {"Snapshot": self.show_snapshot(copy)}
 
     def _export(self, call: Call, source: Snapshot, target: str, bucket: str) -> Reply:
-        content = json.dumps({"engine": source.blueprint.engine, "group": source.group_id}).encode()
-        keys = [f"{target}-{number:04}.rdb" for number in range(1, source.blueprint.shard_count + 1)]
-
-        def exported() -> None:
-            for key in keys:
-                self.world.call("s3", "PutObject", call.account, call.region, Bucket=bucket, Key=key, Body=content)
-
+        keys = keys_of(target, source.blueprint.shard_count)
         change = Change(
             "elasticache.export-snapshot",
             source.arn,
@@ -90,7 +83,8 @@ class ElastiCacheSnapshots(ElastiCacheViews):
             Status.AVAILABLE,
             Status.AVAILABLE,
         )
-        self.lead(source, change, exported)
+        content = {"engine": source.blueprint.engine, "group": source.group_id}
+        self.export(call, source, change, bucket, keys, content)
         return {"Snapshot": {**self.show_snapshot(source), "SnapshotName": target}}
 
     @operation("DescribeSnapshots")
@@ -99,7 +93,7 @@ class ElastiCacheSnapshots(ElastiCacheViews):
         params = call.params
         if name := params.get("SnapshotName"):
             return {"Snapshots": [self.show_snapshot(self.snapshot(call, name))]}
-        source = {"user": "manual", "system": "automated"}.get(params.get("SnapshotSource", ""))
+        source = sources_asked(params.get("SnapshotSource"))
         found = [
             self.show_snapshot(one)
             for one in self.backend_of(call).snapshots.values()
@@ -126,12 +120,7 @@ class ElastiCacheSnapshots(ElastiCacheViews):
         Objects of a bucket determine nothing but must exist, in a bucket of the Region.
         """
         params = call.params
-        if params.get("SnapshotName") and params.get("SnapshotArns"):
-            raise errors.combination("Only one of SnapshotName and SnapshotArns can be specified.")
-        for arn in params.get("SnapshotArns") or ():
-            bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
-            if key not in self._require_bucket(call, bucket).keys:
-                raise errors.value(f"Unable to fetch metadata from S3 for bucket: {bucket} and object: {key}.")
+        self.require_objects(call)
         if name := params.get("SnapshotName"):
             snapshot = self.snapshot(call, name)
             if snapshot.status != Status.AVAILABLE:
@@ -139,26 +128,8 @@ class ElastiCacheSnapshots(ElastiCacheViews):
             return snapshot.blueprint
         return None
 
-    def _require_bucket(self, call: Call, name: str) -> Any:
-        bucket = self.bucket(call.account, name)
-        if bucket is None:
-            raise errors.value(f"ElastiCache was unable to access the S3 bucket {name}.")
-        if bucket.region_name != call.region:
-            where = f"{bucket.region_name}, expected the same Region: {call.region}"
-            raise errors.value(f"The S3 bucket {name} is in {where}.")
-        return bucket
-
-    def require_free_snapshot(self, call: Call, name: str) -> None:
-        """Refuse a snapshot name that is taken with `SnapshotAlreadyExistsFault`."""
-        if name in self.backend_of(call).snapshots:
-            raise errors.snapshot_exists(name)
-
     def _lead_snapshot(self, snapshot: Snapshot, what: str, seconds: float, during: str) -> None:
         self.lead(
             snapshot,
             Change(f"elasticache.{what}", snapshot.arn, seconds, during, Status.AVAILABLE, Status.FAILED),
         )
-
-    def _tag(self, call: Call, snapshot: Snapshot) -> None:
-        if tags := call.params.get("Tags"):
-            self.backend_of(call).tagging_service.tag_resource(snapshot.arn, list(tags))

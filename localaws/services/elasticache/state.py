@@ -78,7 +78,6 @@ class Seconds:
 
 DEFAULT_VERSIONS = {"redis": "7.1", "valkey": "8.0"}
 DEFAULT_NODE_TYPE = "cache.r7g.large"
-SLOTS = 16384
 # First part of a global datastore's id, by the Region where it was created.
 ID_PREFIXES = {
     "us-east-1": "ldgnf",

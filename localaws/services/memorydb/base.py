@@ -6,10 +6,10 @@ import hashlib
 from typing import Any, ClassVar
 
 from localaws.service import AwsError, Call
+from localaws.services.exports import Errors, ExportingService, slots_of
 from localaws.services.memorydb import errors
 from localaws.services.memorydb.state import (
     OPEN_ACCESS,
-    SLOTS,
     Acl,
     Cluster,
     MultiRegionCluster,
@@ -18,16 +18,19 @@ from localaws.services.memorydb.state import (
     Snapshot,
     Status,
 )
-from localaws.services.timed import Paging, TimedService
+from localaws.services.timed import Paging
 
 PAGES = Paging("NextToken", "MaxResults", "InvalidParameterValueException")
 ZONES = "abc"
 
 
-class MemoryDbBase(TimedService):
+class MemoryDbBase(ExportingService):
     """Base of the MemoryDB operation groups."""
 
     name: ClassVar[str] = "memorydb"
+    product: ClassVar[str] = "MemoryDB"
+    tagger_name: ClassVar[str] = "tagger"
+    errors: ClassVar[Errors] = errors
 
     def reset(self) -> None:
         """Forget what moto's backend does not hold."""
@@ -35,14 +38,6 @@ class MemoryDbBase(TimedService):
         self._acls: dict[tuple[str, str], dict[str, Acl]] = {}
 
     # --- finding
-
-    def backend(self, account: str, region: str) -> Any:
-        """Return moto's store of an account and Region."""
-        return self.world.backend("memorydb", account, region)
-
-    def backend_of(self, call: Call) -> Any:
-        """Return moto's store the call addresses."""
-        return self.backend(call.account, call.region)
 
     def cluster(self, call: Call, name: str) -> Cluster:
         """Return a cluster of the call's Region; raise `ClusterNotFoundFault`."""
@@ -98,11 +93,10 @@ class MemoryDbBase(TimedService):
         count = cluster.blueprint.shard_count
         del cluster.shards[count:]
         for number in range(count):
-            first, last = SLOTS * number // count, SLOTS * (number + 1) // count - 1
             if number == len(cluster.shards):
                 cluster.shards.append(Shard(f"{number + 1:04}", ""))
             shard = cluster.shards[number]
-            shard.slots = f"{first}-{last}"
+            shard.slots = slots_of(number, count)
             del shard.nodes[cluster.replicas + 1 :]
             while len(shard.nodes) <= cluster.replicas:
                 order = len(shard.nodes) + 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from localaws.service import Call, Reply, operation
+from localaws.services.exports import keys_of, sources_asked
 from localaws.services.memorydb import errors
 from localaws.services.memorydb.base import PAGES, MemoryDbBase
 from localaws.services.memorydb.state import SNAPSHOTS_A_DAY, Cluster, Seconds, Snapshot, Status
@@ -35,7 +35,7 @@ class MemoryDbSnapshots(MemoryDbBase):
             Status.AVAILABLE,
         )
         self.lead(cluster, change)
-        self._tag(call, snapshot)
+        self.tag_on_creation(call, snapshot.arn)
         return {"Snapshot": self.show_snapshot(snapshot, with_shards=True)}
 
     def take_snapshot(self, cluster: Cluster, name: str, kms_key_id: str | None = None) -> Snapshot:
@@ -70,25 +70,20 @@ class MemoryDbSnapshots(MemoryDbBase):
             raise errors.snapshot_state(f"Snapshot {source.snapshot_name} is {source.status}, expected available.")
         target = params["TargetSnapshotName"]
         if bucket := params.get("TargetBucket"):
-            taken = self._require_bucket(call, bucket).keys
+            taken = self.require_bucket(call, bucket).keys
             return self._export(call, source, target, bucket, taken)
         self.require_free_snapshot(call, target)
         copy = replace(source, snapshot_name=target, status=Status.COPYING, created=self.world.clock.now())
         copy.kms_key_id = params.get("KmsKeyId") or source.kms_key_id
         self.backend_of(call).snapshots[target] = copy
         self._lead_snapshot(copy, "copy-snapshot", Seconds.COPY_SNAPSHOT, Status.COPYING)
-        self._tag(call, copy)
+        self.tag_on_creation(call, copy.arn)
         return {"Snapshot": self.show_snapshot(copy, with_shards=True)}
 
     def _export(self, call: Call, source: Snapshot, target: str, bucket: str, taken: Any) -> Reply:
-        content = json.dumps({"engine": source.blueprint.engine, "cluster": source.cluster_name}).encode()
-        keys = [f"{target}-{number:04}.rdb" for number in range(1, source.blueprint.shard_count + 1)]
+        keys = keys_of(target, source.blueprint.shard_count)
         if present := [key for key in keys if key in taken]:
             raise errors.value(f"The S3 bucket {bucket} already contains an object with key {present[0]}.")
-
-        def exported() -> None:
-            for key in keys:
-                self.world.call("s3", "PutObject", call.account, call.region, Bucket=bucket, Key=key, Body=content)
 
         change = Change(
             "memorydb.export-snapshot",
@@ -98,7 +93,8 @@ class MemoryDbSnapshots(MemoryDbBase):
             Status.AVAILABLE,
             Status.AVAILABLE,
         )
-        self.lead(source, change, exported)
+        content = {"engine": source.blueprint.engine, "cluster": source.cluster_name}
+        self.export(call, source, change, bucket, keys, content)
         return {"Snapshot": {**self.show_snapshot(source), "Name": target}}
 
     @operation("DescribeSnapshots")
@@ -107,7 +103,7 @@ class MemoryDbSnapshots(MemoryDbBase):
         params = call.params
         name = params.get("SnapshotName")
         stored = [self.snapshot(call, name)] if name else list(self.backend_of(call).snapshots.values())
-        source = {"user": "manual", "system": "automated"}.get(params.get("Source", ""), params.get("Source"))
+        source = sources_asked(params.get("Source"))
         found = [
             self.show_snapshot(one, with_shards=bool(params.get("ShowDetail")))
             for one in stored
@@ -131,12 +127,7 @@ class MemoryDbSnapshots(MemoryDbBase):
     def snapshot_to_restore(self, call: Call) -> Snapshot | None:
         """Return the snapshot a request names, None when it names none or objects of a bucket, which must exist."""
         params = call.params
-        if params.get("SnapshotName") and params.get("SnapshotArns"):
-            raise errors.combination("Only one of SnapshotName and SnapshotArns can be specified.")
-        for arn in params.get("SnapshotArns") or ():
-            bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
-            if key not in self._require_bucket(call, bucket).keys:
-                raise errors.value(f"Unable to fetch metadata from S3 for bucket: {bucket} and object: {key}.")
+        self.require_objects(call)
         if not params.get("SnapshotName"):
             return None
         snapshot = self.snapshot(call, params["SnapshotName"])
@@ -152,24 +143,6 @@ class MemoryDbSnapshots(MemoryDbBase):
         if len(recent) >= SNAPSHOTS_A_DAY:
             raise errors.snapshot_quota(cluster.cluster_name)
 
-    def require_free_snapshot(self, call: Call, name: str) -> None:
-        """Refuse a snapshot name that is taken with `SnapshotAlreadyExistsFault`."""
-        if name in self.backend_of(call).snapshots:
-            raise errors.snapshot_exists(name)
-
-    def _require_bucket(self, call: Call, name: str) -> Any:
-        bucket = self.bucket(call.account, name)
-        if bucket is None:
-            raise errors.value(f"MemoryDB was unable to access the S3 bucket {name}.")
-        if bucket.region_name != call.region:
-            where = f"{bucket.region_name}, expected the same Region: {call.region}"
-            raise errors.value(f"The S3 bucket {name} is in {where}.")
-        return bucket
-
     def _lead_snapshot(self, snapshot: Snapshot, what: str, seconds: float, during: str) -> None:
         change = Change(f"memorydb.{what}", snapshot.arn, seconds, during, Status.AVAILABLE, Status.FAILED)
         self.lead(snapshot, change)
-
-    def _tag(self, call: Call, snapshot: Snapshot) -> None:
-        if tags := call.params.get("Tags"):
-            self.backend_of(call).tagger.tag_resource(snapshot.arn, list(tags))

@@ -43,7 +43,6 @@ class Seconds:
     DELETE_MULTI_REGION = 60.0
 
 
-SLOTS = 16384
 REGIONS_LIMIT = 5
 DEFAULT_VERSIONS = {"valkey": "7.3", "redis": "7.1"}
 OPEN_ACCESS = "open-access"
