@@ -73,13 +73,13 @@ def start_stage(platform: Platform, run_id: str, stage_id: str) -> list[Group]:
         for action in actions:
             platform.ledger.save_action(end_unfinished(action, now, f"not started: {altered}", PLAN_AGAIN))
         return []
-    drill = run.mode is Mode.DRILL
+    drill, by_id = run.mode is Mode.DRILL, {action.action_id: action for action in actions}
     groups: list[Group] = []
     for number, action_ids in enumerate(stage.groups):
         items = [
             {"RunId": run_id, "StageId": stage_id, "ActionId": action_id}
             for action_id in action_ids
-            if _startable(platform, platform.ledger.action(run_id, action_id), drill=drill)
+            if _startable(platform, by_id[action_id], drill=drill)
         ]
         if items:
             key = f"runs/{run_id}/stages/{stage_id}/{stage.attempt}-{number}.json"
