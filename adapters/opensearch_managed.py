@@ -52,7 +52,7 @@ def instantiate(view: OpenSearchView, run: RunContext) -> list[Step]:
 def _pair(view: OpenSearchView) -> Step:
     name, peer = "pair", view.target.peer
     call = _add(view.member.source, view.member.target, Side.SOURCE)
-    by_hand = f"when it may be overwritten: {_command(view.member.source, view.member.target)}; then retry."
+    by_hand = f"when it may be overwritten: {pairing_command(view.member.source, view.member.target)}; then retry."
     if in_step(view):
         return done(name, shown(view.target), effect=Effect.REVERSIBLE)
     if peer is not None and peer.Status is Peering.PENDING_SETUP:
@@ -76,7 +76,8 @@ def _add(primary: Place, secondary: Place, where: Side) -> Call:
     return Call("opensearch", "AddReplicationPeer", {"DomainName": primary.id, "PeerDomainArn": secondary.arn}, where)
 
 
-def _command(primary: Place, secondary: Place) -> str:
+def pairing_command(primary: Place, secondary: Place) -> str:
+    """Return what a person types to pair two domains."""
     named = f"--domain-name {primary.id} --peer-domain-arn {secondary.arn}"
     return f"aws opensearch add-replication-peer --region {primary.region} {named}"
 
@@ -145,7 +146,9 @@ def cleanup(view: OpenSearchView, run: RunContext) -> list[Step]:
         return skip("the old primary is the reverse replica; nothing to quiesce")
     if source.peer is not None and source.peer.Status is Peering.EJECTED:
         return skip("AWS has ejected the old primary: it is read-only, and keeps what it held")
-    remedy = "stop its writers, inspect it, then pair it again: " + _command(view.member.target, view.member.source)
+    remedy = "stop its writers, inspect it, then pair it again: " + pairing_command(
+        view.member.target, view.member.source
+    )
     return [blocked("old-primary", f"{shown(source)}, expected EJECTED or the copy of the target", remedy)]
 
 
@@ -168,7 +171,7 @@ def replicate(view: OpenSearchView, run: RunContext) -> list[Step]:
     ejected = source.peer is not None and source.peer.Status is Peering.EJECTED
     if source.indices is None or (source.indices and not ejected):
         seen = "its indices cannot be seen" if source.indices is None else "it holds indices and is not read-only"
-        remedy = f"take a snapshot of it; then: {_command(view.member.target, view.member.source)}; then retry."
+        remedy = f"take a snapshot of it; then: {pairing_command(view.member.target, view.member.source)}; then retry."
         return [blocked(name, f"{shown(source)}: {seen}; pairing discards its data", remedy)]
     kept = held("snapshot-of-ejected-data", source, source.indices, run.started_at, run.now)
     pair = todo(name, call, Effect.COMPENSABLE, f"{shown(view.target)}; pairing discards what the old primary holds")

@@ -13,8 +13,8 @@ from adapters.specs.opensearch import CCR, FAILED_FOLLOWS, MANAGED, MANY_BEHIND,
 from adapters.views.opensearch import DomainSide, Index, OpenSearchView, repository_of
 from adapters.views.opensearch_models import Domain
 from adapters.views.opensearch_states import Peering
-from orchestrator.contract import Finding, RunContext
-from orchestrator.tags import RTO
+from orchestrator.contract import Finding, Member, RunContext
+from orchestrator.tags import ENABLED, RTO, STRATEGY
 from orchestrator.words import Mode, Phase
 
 
@@ -23,7 +23,7 @@ def findings(view: OpenSearchView, run: RunContext) -> list[Finding]:
     me, target = view.member.resource_id, view.target
     if target.domain is None:
         return [red(me, "no-target", f"there is no domain {target.place.id} in {target.place.region}.")]
-    found = _domain(me, target, target.domain, view.strategy, run) + _rto(view)
+    found = _domain(view.member, target, target.domain, view.strategy, run) + _rto(view)
     if view.source is not None:
         found += _pair_of_domains(me, view, view.source, target.domain, run)
     if target.indices is not None or view.strategy == MANAGED:
@@ -32,15 +32,16 @@ def findings(view: OpenSearchView, run: RunContext) -> list[Finding]:
     return found or [ready(me, f"{target.place.id} in {target.place.region} can take over.")]
 
 
-def _domain(me: str, side: DomainSide, domain: Domain, strategy: str, run: RunContext) -> list[Finding]:
+def _domain(member: Member, side: DomainSide, domain: Domain, strategy: str, run: RunContext) -> list[Finding]:
+    me = member.resource_id
     name, found = f"{side.place.id} in {side.place.region}", []
     if domain.status != "Active" or domain.UpgradeProcessing:
         text = f"{name} is {domain.status}, expected Active."
         serves = run.mode is Mode.EMERGENCY and domain.host is not None
         found.append(warning(me, "domain-status", text) if serves else red(me, "domain-status", text))
     if strategy != MANAGED and domain.Endpoint is None and domain.Endpoints:
-        text = f"{name} is in a VPC: its indices cannot be reached from the hub."
-        found.append(red(me, "vpc", text, f"tag both domains dr:recovery-strategy={MANAGED}, or move it by hand"))
+        text = f"{name} is in a VPC: its indices cannot be reached from the hub, nor by the probe, which only connects."
+        found.append(red(me, "vpc", text, _out_of_the_vpc(member)))
     if side.health.ClusterHealth not in {"Green", "Yellow"}:
         found.append(red(me, "cluster-health", f"{name} is {side.health.ClusterHealth}, expected Green."))
     elif side.health.ClusterHealth == "Yellow":
@@ -60,6 +61,20 @@ def _domain(me: str, side: DomainSide, domain: Domain, strategy: str, run: RunCo
     return found
 
 
+def _out_of_the_vpc(member: Member) -> str:
+    """Return what to type for a pair whose indices the hub cannot reach: managed replication needs no endpoint."""
+    sides = (member.source, member.target)
+    if member.source.account != member.target.account:
+        off = "; ".join(
+            f"aws opensearch remove-tags --region {p.region} --arn {p.arn} --tag-keys {ENABLED}" for p in sides
+        )
+        return f"managed replication takes domains of one account only: {off}; then move the indices from inside the VPC by hand."
+    tag = f"--tag-list Key={STRATEGY},Value={MANAGED}"
+    tags = "; ".join(f"aws opensearch add-tags --region {p.region} --arn {p.arn} {tag}" for p in sides)
+    pair = managed.pairing_command(member.source, member.target)
+    return f"{tags}; if they are no such pair yet, empty {member.target.id} and: {pair}; then: dr plan"
+
+
 def _rto(view: OpenSearchView) -> list[Finding]:
     told, usual = view.member.tags.get(RTO, ""), SPEC.strategy(view.strategy).typical_minutes[Phase.ACTIVATE]
     if not told.isdigit() or int(told) >= usual:
@@ -73,7 +88,7 @@ def _pair_of_domains(
 ) -> list[Finding]:
     if source.domain is None:
         return [red(me, "no-source", f"there is no domain {source.place.id} in {source.place.region}.")]
-    found = [] if run.mode is Mode.DRILL else _domain(me, source, source.domain, view.strategy, run)
+    found = [] if run.mode is Mode.DRILL else _domain(view.member, source, source.domain, view.strategy, run)
     if source.domain.EngineVersion != target.EngineVersion:
         text = f"{source.place.region} runs {source.domain.EngineVersion}, {view.target.place.region} {target.EngineVersion}."
         found.append(

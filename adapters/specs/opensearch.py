@@ -181,7 +181,8 @@ SPEC = Spec(
     deadline_minutes=480,
     refuses=(
         "cross-cluster-replication and snapshot-restore of a domain inside a VPC: indices are reached through the domain's own "
-        "endpoint, and the hub is not in that VPC. managed-replication needs no endpoint and works there.",
+        "endpoint, the hub is not in that VPC, and the probe function there only connects. managed-replication needs no endpoint "
+        "and works there; the finding names the commands.",
         "stopping a follower in a planned run while its checkpoint differs from its leader's.",
         "deleting a stale index of the old source side before a snapshot of it is complete and the target side is green.",
         "deleting a domain: that is nobody's business but its owner's.",

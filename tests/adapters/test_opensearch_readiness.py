@@ -196,6 +196,12 @@ def test_indices_of_a_domain_inside_a_vpc_are_out_of_reach(monkeypatch: pytest.M
 
     assert not run.ready
     assert "cannot be reached from the hub" in run.findings["vpc"]
+    (told,) = {finding.remedy for finding in run.run.findings if finding.code == "vpc"}
+    for region in (SOURCE, TARGET):
+        arn = f"arn:aws:es:{region}:{APPS}:domain/orders"
+        tag = "--tag-list Key=dr:recovery-strategy,Value=managed-replication"
+        assert f"aws opensearch add-tags --region {region} --arn {arn} {tag}" in told
+    assert f"aws opensearch add-replication-peer --region {SOURCE} --domain-name orders --peer-domain-arn" in told
     asked = [call for call in estate.world.calls() if call.operation.startswith("ESHttp")]
     assert asked == [], "not even tried: it would take minutes to time out"
 
