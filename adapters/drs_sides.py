@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from adapters import drs_launch as job
-from adapters.specs.drs import FENCED
+from adapters.specs.drs import ENDED, FENCED
 from adapters.views.drs_server import ServerView
 from orchestrator.contract import Call, Later, RunContext, Step, blocked, busy, done, failed, todo
 from orchestrator.tags import OWN
@@ -118,14 +118,15 @@ def tag_reverse(servers: job.Servers) -> job.Judged:
 def in_sync(servers: job.Servers) -> job.Judged:
     """Wait until each reverse source server is CONTINUOUS."""
     steps: list[Step] = []
+    broken: dict[str, str] = {}
     for each in servers:
-        error = each.reverse.dataReplicationInfo.error if each.reverse else ""
-        if error.startswith(_BROKEN):
+        if error := _broken(each):
+            broken[each.id] = error
             remedy = "look at the source server in the DRS console; check network and instance profile; then retry."
             steps.append(
                 failed(f"in-sync-{each.member.name}", f"replication back: {error}", remedy, members=(each.id,))
             )
-    left = [v for v in servers if v.reverse is None or not v.reverse.dataReplicationInfo.error.startswith(_BROKEN)]
+    left = [v for v in servers if v.id not in broken]
     states = {v.member.name: v.reverse.dataReplicationInfo.dataReplicationState for v in left if v.reverse}
     behind = {name: state for name, state in states.items() if state != "CONTINUOUS"}
     if behind or len(states) < len(left):
@@ -134,3 +135,13 @@ def in_sync(servers: job.Servers) -> job.Judged:
     else:
         steps.append(done("in-sync", f"{len(left)} server(s) replicate back"))
     return steps, left
+
+
+def _broken(each: ServerView) -> str:
+    """Return why replication back does not go on by itself; empty while it does, or has not begun."""
+    info = each.reverse.dataReplicationInfo if each.reverse else None
+    if info is None:
+        return ""
+    if info.error.startswith(_BROKEN):
+        return info.error
+    return f"{info.dataReplicationState} {info.error}".strip() if info.dataReplicationState in ENDED else ""

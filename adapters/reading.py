@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, JsonValue
+from pydantic import AfterValidator, BaseModel, JsonValue
 
 from orchestrator.contract import Member, Place, Reader, RunContext
 
@@ -16,6 +16,18 @@ _IMAGE_MISSING = ("ImageNotFoundException", "RepositoryNotFoundException")
 _ECR = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[^/]+/([^:@]+)(?::([^@]+))?(?:@(sha256:[0-9a-f]+))?$")
 LONGEST_WINDOW_DAYS = 14
 """CloudWatch keeps values of single minutes for fifteen days."""
+
+
+def documented(*known: Iterable[str]) -> AfterValidator:
+    """Return what makes a status that AWS documents nowhere an error of the look, never a wait: `Annotated[str, documented(...)]`."""
+    every = frozenset(status for each in known for status in each)
+
+    def checked(status: str) -> str:
+        if status not in every:
+            raise ValueError(f"the status {status!r} is not known here")
+        return status
+
+    return AfterValidator(checked)
 
 
 class KeyValue(BaseModel):

@@ -105,6 +105,10 @@ REPLICATING = ("CONTINUOUS",)
 CATCHING_UP = ("BACKLOG", "CREATING_SNAPSHOT", "RESCAN")
 NO_DATA_YET = ("INITIATING", "INITIAL_SYNC", "STOPPED")
 """States in which DRS holds nothing, or nothing complete, to launch from."""
+ENDED = ("DISCONNECTED", "PAUSED", "STALLED", "STOPPED")
+"""States in which replication does not go on by itself."""
+INSTANCE_STATES = ("PENDING", "RUNNING", "STOPPING", "STOPPED", "SHUTTING-DOWN", "TERMINATED", "NOT_FOUND")
+CHECKS = ("ok", "impaired", "insufficient-data", "not-applicable", "initializing")
 LAUNCH_ENDED_BADLY = ("FAILED", "TERMINATED")
 FAILURE_EVENTS = (
     "SNAPSHOT_FAIL",

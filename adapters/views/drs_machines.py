@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel
 
-from adapters.reading import KeyValue, tag_map
-from adapters.specs.drs import BIOS, FENCED, LAUNCH_INTO
+from adapters.reading import KeyValue, documented, tag_map
+from adapters.specs.drs import BIOS, CHECKS, FENCED, LAUNCH_INTO
 
 
 class RunState(BaseModel):
@@ -15,7 +17,7 @@ class RunState(BaseModel):
 
 
 class _Status(BaseModel):
-    Status: str = ""
+    Status: Annotated[str, documented(CHECKS)] = ""
 
 
 class MachineStatus(BaseModel):

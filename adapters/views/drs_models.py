@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel
+
+from adapters.reading import documented
+from adapters.specs.drs import CATCHING_UP, ENDED, INSTANCE_STATES, NO_DATA_YET, REPLICATING
 
 _DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
@@ -25,7 +29,7 @@ class ReplicationError(BaseModel):
 class Replication(BaseModel):
     """How replication stands."""
 
-    dataReplicationState: str = ""
+    dataReplicationState: Annotated[str, documented(REPLICATING, CATCHING_UP, NO_DATA_YET, ENDED)] = ""
     lagDuration: str | None = None
     replicatedDisks: list[Disk] = []
     dataReplicationError: ReplicationError | None = None
@@ -172,7 +176,7 @@ class Recovered(BaseModel):
     recoveryInstanceID: str
     sourceServerID: str = ""
     jobID: str = ""
-    ec2InstanceState: str = ""
+    ec2InstanceState: Annotated[str, documented(INSTANCE_STATES)] = ""
     isDrill: bool = False
     failback: _Failback = _Failback()
 

@@ -48,6 +48,12 @@ class Thing:
     region: str
     names: tuple[str, ...]
 
+    def is_named_by(self, seen: Thing) -> bool:
+        """Say whether what is seen now is this thing: names are added to it while it comes into being."""
+        return (self.read, self.account, self.region) == (seen.read, seen.account, seen.region) and set(
+            self.names
+        ) <= set(seen.names)
+
 
 @dataclass(frozen=True)
 class End:
@@ -75,7 +81,7 @@ class Ear:
 
     def hear(self, reader: AwsReader, model: type[BaseModel], raw: Any, service: str, operation: str) -> Any:
         """Return a reply as the adapter is to see it."""
-        of = model.__name__.lstrip("_") if service.endswith("-http") else operation
+        of = operation if _has_model(service) else model.__name__.lstrip("_")
         for path in members(model):
             read = f"{service}.{of} {path}"
             if _is_modelled(read):
@@ -100,7 +106,7 @@ class Ear:
     def _said(self, value: str, read: str, reader: AwsReader, around: Mapping[str, Any]) -> str:
         names = sorted(str(v) for k, v in around.items() if NAMED_LIKE_AN_ID.search(k) and isinstance(v, str))
         thing = Thing(read, reader.account, reader.region, tuple(names))
-        if self.told is not None and self.told[0] == thing:
+        if self.told is not None and self.told[0].is_named_by(thing):
             return self.told[1]
         if value in self.known[read].passing:
             self.waited.setdefault(thing, value)
@@ -244,13 +250,19 @@ def documented(read: str) -> frozenset[str]:
 @cache
 def _is_modelled(read: str) -> bool:
     """Say whether AWS has the member at all: several kinds of a thing may share one class of the adapter's models."""
-    return read.partition(".")[0].endswith("-http") or _shape(read) is not None
+    return not _has_model(read.partition(".")[0]) or _shape(read) is not None
+
+
+@cache
+def _has_model(service: str) -> bool:
+    """Say whether AWS publishes a model of a service: the interfaces inside a VPC have none."""
+    return service in botocore.session.Session().get_available_services()
 
 
 def _shape(read: str) -> Any:
     operation, _, path = read.partition(" ")
     service, _, name = operation.partition(".")
-    if service.endswith("-http"):
+    if not _has_model(service):
         return None
     shape: Any = botocore.session.Session().get_service_model(service).operation_model(name).output_shape
     for part in path.split("."):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.specs.aurora import FAILED_STATUSES
+from adapters.specs.aurora import CLUSTER_PASSING, FAILED_STATUSES, INSTANCE_PASSING, SETTLED, SNAPSHOT_PASSING
 from tests.contract.facts import Facts, Statuses
 
-PASSING = ("creating", "modifying", "backing-up", "promoting", "renaming", "rebooting", "upgrading", "deleting")
 FREE_TEXT = "free text (no list is documented): progress is told by FailoverState, the end by the writer and this being available"
 
 FINAL = "a retired cluster and its final snapshot have a statement each: only the first must carry dr:fenced"
@@ -33,20 +32,20 @@ FACTS = Facts(
     statuses=(
         Statuses(
             "rds.DescribeDBClusters DBClusters[].Status",
-            good=("available", "stopped"),
-            passing=(*PASSING, "failing-over", "switching-over"),
+            good=SETTLED,
+            passing=CLUSTER_PASSING,
             failed=FAILED_STATUSES,
         ),
         Statuses(
             "rds.DescribeDBClusterSnapshots DBClusterSnapshots[].Status",
             good=("available",),
-            passing=("creating", "copying"),
+            passing=SNAPSHOT_PASSING,
             failed=("failed",),
         ),
         Statuses(
             "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
-            good=("available", "stopped"),
-            passing=(*PASSING, "configuring-enhanced-monitoring"),
+            good=SETTLED,
+            passing=INSTANCE_PASSING,
             failed=FAILED_STATUSES,
         ),
         Statuses(

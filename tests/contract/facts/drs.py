@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, LAUNCH_ENDED_BADLY, REPLICATING
+from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, ENDED, LAUNCH_ENDED_BADLY, REPLICATING
 from tests.contract.facts import Entry, Facts, Statuses
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
@@ -101,7 +101,7 @@ FACTS = Facts(
             "drs.DescribeSourceServers items[].dataReplicationInfo.dataReplicationState",
             good=REPLICATING,
             passing=(*CATCHING_UP, "INITIATING", "INITIAL_SYNC"),
-            failed=("DISCONNECTED", "PAUSED", "STALLED", "STOPPED"),
+            failed=ENDED,
         ),
         Statuses(
             "ec2.DescribeInstanceStatus InstanceStatuses[].InstanceStatus.Status",
