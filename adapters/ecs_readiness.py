@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.ecs_scaling import wanted
 from adapters.judging import ready, red, too_slow, warning
-from adapters.specs.ecs import DEPLOY, SPEC
+from adapters.specs.ecs import DEPLOY, FARGATE_VCPUS, SPEC
 from adapters.views.ecs import EcsView
 from adapters.views.ecs_models import Service
 from orchestrator.contract import Finding, RunContext
@@ -29,7 +29,19 @@ def findings(view: EcsView, run: RunContext) -> list[Finding]:
     if rolling and run.mode is not Mode.EMERGENCY:
         found.append(warning(me, "deploying", f"{place.id} has a deployment in progress."))
     found += [red(me, "image", f"{each}.", "push or replicate the image there.") for each in view.missing_images]
+    found += _needed(view)
     return found or [ready(me, f"{place.id} can be scaled to {wanted(view.member).desired}.")]
+
+
+def _needed(view: EcsView) -> list[Finding]:
+    """Judge what the tasks need of the target Region."""
+    me, needs, count = view.member.resource_id, view.needs, wanted(view.member).desired
+    found = [red(me, "needs", f"{each}.", "create or replicate it there, then: dr plan") for each in needs.missing]
+    if needs.quota is not None and count * needs.vcpus > needs.quota:
+        total, region = count * needs.vcpus, view.target.place.region
+        text = f"{count} tasks of {needs.vcpus:g} vCPU need {total:g} on Fargate, the quota of {region} is {needs.quota:g}."
+        found.append(red(me, "quota", text, f"ask for a higher quota (fargate {FARGATE_VCPUS[1]}), then: dr plan"))
+    return found
 
 
 def _scalable(me: str, service: Service) -> list[Finding]:
@@ -55,9 +67,6 @@ def _deployable(view: EcsView) -> list[Finding]:
     found = [
         red(me, "not-deployable", f"{each}.", "say it in the manifest or the tags, then: dr plan")
         for each in deployment.problems
-    ]
-    found += [
-        red(me, "needs", f"{each}.", "create or replicate it there, then: dr plan") for each in deployment.missing
     ]
     if view.draining:
         found.append(warning(me, "draining", f"an old service {place.id} still drains in {place.region}."))

@@ -225,6 +225,7 @@ SPEC = Spec(
         "Capacity of the target Region is contended while a Region is lost: warm pools or capacity reservations help.",
         "A drill's instance starts from the production launch template, outside the load balancer: what the image does "
         "at boot (consume a queue, for instance) it does.",
+        "Health looks at instances and their targets; a URL of the application is asked with dr:health-check-url.",
         "At most 50 instances change their protection in one call (API reference, SetInstanceProtection).",
     ),
     quotas=(

@@ -109,6 +109,7 @@ ENDED = ("DISCONNECTED", "PAUSED", "STALLED", "STOPPED")
 """States in which replication does not go on by itself."""
 INSTANCE_STATES = ("PENDING", "RUNNING", "STOPPING", "STOPPED", "SHUTTING-DOWN", "TERMINATED", "NOT_FOUND")
 CHECKS = ("ok", "impaired", "insufficient-data", "not-applicable", "initializing")
+LAUNCHING = ("PENDING", "IN_PROGRESS", "LAUNCHED")
 LAUNCH_ENDED_BADLY = ("FAILED", "TERMINATED")
 FAILURE_EVENTS = (
     "SNAPSHOT_FAIL",

@@ -63,6 +63,11 @@ SPEC = Spec(
             resources=("arn:{partition}:secretsmanager:{region}:{account}:secret:*",),
         ),
         Permission(actions=("logs:DescribeLogGroups", "ssm:DescribeParameters"), uses=frozenset({Use.OBSERVE})),
+        Permission(
+            actions=("servicequotas:GetServiceQuota",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=("arn:{partition}:servicequotas:{region}:{account}:fargate/*",),
+        ),
         Permission(actions=("ecs:DescribeServices", "ecs:DescribeTaskDefinition"), uses=frozenset({Use.DISCOVER})),
         Permission(
             actions=("application-autoscaling:DescribeScalableTargets",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})
@@ -149,12 +154,16 @@ SPEC = Spec(
         "It deletes no service and no task definition: a service without tasks costs nothing and is the way back.",
         "It deploys no service that is in a Cloud Map registry, and guesses no subnets, security groups, target groups or file "
         "systems of the other Region.",
-        "It copies no image, secret, parameter or log group: what a task needs must be in its Region.",
+        "It copies no image, secret, parameter or log group: what a task needs must be in its Region, and readiness looks for it.",
+        "It scales no standing service in a drill, whatever its tags say: a drill runs one task beside it.",
     ),
     limits=(
         "2 to 10 minutes on Fargate; capacity of an EC2 cluster must be there or grow by a capacity provider.",
-        "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas); the Fargate "
-        "vCPU quota L-3032A538 of the target Region must hold production: it is not compared.",
+        "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas). The Fargate "
+        "vCPU quota L-3032A538 of the target Region is compared with one service at a time, not with all that move together.",
+        "UpdateService is throttled per cluster (API reference): services of one cluster, in one wave, take their turns.",
+        "Service Connect and Cloud Map namespaces are Regional, and are neither copied nor compared.",
+        "Health looks at the service, its tasks and their targets; a URL of the application is asked with dr:health-check-url.",
         "A deleted service keeps its name while it drains; the same name can be created afterwards (API reference, "
         "DeleteService).",
         "A drill of deploy-from-source runs the newest definition that the target Region has, not the one to come: a "
@@ -167,6 +176,8 @@ SPEC = Spec(
 )
 
 SCALABLE = "ecs:service:DesiredCount"
+FARGATE_VCPUS = ("fargate", "L-3032A538")
+QUOTA_MISSING = ("NoSuchResourceException",)
 TROUBLE = ("unable to place", "ResourceInitializationError", "CannotPullContainerError", "unable to consistently start")
 """Words in service events that mean: waiting longer will not help."""
 STALL_SECONDS = 600

@@ -51,6 +51,9 @@ SPEC = Spec(
         "A file system is in one replication at most; there are no chains (EFS user guide, Replicating file systems).",
         "A restored file system holds everything under /aws-backup-restore_<datetime>, never at its root, and AWS tells that name "
         "nowhere (AWS Backup developer guide, Restore an Amazon EFS file system): a person moves it, then makes access points.",
+        "The key of a replica is fixed when it is made; replicating back into the original copies only what changed (EFS user guide, "
+        "Replicating file systems).",
+        "Health looks at mount targets and replication, and the probe in the VPC connects to port 2049; no file is written or read.",
         "The mount name contains the file system's id: clients of the other side mount another name.",
         "From the fence on, clients of the source side can neither write nor read; how long depends on the next sync or backup.",
         "A sync usually ends within 15 minutes; with over 100 million files or files over 100 GB it takes longer (EFS user guide).",

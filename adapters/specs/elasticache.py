@@ -217,6 +217,7 @@ SPEC = Spec(
         "It never attaches an existing group to a global datastore: attaching wipes it. A new secondary is made instead.",
         "It never restores over a group, nor into one that no run has made: the restored group gets a name of its own.",
         "It restores no group that has an AUTH token and no user groups: nobody can read the token.",
+        "It fails no node over: elasticache:TestFailover tests nodes within one Region.",
         "Serverless caches, Memcached and single clusters outside replication groups are not moved; tagging one stops the run.",
     ),
     limits=(
@@ -228,6 +229,8 @@ SPEC = Spec(
         "An export goes to a bucket of its own Region, named <group>.<anything>-0001.rdb (ElastiCache user guide, exporting a "
         "backup); S3 replication carries it over. The bucket must let the ElastiCache service in.",
         "Endpoints change with the Region and with the name of a restored group: let clients follow a DNS name.",
+        "Health looks at the group, its shards and nodes, and the probe in the VPC connects to the endpoint; nothing is written to the "
+        "cache or read from it.",
         "AUTH tokens, users, user groups and parameter groups are Regional: keep the same names in both Regions.",
     ),
     unconfirmed=(

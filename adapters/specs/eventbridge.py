@@ -220,6 +220,11 @@ SPEC = Spec(
         "While a planned move holds a global endpoint on its secondary Region, its health check is overridden: it will "
         "not fail over by itself until the failback restores the check.",
         "PutEvents to a global endpoint is signed with SigV4A: publishers need the AWS CRT (boto3: the extra crt).",
+        "With event replication both Regions see every event of a global endpoint: consumers must bear one twice (EventBridge user "
+        "guide, global endpoints).",
+        "An event that a target declines for 24 hours is dropped unless the target has a dead-letter queue (user guide, retry policy): "
+        "queues that are named must exist, a missing one is not remarked upon.",
+        "Health counts invocations that failed; that events arrive at all is not judged, since there may be none.",
         "A replay goes to the bus its events came from, never to another Region (API reference, StartReplay).",
     ),
     quotas=(

@@ -225,6 +225,11 @@ SPEC = Spec(
         "Secrets Manager.",
         "A tag value has 256 characters: dr:artifact must name both Regions in them (AWS tagging).",
         "Deployed images need a repository policy that lets lambda.amazonaws.com read; it is not written here.",
+        "A function scales by 1,000 executions every ten seconds (Lambda developer guide, scaling behaviour): many functions that "
+        "move at once start slower than one. Provisioned concurrency is there from the first call.",
+        "Health looks at the function, its aliases and its mappings. It calls nothing in a real run: a call is work; a URL of the "
+        "application is asked with dr:health-check-url. Triggers that are no mappings (S3, SNS, EventBridge, API Gateway, load "
+        "balancers) are neither moved nor judged.",
     ),
     unconfirmed=(
         "Which form of the ARN IAM judges when DeleteFunction names a version: the role allows both, the call always "

@@ -176,6 +176,8 @@ SPEC = Spec(
         "20 manual snapshots of a cluster in 24 hours; while one is taken the cluster takes no other change (developer guide, "
         "snapshot constraints).",
         "Endpoints change with the Region and with the name of a restored cluster: let clients follow a DNS name.",
+        "Health looks at the cluster, its shards and nodes, and the probe in the VPC connects to the endpoint; nothing is written to "
+        "the cluster or read from it.",
         "ACLs, users and parameter groups are Regional: keep the same names in both Regions.",
         "Names longer than 28 characters leave no room for the suffix of a restored cluster (40 characters at most).",
     ),

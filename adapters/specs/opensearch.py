@@ -194,6 +194,10 @@ SPEC = Spec(
         "A domain has at most 20 connections (developer guide, cross-cluster replication, Limitations).",
         "Replication needs OpenSearch 1.1 or Elasticsearch 7.10, node-to-node encryption, and no M3, T2 or T3 nodes (same).",
         "A follower must not run a newer version than its leader: equal versions only can be reversed (same).",
+        "Indices in UltraWarm or cold storage do not replicate, and a follower cannot be followed (same).",
+        "A leader's access policy must allow es:ESCrossClusterGet on the domain, and with fine-grained access control the spoke role must "
+        "be mapped to the roles of cross-cluster replication (same): the first _start or the first look tells where that is missing.",
+        "Ingestion into both domains at once is nothing to be moved: leave such domains untagged, and watch their health elsewhere.",
         "Index templates, ISM policies, security configuration and dashboards are not replicated (same).",
         "A paused follower can be resumed for 12 hours; then it must be made anew (OpenSearch documentation, Replication API).",
         "Automated snapshots are taken hourly and kept for 14 days (developer guide, Creating index snapshots): REPLICATE waits "

@@ -9,7 +9,15 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from adapters.reading import documented
-from adapters.specs.drs import CATCHING_UP, ENDED, INSTANCE_STATES, NO_DATA_YET, REPLICATING
+from adapters.specs.drs import (
+    CATCHING_UP,
+    ENDED,
+    INSTANCE_STATES,
+    LAUNCH_ENDED_BADLY,
+    LAUNCHING,
+    NO_DATA_YET,
+    REPLICATING,
+)
 
 _DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
@@ -123,7 +131,7 @@ class Part(BaseModel):
     """A server's part in a job."""
 
     sourceServerID: str
-    launchStatus: str = ""
+    launchStatus: Annotated[str, documented(LAUNCHING, LAUNCH_ENDED_BADLY)] = ""
     recoveryInstanceID: str | None = None
 
 

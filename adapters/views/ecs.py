@@ -22,6 +22,7 @@ from adapters.views.ecs_models import (
     TaskArns,
     Tasks,
 )
+from adapters.views.ecs_needs import Needs, needs
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -67,6 +68,8 @@ class EcsView:
     drill_tasks: tuple[Task, ...] = ()
     endpoints: tuple[tuple[str, int], ...] = ()
     """Where the load balancers in front of the target side's service listen: host and port."""
+    needs: Needs = Needs()
+    """What the target side's tasks need there; looked for before ACTIVATE."""
     missing_images: tuple[str, ...] = ()
     """What the target side's task definition names and the target Region does not hold; looked for before ACTIVATE."""
     deployment: Deployment | None = None
@@ -93,12 +96,22 @@ def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
         target=here,
         tasks=_tasks(reader, here.cluster, serviceName=here.name) if serving else (),
         load_balanced=target_health(reader, here.service) if serving else {},
-        missing_images=_images_of(reader, here.service) if run.phase is Phase.INSTANTIATE and here.service else (),
         drill_tasks=_tasks(reader, here.cluster, startedBy=f"drill-{run.short_id}") if run.mode is Mode.DRILL else (),
         endpoints=balancers(reader, here.service) if serving and here.service else (),
         draining=status == "DRAINING",
     )
-    return _with_deployments(view, aws, run) if target.strategy == DEPLOY else view
+    if target.strategy == DEPLOY:
+        return _with_deployments(view, aws, run)
+    if run.phase is not Phase.INSTANTIATE or here.service is None:
+        return view
+    used = reader.read("ecs", "DescribeTaskDefinition", DescribedDefinition, taskDefinition=here.service.taskDefinition)
+    return _with_needs(view, reader, used.taskDefinition)
+
+
+def _with_needs(view: EcsView, reader: Reader, definition: Definition) -> EcsView:
+    """Add what the tasks of a definition need on the target side."""
+    found = needs(reader, view.target.service, definition)
+    return replace(view, needs=found, missing_images=missing_images(reader, definition))
 
 
 def _with_deployments(view: EcsView, aws: Clients, run: RunContext) -> EcsView:
@@ -107,14 +120,14 @@ def _with_deployments(view: EcsView, aws: Clients, run: RunContext) -> EcsView:
     reader = aws.at(Side.TARGET)
     model = live(aws.at(Side.SOURCE), member.source, there.service) if there.service else remembered(member.source)
     first = run.phase is Phase.INSTANTIATE or not run.called_at
-    forth = plan(member, model, member.target, here.service, reader, look=first) if model else None
+    forth = plan(member, model, member.target, here.service, reader) if model else None
     back = None
     if run.mode is Mode.PLANNED and here.service is not None:
         own = live(reader, member.target, here.service)
-        back = plan(member, own, member.source, there.service, aws.at(Side.SOURCE), look=False)
+        back = plan(member, own, member.source, there.service, aws.at(Side.SOURCE))
     wanted = Definition.model_validate(forth.wanted) if forth and first else None
-    images = missing_images(reader, wanted) if wanted else view.missing_images
-    return replace(view, deployment=forth, way_back=back, missing_images=images)
+    view = replace(view, deployment=forth, way_back=back)
+    return _with_needs(view, reader, wanted) if wanted else view
 
 
 def _side(place: Place, reader: Reader) -> tuple[str, EcsSide]:
@@ -149,11 +162,6 @@ def _tasks(reader: Reader, cluster: str, **which: JsonValue) -> tuple[Task, ...]
         for task in reader.read("ecs", "DescribeTasks", Tasks, cluster=cluster, tasks=list(batch)).tasks
         if task.lastStatus != "STOPPED"
     )
-
-
-def _images_of(reader: Reader, service: Service) -> tuple[str, ...]:
-    found = reader.read("ecs", "DescribeTaskDefinition", DescribedDefinition, taskDefinition=service.taskDefinition)
-    return missing_images(reader, found.taskDefinition)
 
 
 def missing_images(reader: Reader, definition: Definition) -> tuple[str, ...]:

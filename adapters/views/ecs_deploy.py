@@ -7,7 +7,7 @@ ARNs), then what the manifest says of that Region is put in: ids to replace, val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, JsonValue
@@ -17,7 +17,6 @@ from adapters.views.ecs_models import Definition, DescribedDefinition, Service, 
 from orchestrator.contract import Member, Place, Reader
 
 DEFINITION_MISSING = ("ClientException",)
-SECRET_MISSING = ("ResourceNotFoundException",)
 ONE_REGION_ONLY = re.compile(r"\b(?:fs|fsap|subnet|sg|vpc)-[0-9a-f]{8,17}\b")
 """What of a definition names a thing that has another id in the other Region."""
 OWN_TAGS = ("dr:deploy-", "aws:")
@@ -45,24 +44,6 @@ class RegionSettings(BaseModel):
     replace: dict[str, str] = {}
 
 
-class _Groups(BaseModel):
-    class _Group(BaseModel):
-        logGroupName: str
-
-    logGroups: list[_Group] = []
-
-
-class _Parameters(BaseModel):
-    class _Parameter(BaseModel):
-        Name: str
-
-    Parameters: list[_Parameter] = []
-
-
-class _Secret(BaseModel):
-    ARN: str = ""
-
-
 @dataclass(frozen=True)
 class Deployment:
     """One direction: what the destination should have, and what it has."""
@@ -78,8 +59,6 @@ class Deployment:
     """The revision that the service there uses."""
     problems: tuple[str, ...] = ()
     """Why it cannot be deployed, as sentences."""
-    missing: tuple[str, ...] = ()
-    """What the definition names that does not exist there, as sentences."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +109,8 @@ def settings_of(member: Member, region: str) -> RegionSettings:
     return tagged.model_copy(update=settings.model_dump(exclude_unset=True))
 
 
-def plan(member: Member, model: Model, to: Place, there: Service | None, reader: Reader, *, look: bool) -> Deployment:
-    """Return what a destination should have and has; `look` for what the definition needs there."""
+def plan(member: Member, model: Model, to: Place, there: Service | None, reader: Reader) -> Deployment:
+    """Return what a destination should have and has."""
     settings, back = settings_of(member, to.region), settings_of(member, model.place.region)
     wanted = _definition_for(model, to, settings, back)
     family = str(model.content.get("family", ""))
@@ -144,7 +123,6 @@ def plan(member: Member, model: Model, to: Place, there: Service | None, reader:
         newest=newest,
         current=current,
         problems=tuple(_problems(model, wanted, to, there, settings, back)),
-        missing=tuple(_missing(reader, wanted)) if look else (),
     )
 
 
@@ -230,35 +208,3 @@ def _texts(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _texts(each)
-
-
-def _missing(reader: Reader, wanted: Mapping[str, JsonValue]) -> Iterator[str]:
-    """Look for the log groups, secrets and parameters that the containers need to start."""
-    for container in Definition.model_validate({"taskDefinitionArn": "", **wanted}).containerDefinitions:
-        options = container.logConfiguration.options if container.logConfiguration else {}
-        group = options.get("awslogs-group")
-        if group and options.get("awslogs-create-group") != "true" and not _has_group(reader, group):
-            yield f"log group {group} does not exist in {reader.region}"
-        for secret in container.secrets:
-            if not _has_secret(reader, secret.valueFrom):
-                yield f"{secret.valueFrom} ({secret.name}) does not exist in {reader.region}"
-
-
-def _has_group(reader: Reader, name: str) -> bool:
-    found = reader.read("logs", "DescribeLogGroups", _Groups, logGroupNamePrefix=name)
-    return any(group.logGroupName == name for group in found.logGroups)
-
-
-def _has_secret(reader: Reader, reference: str) -> bool:
-    """Ask for a secret or parameter, never for its value; another account's may not be asked for."""
-    parts = reference.split(":")
-    if reference.startswith("arn:") and (parts[3], parts[4]) != (reader.region, reader.account):
-        return True
-    if ":secretsmanager:" in reference:
-        arn = ":".join(parts[:7])
-        found = reader.find("secretsmanager", "DescribeSecret", _Secret, missing=SECRET_MISSING, SecretId=arn)
-        return found is not None
-    name = reference.partition(":parameter")[2] or reference
-    options: Sequence[str] = (name, name.removeprefix("/"))
-    filters: JsonValue = [{"Key": "Name", "Option": "Equals", "Values": [*dict.fromkeys(options)]}]
-    return bool(reader.read("ssm", "DescribeParameters", _Parameters, ParameterFilters=filters).Parameters)

@@ -123,6 +123,7 @@ FACTS = Facts(
         ),
     ),
     judged={
+        "ec2.DescribeInstanceStatus InstanceStatuses[].InstanceState.Name": "DRS tells the state of what it launched",
         "drs.DescribeRecoveryInstances items[].failback.state": REVERSAL,
         "drs.DescribeSourceServers items[].stagingArea.status": "readiness asks for it; nothing waits for it",
     },

@@ -12,6 +12,7 @@ from adapters.specs.fsx import (
     FAILED_BACKUP,
     FAILED_FILE_SYSTEM,
     FAILED_TASK,
+    FAILED_TRANSFER,
 )
 from tests.contract.facts import Facts, Statuses
 
@@ -80,8 +81,19 @@ FACTS = Facts(
             passing=("CREATING", "DELETING"),
             failed=FAILED_ALIAS,
         ),
+        Statuses(
+            "ontap.OntapState relationships[].transfer.state",
+            good=("success", ""),
+            passing=("queued", "transferring"),
+            failed=FAILED_TRANSFER,
+        ),
     ),
     judged={
+        "fsx.DescribeStorageVirtualMachines StorageVirtualMachines[].Lifecycle": "health asks for CREATED; nothing waits for it",
+        "ontap.OntapState cluster_peers[].status.state": "readiness asks for it; nothing waits for it",
+        "ontap.OntapState relationships[].state": "where a relationship stands; its transfers are waited for",
+        "ontap.OntapState svm_peers[].state": "readiness asks for it; nothing waits for it",
+        "ontap.OntapState volumes[].state": "readiness asks for it; nothing waits for it",
         "fsx.DescribeBackups Backups[].FileSystem.Lifecycle": THEN,
         "fsx.DescribeBackups Backups[].FileSystem.WindowsConfiguration.Aliases[].Lifecycle": THEN,
         "fsx.DescribeDataRepositoryAssociations Associations[].Lifecycle": "readiness and health ask for AVAILABLE; nothing waits for it",
