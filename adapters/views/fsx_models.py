@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel
 
-from adapters.reading import KeyValue, tag_map
+from adapters.reading import KeyValue, documented, tag_map
+from adapters.specs.fsx import ACTION_STATUSES, VOLUME_LIVES
 
 
 class Failure(BaseModel):
@@ -40,38 +41,11 @@ class TargetValues(BaseModel):
     OpenZFSConfiguration: VolumeConfiguration | None = None
 
 
-class ActionStatus(StrEnum):
-    """How an administrative action goes; any other value is an error, not an end."""
-
-    UNTOLD = ""
-    PENDING = "PENDING"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    UPDATED_OPTIMIZING = "UPDATED_OPTIMIZING"
-    OPTIMIZING = "OPTIMIZING"
-    PAUSED = "PAUSED"
-    CANCELLED = "CANCELLED"
-
-
-class VolumeLife(StrEnum):
-    """The lifecycle of a volume; any other value is an error, not a wait."""
-
-    UNTOLD = ""
-    PENDING = "PENDING"
-    CREATING = "CREATING"
-    CREATED = "CREATED"
-    AVAILABLE = "AVAILABLE"
-    DELETING = "DELETING"
-    FAILED = "FAILED"
-    MISCONFIGURED = "MISCONFIGURED"
-
-
 class AdministrativeAction(BaseModel):
     """A change of a file system or volume that takes time; newest first in its list."""
 
     AdministrativeActionType: str = ""
-    Status: ActionStatus = ActionStatus.UNTOLD
+    Status: Annotated[str, documented(ACTION_STATUSES)] = ""
     RequestTime: datetime | None = None
     ProgressPercent: int | None = None
     FailureDetails: Failure | None = None
@@ -218,7 +192,7 @@ class Volume(BaseModel):
     FileSystemId: str = ""
     ResourceARN: str = ""
     Name: str = ""
-    Lifecycle: VolumeLife = VolumeLife.UNTOLD
+    Lifecycle: Annotated[str, documented(VOLUME_LIVES)] = ""
     VolumeType: str = ""
     OpenZFSConfiguration: VolumeConfiguration | None = None
     OntapConfiguration: OntapVolumeConfiguration | None = None
