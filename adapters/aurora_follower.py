@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from adapters.aurora_making import all_instances, cluster_made, cluster_params, one_up
+from adapters.aurora_making import all_instances, cluster_made, cluster_params, none_up_yet, one_up
 from adapters.aurora_source import release
-from adapters.databases import base_name
+from adapters.databases import CLUSTER, base_name, not_yet
 from adapters.reading import tag_list
 from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS
-from adapters.specs.databases import CLUSTER_FAILED, INSTANCE_FAILED
 from adapters.views.aurora_replica import ReplicaView
-from orchestrator.contract import Call, Param, RunContext, Step, blocked, busy, done, failed, todo
+from orchestrator.contract import Call, Param, RunContext, Step, blocked, done, todo
 from orchestrator.words import Effect, Side
 
 
@@ -29,12 +28,18 @@ def follower(view: ReplicaView, run: RunContext) -> list[Step]:
         return [blocked("replica", why, "run CLEANUP for it first", call=call)]
     if there is None:
         made = todo("replica", call, Effect.COMPENSABLE, f"there is no {name} in {member.source.region}")
-    elif there.Status in CLUSTER_FAILED:
-        made = failed("replica", f"{name} is {there.Status}, expected available", "delete it, then retry.")
     elif there.Status == "available":
         made = done("replica", f"{name} is a replica of {member.target.arn}", effect=Effect.COMPENSABLE)
     else:
-        made = busy("replica", f"{name} is {there.Status}", effect=Effect.COMPENSABLE, call=call)
+        made = not_yet(
+            "replica",
+            name,
+            there.Status,
+            CLUSTER,
+            effect=Effect.COMPENSABLE,
+            call=call,
+            remedy="delete it, then retry.",
+        )
     return [made, _instance(view, run, name), release(view, run)]
 
 
@@ -54,10 +59,7 @@ def _instance(view: ReplicaView, run: RunContext, cluster: str) -> Step:
         return done(name, f"{len(own)} instance(s), available", effect=Effect.COMPENSABLE)
     if not own:
         return todo(name, call, Effect.COMPENSABLE, f"{cluster} has no instance, so it replicates nothing")
-    observed = ", ".join(f"{each.DBInstanceIdentifier} is {each.DBInstanceStatus}" for each in own)
-    if all(each.DBInstanceStatus in INSTANCE_FAILED for each in own):
-        return failed(name, f"{observed}, expected available", "delete it, then retry.")
-    return busy(name, f"{observed}, expected available", effect=Effect.COMPENSABLE, call=call)
+    return none_up_yet(name, own, effect=Effect.COMPENSABLE, call=call, remedy="delete it, then retry.")
 
 
 def _replica_params(view: ReplicaView, run: RunContext, side: Side) -> dict[str, Param]:

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters.aurora_discovery import discover
-from adapters.aurora_making import first_instance, is_made_here
+from adapters.aurora_making import cluster_not_yet, first_instance, is_made_here
 from adapters.aurora_restore_readiness import to_be_made
 from adapters.aurora_secondary import joined, secondary
 from adapters.drills import aurora as drill
@@ -32,7 +32,6 @@ from adapters.specs.aurora import (
     HUNG_SWITCHOVER_SECONDS,
     SPEC,
 )
-from adapters.specs.databases import CLUSTER_FAILED
 from adapters.views.aurora_global import AuroraView, look
 from orchestrator.contract import (
     Adapter,
@@ -51,7 +50,6 @@ from orchestrator.contract import (
     blocked,
     busy,
     done,
-    failed,
     skip,
     todo,
 )
@@ -172,12 +170,11 @@ class GlobalDatabase(Adapter[AuroraView]):
 
     def _serving(self, view: AuroraView) -> Step:
         name, cluster = "target-serves", view.target
-        observed = f"{cluster.DBClusterIdentifier} is {cluster.Status}"
-        if cluster.Status in CLUSTER_FAILED:
-            return failed(name, f"{observed}, expected available", "open a support case with AWS.")
-        if cluster.Status == "available" and view.has_writer_instance and view.target_writes:
-            return done(name, f"{observed} and has a writer")
-        return busy(name, f"{observed}, writer instance: {view.has_writer_instance}")
+        if cluster.Status != "available":
+            return cluster_not_yet(name, cluster, remedy="open a support case with AWS.")
+        if view.has_writer_instance and view.target_writes:
+            return done(name, f"{cluster.DBClusterIdentifier} is available and has a writer")
+        return busy(name, f"{cluster.DBClusterIdentifier} is available, writer instance: {view.has_writer_instance}")
 
     def cleanup(self, view: AuroraView, run: RunContext) -> list[Step]:
         """Leave the old writer alone; in a drill, delete the copy."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pydantic import JsonValue
 
-from adapters.databases import CLUSTER, not_yet, own_tags
+from adapters.databases import CLUSTER, INSTANCE, LOOK, not_yet, own_tags
 from adapters.reading import tag_list
 from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS
-from adapters.specs.databases import CLUSTER_FAILED, INSTANCE_FAILED
 from adapters.views.aurora import Cluster, DrillCopy, Instance
-from orchestrator.contract import Call, Member, Param, Place, RunContext, Step, blocked, busy, done, failed, todo
-from orchestrator.words import Effect, Mode, Side
+from orchestrator.contract import Call, Member, Param, Place, RunContext, Step, blocked, busy, done, todo
+from orchestrator.words import Effect, Mode, Side, StepState
 
 _DESCRIBE = "describe-db-instances --filters Name=db-cluster-id,Values="
 
@@ -59,10 +60,8 @@ def first_instance(view: Standing, run: RunContext) -> Step:
         return done(name, f"{len(up)} of {len(view.instances)} instance(s) available", effect=Effect.REVERSIBLE)
     if not view.instances:
         return todo(name, call, Effect.REVERSIBLE, f"{cluster} has no instance")
-    observed = ", ".join(f"{i.DBInstanceIdentifier} is {i.DBInstanceStatus}" for i in view.instances)
-    if all(i.DBInstanceStatus in INSTANCE_FAILED for i in view.instances):
-        return failed(name, f"{observed}, expected available", f"replace it: aws rds {_DESCRIBE}{cluster}")
-    return busy(name, f"{observed}, expected available", effect=Effect.REVERSIBLE, call=call)
+    remedy = f"replace it: aws rds {_DESCRIBE}{cluster}"
+    return none_up_yet(name, view.instances, effect=Effect.REVERSIBLE, call=call, remedy=remedy)
 
 
 def all_instances(view: Standing, run: RunContext) -> list[Step]:
@@ -79,11 +78,13 @@ def _nth_instance(number: int, view: Standing, run: RunContext) -> Step:
     if len(view.instances) < number:
         return todo(name, call, Effect.REVERSIBLE, f"{cluster} has {len(view.instances)} instance(s)")
     one = view.instances[number - 1]
-    observed = f"{one.DBInstanceIdentifier} is {one.DBInstanceStatus}"
-    if one.DBInstanceStatus in INSTANCE_FAILED:
+    if one.DBInstanceStatus != "available":
         gone = f"aws rds delete-db-instance --db-instance-identifier {one.DBInstanceIdentifier}"
-        return failed(name, f"{observed}, expected available", f"{gone}; when it is gone, retry.")
-    return done(name, observed, effect=Effect.REVERSIBLE)
+        remedy = f"{gone}; when it is gone, retry."
+        waits = not_yet(name, one.DBInstanceIdentifier, one.DBInstanceStatus, INSTANCE, remedy=remedy)
+        if waits.state is not StepState.BUSY:
+            return waits
+    return done(name, f"{one.DBInstanceIdentifier} is {one.DBInstanceStatus}", effect=Effect.REVERSIBLE)
 
 
 def one_up(view: Standing) -> Step:
@@ -93,15 +94,35 @@ def one_up(view: Standing) -> Step:
     return done("instance-up", observed) if up else busy("instance-up", f"{observed}, expected one")
 
 
+def cluster_not_yet(name: str, cluster: Cluster, *, remedy: str = LOOK) -> Step:
+    """Return the step of a cluster that is not available: a wait or a failure; raise for a status nobody documents."""
+    return not_yet(name, cluster.DBClusterIdentifier, cluster.Status, CLUSTER, remedy=remedy)
+
+
+def none_up_yet(
+    name: str, instances: Sequence[Instance], *, effect: Effect = Effect.NONE, call: Call | None = None, remedy: str
+) -> Step:
+    """Return the step of a cluster none of whose instances is available: a wait as long as one may become it."""
+    each = [
+        not_yet(name, one.DBInstanceIdentifier, one.DBInstanceStatus, INSTANCE, effect=effect, call=call, remedy=remedy)
+        for one in instances
+    ]
+    waits = next((step for step in each if step.state is StepState.BUSY), each[0])
+    seen = ", ".join(f"{one.DBInstanceIdentifier} is {one.DBInstanceStatus}" for one in instances)
+    return replace(waits, reason=f"{seen}, expected available")
+
+
 def serving(view: Standing) -> Step:
     """Return the wait until the target cluster has a writer that is up; readers may follow."""
     name, cluster = "target-serves", view.target
     up = {each.DBInstanceIdentifier for each in view.instances if each.DBInstanceStatus == "available"}
     writes = cluster.writer in up
+    if cluster.there and cluster.Status != "available":
+        return cluster_not_yet(name, cluster, remedy="open a support case with AWS.")
+    if cluster.there and view.instances and not up:
+        return none_up_yet(name, view.instances, remedy=f"replace it: aws rds {_DESCRIBE}{cluster.DBClusterIdentifier}")
     observed = f"{cluster.DBClusterIdentifier} is {cluster.Status or 'not there'}, has {'a' if writes else 'no'} writer"
-    if cluster.Status in CLUSTER_FAILED:
-        return failed(name, f"{observed}, expected available", "open a support case with AWS.")
-    if cluster.Status == "available" and writes and not cluster.ReplicationSourceIdentifier:
+    if cluster.there and writes and not cluster.ReplicationSourceIdentifier:
         return done(name, observed)
     return busy(name, f"{observed}, expected available with a writer")
 

@@ -28,11 +28,10 @@ from adapters.aurora_foresight import foreseen
 from adapters.aurora_leftovers import delete_retired
 from adapters.aurora_making import first_instance, is_made_here, serving
 from adapters.aurora_restore_readiness import to_be_made
-from adapters.databases import base_name, retired_name
+from adapters.databases import CLUSTER, base_name, not_yet, retired_name
 from adapters.drills import aurora as drill
 from adapters.judging import ready, red, too_slow, warning
 from adapters.specs.aurora import CROSS_REGION_REPLICA, PROMOTION_BOUND_SECONDS, SPEC
-from adapters.specs.databases import CLUSTER_FAILED
 from adapters.views.aurora_replica import ReplicaView, look
 from orchestrator.contract import (
     Adapter,
@@ -246,12 +245,10 @@ def _promote(view: ReplicaView, run: RunContext) -> Step:
         return done(name, f"{target.DBClusterIdentifier} replicates from nobody", effect=Effect.IRREVERSIBLE)
     observed = f"{target.DBClusterIdentifier} is {target.Status}, replicates from {target.ReplicationSourceIdentifier}"
     waited = run.seconds_since(name)
-    if target.Status in CLUSTER_FAILED:
-        return failed(name, observed, "look at its events in the console; repair it, then retry.")
     if waited is not None and waited > PROMOTION_BOUND_SECONDS:
         return failed(name, f"{observed}, {waited / 60:.0f} min after the call", "look at its events in the console.")
     if target.Status != "available":
-        return busy(name, observed, effect=Effect.IRREVERSIBLE, call=call)
+        return not_yet(name, target.DBClusterIdentifier, target.Status, CLUSTER, effect=Effect.IRREVERSIBLE, call=call)
     return todo(name, call, Effect.IRREVERSIBLE, observed)
 
 

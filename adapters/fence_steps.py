@@ -138,7 +138,7 @@ def rename(name: str, old: Database | None, new_id: str) -> Step:
     if old.name == new_id:
         if old.status in {"available", "stopped"}:
             return done(name, f"it is called {new_id}", effect=Effect.REVERSIBLE)
-        return busy(name, f"{new_id} is {old.status}", effect=Effect.REVERSIBLE, call=call)
+        return not_yet(name, new_id, old.status, old.kind, effect=Effect.REVERSIBLE, call=call)
     if old.being_renamed:
         return busy(name, f"{old.name} is being renamed", effect=Effect.REVERSIBLE, call=call)
     return when_available(name, old, call, f"{old.name} holds the name its successor needs")

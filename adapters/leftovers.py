@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.specs.databases import SNAPSHOT_FAILED
+from adapters.databases import unknown
+from adapters.specs.databases import SNAPSHOT_FAILED, SNAPSHOT_PASSING
 from orchestrator.contract import Step, busy, done, failed
 
 
@@ -12,4 +13,6 @@ def final_kept(final: str, status: str, step: str, remedy: str) -> Step:
         return done(step, f"{final} is available")
     if status in SNAPSHOT_FAILED:
         return failed(step, f"{final} is {status}, expected available", remedy)
+    if status and status not in SNAPSHOT_PASSING:
+        raise unknown(final, status)
     return busy(step, f"{final} is {status or 'not there'}, expected available")

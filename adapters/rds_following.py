@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from adapters.databases import base_name, own_tags
+from adapters.rds_making import not_yet
 from adapters.rds_source import release
 from adapters.reading import tag_list
-from adapters.specs.databases import INSTANCE_FAILED
 from adapters.views.rds import RdsView
 from adapters.views.rds_models import Instance
-from orchestrator.contract import Call, Param, RunContext, Step, blocked, busy, done, failed, todo
+from orchestrator.contract import Call, Param, RunContext, Step, blocked, busy, done, todo
 from orchestrator.words import Effect, Side
 
 
@@ -43,12 +43,10 @@ def replica(view: RdsView, run: RunContext) -> list[Step]:
 def _follows(there: Instance | None, name: str) -> Step:
     if there is None:
         return busy("replicating", f"{name} is not there yet")
-    observed = f"{name} is {there.DBInstanceStatus}, replication is {there.replication or 'not there'}"
-    if there.DBInstanceStatus in INSTANCE_FAILED:
-        return failed("replicating", f"{observed}, expected available", "delete it, then retry.")
-    if there.DBInstanceStatus == "available" and there.replication == "replicating":
-        return done("replicating", observed)
-    return busy("replicating", observed)
+    if there.DBInstanceStatus != "available":
+        return not_yet("replicating", there, remedy="delete it, then retry.")
+    observed = f"{name} is available, replication is {there.replication or 'not there'}"
+    return (done if there.replication == "replicating" else busy)("replicating", observed)
 
 
 def _replica_params(view: RdsView, run: RunContext, side: Side) -> dict[str, Param]:

@@ -13,7 +13,14 @@ from adapters.aurora_making import Standing, create_instance
 from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.reading import drill_name, tag_list
-from adapters.specs.databases import CLUSTER_FAILED, INSTANCE_FAILED
+from adapters.specs.databases import (
+    CLUSTER_FAILED,
+    CLUSTER_PASSING,
+    INSTANCE_FAILED,
+    INSTANCE_PASSING,
+    SNAPSHOT_FAILED,
+    SNAPSHOT_PASSING,
+)
 from adapters.views.aurora import DrillCopy, TargetSide
 from orchestrator.contract import Call, Check, Later, Param, RunContext, Step, blocked, done, todo
 from orchestrator.words import CheckState, Effect, Phase, Side
@@ -38,7 +45,7 @@ def make(view: Standing, run: RunContext) -> list[Step]:
     }
     like: dict[str, Param] = {"DBSubnetGroupName": target.DBSubnetGroup} if target.DBSubnetGroup else {}
     call = Call("rds", "CreateDBClusterSnapshot", snapshot, Side.TARGET)
-    taken = made("drill-snapshot", view.copy.snapshot, call, CLUSTER_FAILED)
+    taken = made("drill-snapshot", view.copy.snapshot, call, SNAPSHOT_FAILED, passing=SNAPSHOT_PASSING)
     return [_isolated(view, name, run), taken, *restore(view, run, name, like)]
 
 
@@ -68,9 +75,10 @@ def restore(view: Standing, run: RunContext, snapshot: str, like: dict[str, Para
         "Tags": tag_list(run.tags),
     }
     call = Call("rds", "RestoreDBClusterFromSnapshot", params, Side.TARGET)
+    instance = create_instance(name, name, view, run)
     return [
-        made("drill-cluster", view.copy.cluster, call, CLUSTER_FAILED),
-        made("drill-instance", view.copy.instance, create_instance(name, name, view, run), INSTANCE_FAILED),
+        made("drill-cluster", view.copy.cluster, call, CLUSTER_FAILED, passing=CLUSTER_PASSING),
+        made("drill-instance", view.copy.instance, instance, INSTANCE_FAILED, passing=INSTANCE_PASSING),
     ]
 
 

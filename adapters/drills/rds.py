@@ -12,7 +12,7 @@ from adapters.fencing import group_call
 from adapters.judging import gone, made, not_ours
 from adapters.rds_making import restore_call
 from adapters.reading import drill_name, tag_list
-from adapters.specs.databases import INSTANCE_FAILED
+from adapters.specs.databases import INSTANCE_FAILED, INSTANCE_PASSING, SNAPSHOT_FAILED, SNAPSHOT_PASSING
 from adapters.specs.rds import BACKUPS, READ_REPLICA
 from adapters.views.rds import RdsView
 from adapters.views.rds_carried import available, restorable
@@ -56,12 +56,19 @@ def make(view: RdsView, run: RunContext) -> list[Step]:
     }
     return [
         _isolated(copy.group, group),
-        made("drill-snapshot", copy.snapshot, Call("rds", "CreateDBSnapshot", snapshot, Side.TARGET), INSTANCE_FAILED),
+        made(
+            "drill-snapshot",
+            copy.snapshot,
+            Call("rds", "CreateDBSnapshot", snapshot, Side.TARGET),
+            SNAPSHOT_FAILED,
+            passing=SNAPSHOT_PASSING,
+        ),
         made(
             "drill-instance",
             copy.instance,
             Call("rds", "RestoreDBInstanceFromDBSnapshot", restore, Side.TARGET),
             INSTANCE_FAILED,
+            passing=INSTANCE_PASSING,
         ),
     ]
 
@@ -92,7 +99,8 @@ def _make_from_content(view: RdsView, run: RunContext, name: str) -> list[Step]:
         "Tags": tag_list(run.tags),
     }
     group = group_call(name, "Isolates the copy of a drill", vpc_id, run, Side.TARGET)
-    made_here = made("drill-instance", copy.instance, restore_call(name, view, of, own), INSTANCE_FAILED)
+    call = restore_call(name, view, of, own)
+    made_here = made("drill-instance", copy.instance, call, INSTANCE_FAILED, passing=INSTANCE_PASSING)
     return [_isolated(copy.group, group), made_here]
 
 

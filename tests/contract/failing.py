@@ -6,9 +6,11 @@ the thing sees the same. A copy of the run (see `forks`) is told each value; the
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import typing
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -142,6 +144,7 @@ class Failing(Rehearsal):
         self.ends: list[End] = []
         self.broken: list[str] = []
         self._tried: set[tuple[str, str]] = set()
+        self._places: Counter[str] = Counter()
 
     def _to_the_end(self, run_id: str, stage_id: str, action_id: str) -> None:
         stage = self.world.ledger.stage(run_id, stage_id)
@@ -162,12 +165,11 @@ class Failing(Rehearsal):
         raise AssertionError(f"{action_id} does not end: {self.world.ledger.action(run_id, action_id).steps}")
 
     def _fail(self, thing: Thing, run_id: str, stage: Stage, action_id: str) -> None:
-        """Try every failure of a thing once in a phase; of several things alike (a mount target per zone) one is enough."""
+        """Try failures of a thing once in a phase; of several things alike (a mount target per zone) one is enough."""
         if (thing.read, thing.region) in self._tried or self.copies.is_copy:
             return
         self._tried.add((thing.read, thing.region))
         self._prepare_copies()
-        told = self.ear.known[thing.read]
 
         def ends(values: Iterable[str]) -> list[End]:
             for value in values:
@@ -177,9 +179,26 @@ class Failing(Rehearsal):
             self.broken += [f"{label}: {each}" for label, each in answers.items() if not isinstance(each, End)]
             return [each for each in answers.values() if isinstance(each, End)]
 
-        (stuck,) = ends([self.ear.waited[thing]]) or (None,)
-        if stuck is not None and stuck.outcome not in GOOD:  # else nobody waits for it: the phase ends whatever it does
-            self.ends += ends((*told.failed, UNHEARD_OF))
+        def is_waited_for() -> bool:
+            return any(each.outcome not in GOOD for each in ends([self.ear.waited[thing]]))
+
+        found = ends([UNHEARD_OF])
+        asked = any(each.outcome in GOOD for each in found)
+        if asked and not is_waited_for():
+            return  # the phase ends whatever becomes of it
+        found += ends(self._in_turn(thing.read))
+        # Things whose every failure ends the phase need not be asked: it costs a run up to the deadline.
+        if asked or all(each.outcome not in GOOD for each in found) or is_waited_for():
+            self.ends += found
+
+    def _in_turn(self, read: str) -> list[str]:
+        """Return every failure where the run first waits for such a thing, then one at each place, another each time.
+
+        Which values count as failures stands in one table for all places; that a place looks at all, one value shows.
+        """
+        failed, before = list(self.ear.known[read].failed), self._places[read]
+        self._places[read] += 1
+        return [failed[before % len(failed)]] if before and failed else failed
 
     def _end_of(self, thing: Thing, value: str, run_id: str, stage: Stage, action_id: str) -> End:
         self.ear.told = (thing, value)
@@ -215,6 +234,8 @@ def _failures(key: str, strategy: str) -> dict[Case, Any]:
     """Run one strategy from the same start in every mode."""
     told, me = facts(key), os.getpid()
     with pytest.MonkeyPatch.context() as patch:
+        gc.collect()
+        gc.freeze()
         world = open_world(patch, *entries(key, strategy), images=told.images)
         play, ear = Stageplay(world, registry.adapter(key)), Ear({each.read: each for each in told.statuses})
         parse = AwsReader._parse

@@ -37,6 +37,7 @@ def _told(end: End) -> str:
     return f"{end.phase}: {what}: {end.outcome}: {end.detail} {end.remedy}"
 
 
+@pytest.mark.exhaustive
 @each_adapter
 def test_every_status_that_an_adapter_reads_is_told_of(adapter: Adapter) -> None:
     key = adapter.spec.key

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from adapters.specs.aurora import CLUSTER_PASSING, FAILED_STATUSES, INSTANCE_PASSING, SETTLED, SNAPSHOT_PASSING
+from adapters.specs.databases import (
+    CLUSTER_FAILED,
+    CLUSTER_PASSING,
+    INSTANCE_FAILED,
+    INSTANCE_PASSING,
+    SNAPSHOT_FAILED,
+    SNAPSHOT_PASSING,
+)
 from tests.contract.facts import Facts, Statuses
 
 FREE_TEXT = "free text (no list is documented): progress is told by FailoverState, the end by the writer and this being available"
@@ -32,21 +39,21 @@ FACTS = Facts(
     statuses=(
         Statuses(
             "rds.DescribeDBClusters DBClusters[].Status",
-            good=SETTLED,
+            good=("available", "stopped"),
             passing=CLUSTER_PASSING,
-            failed=FAILED_STATUSES,
+            failed=CLUSTER_FAILED,
         ),
         Statuses(
             "rds.DescribeDBClusterSnapshots DBClusterSnapshots[].Status",
             good=("available",),
             passing=SNAPSHOT_PASSING,
-            failed=("failed",),
+            failed=SNAPSHOT_FAILED,
         ),
         Statuses(
             "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
-            good=SETTLED,
+            good=("available", "stopped"),
             passing=INSTANCE_PASSING,
-            failed=FAILED_STATUSES,
+            failed=INSTANCE_FAILED,
         ),
         Statuses(
             "rds.DescribeGlobalClusters GlobalClusters[].FailoverState.Status",
@@ -62,6 +69,10 @@ FACTS = Facts(
         ),
     ),
     judged={
+        "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
+        "rds.DescribeDBInstances DBInstances[].DBSubnetGroup.SubnetGroupStatus": "not judged: only the VPC of the group is used",
+        "rds.DescribeDBInstances DBInstances[].VpcSecurityGroups[].Status": "the fence is on the cluster; of instances nobody asks",
+        "rds.DescribeDBSubnetGroups DBSubnetGroups[].SubnetGroupStatus": "not judged: only name, ARN and VPC of the group are used",
         "rds.DescribeDBClusters DBClusters[].VpcSecurityGroups[].Status": "AWS documents active, adding and removing, no failure",
         "rds.DescribeGlobalClusters GlobalClusters[].Status": FREE_TEXT,
     },

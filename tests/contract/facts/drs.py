@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, ENDED, LAUNCH_ENDED_BADLY, REPLICATING
+from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, ENDED, LAUNCH_ENDED_BADLY, PLAN_ACTIVE, REPLICATING
 from tests.contract.facts import Entry, Facts, Statuses
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"
@@ -92,6 +92,24 @@ FACTS = Facts(
             failed=(),
         ),
         Statuses(
+            "drs.GetRecoveryPlanExecution recoveryPlanExecution.status",
+            good=("COMPLETED",),
+            passing=PLAN_ACTIVE,
+            failed=("FAILED", "CANCELLED"),
+        ),
+        Statuses(
+            "drs.ListRecoveryPlanExecutions recoveryPlanExecutions[].status",
+            good=("COMPLETED",),
+            passing=PLAN_ACTIVE,
+            failed=("FAILED", "CANCELLED"),
+        ),
+        Statuses(
+            "drs.ListRecoveryPlanExecutionSteps recoveryPlanExecutionSteps[].status",
+            good=("COMPLETED", "SKIPPED"),
+            passing=("NOT_STARTED", "EXECUTING", "WAITING"),
+            failed=("FAILED", "TIMED_OUT"),
+        ),
+        Statuses(
             "drs.DescribeRecoveryInstances items[].ec2InstanceState",
             good=("RUNNING", "STOPPED"),
             passing=("PENDING", "STOPPING", "SHUTTING-DOWN"),
@@ -125,6 +143,8 @@ FACTS = Facts(
     judged={
         "ec2.DescribeInstanceStatus InstanceStatuses[].InstanceState.Name": "DRS tells the state of what it launched",
         "drs.DescribeRecoveryInstances items[].failback.state": REVERSAL,
+        "drs.GetRecoveryPlan recoveryPlan.status": "readiness and the start of an execution ask for ACTIVE; nothing waits for it",
+        "drs.ListRecoveryPlans recoveryPlans[].status": "plans are listed for their names only",
         "drs.DescribeSourceServers items[].stagingArea.status": "readiness asks for it; nothing waits for it",
     },
 )

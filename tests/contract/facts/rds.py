@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.specs.rds import (
-    BACKUP_KEPT,
-    BACKUP_PASSING,
-    BACKUP_READY,
-    FAILED_STATUSES,
-    PASSING_STATUSES,
-    SNAPSHOT_FAILED,
-    SNAPSHOT_PASSING,
-)
+from adapters.specs.databases import INSTANCE_FAILED, INSTANCE_PASSING, SNAPSHOT_FAILED, SNAPSHOT_PASSING
+from adapters.specs.rds import BACKUP_KEPT, BACKUP_PASSING, BACKUP_READY
 from tests.contract.facts import Facts, Statuses
 
 OF_REPLICATION = "tells how replication goes on; what a phase waits for is the instance and its lag"
@@ -26,8 +19,8 @@ FACTS = Facts(
         Statuses(
             "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
             good=("available", "stopped"),
-            passing=PASSING_STATUSES,
-            failed=FAILED_STATUSES,
+            passing=INSTANCE_PASSING,
+            failed=INSTANCE_FAILED,
         ),
         Statuses(
             "rds.DescribeDBSnapshots DBSnapshots[].Status",
