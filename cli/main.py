@@ -12,7 +12,7 @@ import click
 from cli.local import local
 from cli.manifest_commands import manifest
 from cli.options import Exit
-from cli.order_commands import approve, cancel, decide, escalate, pause, reject, resume
+from cli.order_commands import approve, cancel, decide, escalate, extend, pause, reject, resume
 from cli.readiness_commands import readiness
 from cli.run_commands import plan, report, start, status
 from cli.tags_commands import inventory, tags
@@ -36,6 +36,7 @@ for command in (
     resume,
     cancel,
     escalate,
+    extend,
     manifest,
     tags,
     inventory,

@@ -38,13 +38,13 @@ def request_options(command: F) -> F:
                 "--complete",
                 default=None,
                 metavar="RUN",
-                help="Do what this ended emergency run deferred; it says all the rest.",
+                help="Do what this ended emergency run deferred, or remove the copies that this ended drill left; it says all the rest.",
             ),
             click.option(
                 "--region",
                 envvar=["DR_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"],
                 default=None,
-                help="With --complete: the Region of the hub that did the emergency.",
+                help="With --complete: the Region of the hub that did that run.",
             ),
             click.option(
                 "--mode", "order", default=None, help="wave or lifecycle; chosen from the resources when absent."
@@ -67,6 +67,12 @@ def request_options(command: F) -> F:
                 "--success",
                 multiple=True,
                 help="How much of a wave must succeed: 2=critical, 3=90%, '*=all' for the others (repeatable).",
+            ),
+            click.option(
+                "--lease-minutes",
+                type=int,
+                default=None,
+                help="Of a drill: how long its copies may stay; then they are removed whatever has become of it.",
             ),
             click.option("--emergency", is_flag=True, help="The source Region is lost."),
             click.option("--reason", default="", help="Ticket or reason for the audit trail."),
@@ -92,6 +98,7 @@ def request_input(
     manifest_version: str | None,
     on_failure: str | None,
     success: tuple[str, ...],
+    lease_minutes: int | None,
     emergency: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -111,6 +118,7 @@ def request_input(
         "ManifestVersion": manifest_version,
         "OnFailure": on_failure,
         "SuccessRules": dict(_rule(each) for each in success) or None,
+        "LeaseMinutes": lease_minutes,
         "Emergency": emergency or None,
         "Reason": reason or None,
     }

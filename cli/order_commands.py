@@ -89,6 +89,19 @@ def resume(run: str, region: str, reason: str) -> None:
 @click.command()
 @click.argument("run")
 @region_option
+@click.option("--minutes", type=int, required=True, help="How much longer the copies may stay.")
+@click.option("--reason", default="")
+@foreseen
+def extend(run: str, region: str, minutes: int, reason: str) -> None:
+    """Extend the lease of a drill."""
+    run_id, region = locate(run, region)
+    reply = enter(region).order("extend_lease", {"RunId": run_id, "Minutes": minutes, "Reason": reason})
+    click.echo(f"the copies of drill {run_id} may stay until {reply['Until']}, as {reply['By']} wants it")
+
+
+@click.command()
+@click.argument("run")
+@region_option
 @click.option("--reason", default="")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @foreseen

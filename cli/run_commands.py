@@ -22,7 +22,7 @@ from orchestrator.plan import Plan, script_key
 from orchestrator.plan_diff import differences
 from orchestrator.report import build_report, report_keys
 from orchestrator.request import Request, parse
-from orchestrator.words import RunStatus
+from orchestrator.words import Mode, RunStatus
 
 REFRESH_SECONDS = 1.0
 PLAN_LIMIT_SECONDS = 900
@@ -100,7 +100,7 @@ def start(approval: str, accept_data_loss: bool, yes: bool, output: str, region:
     raw = {**request_input(**given), "ApprovalMode": approval, "AcceptDataLoss": accept_data_loss or None}
     request, hub = _asked(raw, region)
     scope = f"{request.Customer}/{request.Environment}"
-    what = f"completion of {request.Complete}, an emergency" if request.Complete else str(request.mode)
+    what = _what(request)
     confirm(f"{what} {request.Operation} of {scope}: {request.source_region} -> {request.target_region}. Go?", yes=yes)
     run_id = new_run_id(request, hub.clock.now())
     execution = hub.start(run_id, {**payload(request), "Requester": hub.caller})
@@ -111,6 +111,14 @@ def start(approval: str, accept_data_loss: bool, yes: bool, output: str, region:
     say(f"follow it with: dr status {execution} --watch")
 
 
+def _what(request: Request) -> str:
+    if request.Complete is None:
+        return str(request.mode)
+    if request.mode is Mode.DRILL:
+        return f"removal of the copies that {request.Complete} left, a drill"
+    return f"completion of {request.Complete}, an emergency"
+
+
 def _asked(raw: Mapping[str, Any], region: str | None) -> tuple[Request, HubRegion]:
     """Return the validated request and the hub it is for; what a run takes over from another one is looked up there."""
     given = {name: value for name, value in raw.items() if value is not None}
@@ -118,7 +126,7 @@ def _asked(raw: Mapping[str, Any], region: str | None) -> tuple[Request, HubRegi
         request = parse(given)
         return request, enter(request.target_region)
     if region is None and not given["Complete"].startswith("arn:"):
-        raise ValidationError("--complete needs the Region of the hub that did the emergency.", "add --region")
+        raise ValidationError("--complete needs the Region of the hub that did that run.", "add --region")
     given["Complete"], region = locate(given["Complete"], region or "")
     hub = enter(region)
     request = parse(filled(hub.ledger, given))

@@ -57,6 +57,7 @@ def status(view: RunView) -> RenderableType:
         parts.append(Text(f"⏸ pausing, by {view.paused_by}: nothing new is begun", style="bold yellow"))
     parts += [gate(each) for each in view.open_gates]
     parts += [Text(f"⇄ {line}", style="yellow") for line in view.ties]
+    parts += [Text(f"⌛ {line}", style="yellow") for line in view.lease]
     if view.failure:
         parts.append(Text(f"failure: {view.failure}", style="bold red"))
     return Group(*parts)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.approvals import Approvals
+from orchestrator.leases import Leases
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -28,6 +29,7 @@ HostPort = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+:\d{1,5}$"
 
 APPROVALS_LIMIT = 2000
 """Characters: Lambda's environment ends at 4 KB."""
+LEASES_LIMIT = 500
 PLACEHOLDER, EXAMPLE_ACCOUNT = "replace-with", "123456789012"
 """How config/example.yaml is told from a configuration somebody means to deploy."""
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3653)
@@ -159,6 +161,8 @@ class Config(Strict):
     """Hear of gates that nobody answered for 30 minutes."""
     approvals: Approvals = Approvals()
     """Whose answers count at which gates."""
+    leases: Leases = Leases()
+    """How long the copies of drills may stay that do not say, and what they may cost."""
     customers: tuple[Customer, ...] = Field(min_length=1)
     refresh_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
 
@@ -183,6 +187,14 @@ class Config(Strict):
             raise ValueError(
                 f"approvals take {size} characters of the functions' environment, at most {APPROVALS_LIMIT}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _leases_make_sense(self) -> Config:
+        if strangers := sorted(set(self.leases.customers) - {customer.name for customer in self.customers}):
+            raise ValueError(f"leases name {strangers}, who are no customers; list them or correct the names")
+        if (size := len(self.leases.model_dump_json(exclude_defaults=True))) > LEASES_LIMIT:
+            raise ValueError(f"leases take {size} characters of the functions' environment, at most {LEASES_LIMIT}")
         return self
 
 

@@ -36,6 +36,8 @@ class Verb:
     """Asks Systems Manager who started an automation that gives an answer."""
     watches_executions: bool = False
     """Asks Step Functions whether a run's execution still lives and whether a gate's token is still good."""
+    starts_runs: bool = False
+    """Starts a run by itself: the removal of a drill's copies."""
     asynchronous: bool = False
     """Invoked by an event source that does not wait: what it could not handle goes to the dead-letter queue."""
 
@@ -114,9 +116,11 @@ VERBS = (
     ),
     Verb(
         "watchdog",
-        "Finds runs that died and gates that are lost, releases what they hold",
+        "Finds runs that died, gates that are lost and drills whose lease is over, releases what they hold",
         timeout_seconds=240,
         publishes=True,
+        answers_tokens=True,
+        starts_runs=True,
         watches_executions=True,
         asynchronous=True,
     ),
@@ -129,6 +133,7 @@ VERBS = (
     Verb("cancel_run", "Stops a run after the current step", answers_tokens=True),
     Verb("escalate_run", "Lets a planned run end, to go on as an emergency", publishes=True, answers_tokens=True),
     Verb("pause_run", "Pauses a run after the steps in flight", publishes=True),
+    Verb("extend_lease", "Gives a drill more time", publishes=True),
     Verb("resume_run", "Resumes a paused run", answers_tokens=True),
 )
 

@@ -40,6 +40,7 @@ def compose(settings: Settings) -> Platform:
         notifier=SnsNotifier(hub.client("sns"), settings.topic_arn),
         accounts=settings.accounts,
         approvals=settings.approvals,
+        leases=settings.leases,
         connect=probe_from_vpc(hub) if settings.probe else None,
     )
 

@@ -11,6 +11,7 @@ from lambdas.composition import platform
 from orchestrator.errors import RefusedError, ValidationError
 from orchestrator.gates import decide, read_answer
 from orchestrator.notify import Notice, message
+from orchestrator.removal import let_go_by_lease
 
 
 class DecisionEvent(GateEvent):
@@ -25,8 +26,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     answered = DecisionEvent.model_validate(event)
     hub = platform()
     run = hub.ledger.run(answered.RunId)
-    if run.cancelled_by:
-        return {"Accepted": False}  # let go by the cancellation, not answered
+    if run.cancelled_by or let_go_by_lease(run, answered.Answer):
+        return {"Accepted": False}  # let go, not answered
     try:
         answer = read_answer(answered.Answer, hub.ledger.gate(run.run_id, answered.GateId))
         gate = decide(hub.ledger, hub.clock, run.run_id, answered.GateId, answer, hub.approvals)

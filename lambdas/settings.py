@@ -7,6 +7,7 @@ import os
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator.approvals import Approvals
+from orchestrator.leases import Leases
 
 
 class Settings(BaseModel):
@@ -34,6 +35,8 @@ class Settings(BaseModel):
     scopes: tuple[str, ...] = ()
     approvals: Approvals = Approvals()
     """Whose answers count; JSON in the environment."""
+    leases: Leases = Leases()
+    """What drills get that do not say; JSON in the environment."""
     probe: bool = False
     """Whether health checks ask the probe functions in the workloads' VPCs."""
 
@@ -50,4 +53,6 @@ def read_settings() -> Settings:
             values[several] = tuple(part.strip() for part in str(values[several]).split(",") if part.strip())
     if "approvals" in values:
         values["approvals"] = Approvals.model_validate_json(str(values["approvals"]))
+    if "leases" in values:
+        values["leases"] = Leases.model_validate_json(str(values["leases"]))
     return Settings.model_validate(values)

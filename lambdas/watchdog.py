@@ -15,8 +15,9 @@ from lambdas.scopes import ScopeEvent, scopes_of
 from lambdas.settings import read_settings
 from orchestrator.errors import UpstreamError
 from orchestrator.executions import StepFunctionsExecutions
+from orchestrator.findings import Finding
 from orchestrator.names import Machine
-from orchestrator.watchdog import Finding, watch
+from orchestrator.watchdog import watch
 
 
 @verb

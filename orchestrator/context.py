@@ -28,7 +28,7 @@ def run_context(
     """Return the context of one look; without a past it is the look before the run's first change."""
     targets = {member.resource_id: member.tags.get(RPO, "") for member in target.members}
     return RunContext(
-        run_id=run.escalates or run.run_id,  # what the run before made under its own id is this recovery's too
+        run_id=run.made_by,
         operation=run.operation,
         mode=run.mode,
         phase=phase,

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from orchestrator.commands import own_run
 from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.judgement import end_unfinished, interrupt
+from orchestrator.leases import find_command, lease_lines, remove_command
 from orchestrator.ledger.records import Interruption, Run
-from orchestrator.linked import ties
+from orchestrator.linked import done_by_another, ties
 from orchestrator.notify import Notice, message
 from orchestrator.platform import Platform
 from orchestrator.reducer import outcome_counts, run_status
@@ -137,7 +138,7 @@ def _tidy(platform: Platform, run: Run) -> Ending:
     )
     if _reported(platform, run):
         return Ending(run.status, summary)
-    left = ties(run)
+    left = [*ties(run), *lease_lines(run, platform.ledger.actions(run.run_id)), *_not_removed(platform, run)]
     platform.note(run.run_id, "end", summary)
     if not run.dry_run:
         good = run.status in WELL
@@ -149,11 +150,22 @@ def _tidy(platform: Platform, run: Run) -> Ending:
     return Ending(run.status, summary)
 
 
-def _completed(platform: Platform, emergency: str, by_run: str) -> None:
-    """Link an emergency, and its report, to the run that did what it deferred. Repeatable."""
-    platform.ledger.change_run(emergency, lambda r: r.but(completed_by=r.completed_by or by_run))
-    platform.note(emergency, "completed", f"what was deferred is done, by run {by_run}")
-    save_report(platform.ledger, platform.blobs, emergency, platform.clock.now())
+def _not_removed(platform: Platform, run: Run) -> list[str]:
+    """Return what to type when a run that was to remove a drill's copies did not."""
+    if not run.removes_copies or run.status in WELL or run.dry_run:
+        return []
+    drill = platform.ledger.run(run.made_by)
+    return [
+        f"copies of drill {drill.run_id} may be left; see them: {find_command(run)}",
+        f"remove them: {remove_command(drill)}",
+    ]
+
+
+def _completed(platform: Platform, earlier: str, by_run: str) -> None:
+    """Link a run, and its report, to the one that did what it deferred or left. Repeatable."""
+    completed = platform.ledger.change_run(earlier, lambda r: r.but(completed_by=r.completed_by or by_run))
+    platform.note(earlier, "completed", f"{done_by_another(completed)}, by run {by_run}")
+    save_report(platform.ledger, platform.blobs, earlier, platform.clock.now())
 
 
 def _reported(platform: Platform, run: Run) -> bool:

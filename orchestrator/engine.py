@@ -207,7 +207,9 @@ class Engine:
 
     def _do(self, run: Run, stage: Stage, action: Action, step: Step, session: Session, adapter: Adapter[Any]) -> Tick:
         if run.cancelled_by:
-            return self._cancelled(run, action, step)
+            return self._cancelled(action, step, f"cancelled by {run.cancelled_by}")
+        if run.lease_over and action.phase is not Phase.CLEANUP and not stage.rolling_back:
+            return self._cancelled(action, step, "ended with the lease of the drill")
         refusal = refuse(run, stage, step)
         if refusal is not None:
             if refusal.code == NOT_COMMITTED:  # a retry then asks for the commitment first
@@ -313,9 +315,9 @@ class Engine:
             action.member_outcomes,
         )
 
-    def _cancelled(self, run: Run, action: Action, step: Step) -> Tick:
+    def _cancelled(self, action: Action, step: Step, why: str) -> Tick:
         outcome = Outcome.SKIPPED if action.calls == 0 else Outcome.FAILED
-        detail = f"cancelled by {run.cancelled_by} before step {step.name}"
+        detail = f"{why} before step {step.name}"
         return self._end(
             action, outcome, detail, "start a new run; what is done already will be adopted.", action.member_outcomes
         )

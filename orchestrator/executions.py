@@ -1,8 +1,10 @@
-"""What Step Functions says of executions and tokens, asked in the hub's own Region only. Nothing here changes anything."""
+"""What Step Functions says of executions and tokens, asked in the hub's own Region only; and what the watchdog may order."""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,7 +30,7 @@ class Execution:
 
 
 class Executions(ABC):
-    """Looks at executions and tokens."""
+    """Looks at executions and tokens; `let_go` and `start` are the only changes."""
 
     @abstractmethod
     def find(self, arn: str) -> Execution | None:
@@ -37,6 +39,14 @@ class Executions(ABC):
     @abstractmethod
     def waits(self, token: str) -> bool:
         """Say whether a callback token would still be taken."""
+
+    @abstractmethod
+    def let_go(self, token: str, output: Mapping[str, object]) -> None:
+        """Redeem a callback token; one that is used up or too old is left as it is."""
+
+    @abstractmethod
+    def start(self, machine_arn: str, name: str, given: Mapping[str, object]) -> None:
+        """Start an execution; one of that name that was started before stays the only one."""
 
 
 class StepFunctionsExecutions(Executions):
@@ -68,6 +78,26 @@ class StepFunctionsExecutions(Executions):
         except BotoCoreError as err:
             raise translate(err, "states.SendTaskHeartbeat") from err
         return True
+
+    def let_go(self, token: str, output: Mapping[str, object]) -> None:
+        """See `Executions.let_go` (states:SendTaskSuccess)."""
+        try:
+            self._client.send_task_success(taskToken=token, output=json.dumps(output))
+        except ClientError as err:
+            if _code(err) not in CLOSED:
+                raise translate(err, "states.SendTaskSuccess") from err
+        except BotoCoreError as err:
+            raise translate(err, "states.SendTaskSuccess") from err
+
+    def start(self, machine_arn: str, name: str, given: Mapping[str, object]) -> None:
+        """See `Executions.start` (states:StartExecution)."""
+        try:
+            self._client.start_execution(stateMachineArn=machine_arn, name=name, input=json.dumps(given))
+        except ClientError as err:
+            if _code(err) != "ExecutionAlreadyExists":
+                raise translate(err, f"states.StartExecution of {name}") from err
+        except BotoCoreError as err:
+            raise translate(err, f"states.StartExecution of {name}") from err
 
 
 def _code(err: ClientError) -> str:

@@ -1,4 +1,4 @@
-"""Runs that take up another one: what an emergency deferred, and a planned run that becomes an emergency.
+"""Runs that take up another one: what an emergency deferred, what a drill left, a planned run that becomes an emergency.
 
 The input names only the run that is taken up (`Complete`, `Escalate`); everything else is that run's own.
 """
@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
+from orchestrator.leases import copies_left, extend_command
 from orchestrator.ledger.records import Action, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.planner import DEFERRED
@@ -34,7 +35,10 @@ def filled(ledger: Ledger, raw: object, run_id: str = "") -> object:
         return raw
     (field,) = named
     earlier = _run(ledger, raw[field], field)
-    taken = _of_deferred(ledger, earlier) if field == COMPLETE else _of_escalated(earlier, run_id)
+    if field == ESCALATE:
+        taken = _of_escalated(earlier, run_id)
+    else:
+        taken = _of_drill(ledger, earlier) if earlier.mode is Mode.DRILL else _of_deferred(ledger, earlier)
     wrong = [
         f"{name} is {raw[name]!r}, but run {earlier.run_id} says {value!r}"
         for name, value in taken.items()
@@ -73,6 +77,31 @@ def _of_deferred(ledger: Ledger, run: Run) -> dict[str, Any]:
         "Phases": [phase.value for phase in DEFERRED[Mode.EMERGENCY]],
         "Mode": Order.LIFECYCLE.value,  # every returned source side is fenced before the first replication is turned round
     }
+
+
+def _of_drill(ledger: Ledger, run: Run) -> dict[str, Any]:
+    check_removable(ledger, run)
+    order = {"Mode": run.order.value} if run.order else {}
+    return {**_place(run), **order, "Phases": [Phase.CLEANUP.value]}
+
+
+def check_removable(ledger: Ledger, run: Run) -> None:
+    """Raise `RefusedError` when a drill goes on, or has left no copies."""
+    status = f"dr status {run.run_id} --region {run.target_region}"
+    if run.completes:
+        again = f"dr start --complete {run.completes} --region {run.target_region}"
+        why = f"run {run.run_id} removes the copies of drill {run.completes}, and has none of its own."
+        raise RefusedError(why, f"if some are left: {again}", code="NothingDeferred")
+    if run.ended_at is None and not run.dry_run:
+        why = f"drill {run.run_id} has not ended yet: it is {run.status}, and removes its copies itself."
+        longer = f"dr cancel {run.run_id} ends it at once; for more time: {extend_command(run)}"
+        raise RefusedError(why, longer, code="StillRunning")
+    if run.completed_by:
+        why = f"the copies of drill {run.run_id} were removed by run {run.completed_by} already."
+        raise RefusedError(why, f"dr report {run.completed_by} --region {run.target_region}", code="AlreadyCompleted")
+    if not copies_left(run, ledger.actions(run.run_id)):
+        kind = "is a preview" if run.dry_run else f"has ended ({run.status})"
+        raise RefusedError(f"drill {run.run_id} {kind} and left no copies.", status, code="NothingDeferred")
 
 
 def check_completable(ledger: Ledger, run: Run) -> None:
@@ -158,6 +187,11 @@ def _place(run: Run) -> Mapping[str, Any]:
     }
 
 
+def done_by_another(run: Run) -> str:
+    """Return what a run that completed this one has done."""
+    return "the copies it left are removed" if run.mode is Mode.DRILL else "what was deferred is done"
+
+
 # --- told to people -------------------------------------------------------------------------------------------------------
 
 
@@ -172,7 +206,9 @@ def ties(run: Run) -> list[str]:
     if run.interrupted:
         until = run.interruptions[-1].since + REDRIVABLE
         lines.append(f"interrupted; to go on where it stood, until {until:%Y-%m-%d}: {redrive_command(run)}")
-    if run.completes:
+    if run.removes_copies:
+        lines.append(f"removes the copies that drill {run.completes} left")
+    elif run.completes:
         lines.append(f"does what the emergency run {run.completes} deferred")
     if run.escalates:
         lines.append(f"goes on as an emergency with what run {run.escalates} began")
@@ -182,7 +218,7 @@ def ties(run: Run) -> list[str]:
         )
         lines.append(f"became an emergency by {run.escalation.by}; {goes_on}")
     if run.completed_by:
-        lines.append(f"what was deferred is done, by run {run.completed_by}")
+        lines.append(f"{done_by_another(run)}, by run {run.completed_by}")
     elif waits_for_completion(run):
         phases = ", ".join(DEFERRED[run.mode])
         lines.append(f"{phases} deferred until {run.source_region} is back; then: {complete_command(run)}")

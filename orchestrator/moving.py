@@ -10,8 +10,8 @@ from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan
 from orchestrator.planning import frozen_plan_calls
 from orchestrator.platform import Platform
-from orchestrator.progress import Ask, Finish, Move, RunStage, next_move
-from orchestrator.words import Approval, Choice, GateKind, OnFailure, RunStatus, StageStatus
+from orchestrator.progress import PASSED, Ask, Finish, Move, RunStage, next_move
+from orchestrator.words import Approval, Choice, GateKind, GateStatus, OnFailure, RunStatus, StageStatus
 
 BEFOREHAND = "OnFailure of the request"
 CHOICES = {
@@ -30,6 +30,8 @@ def decide_next(platform: Platform, run_id: str) -> Move:
         move = next_move(run, stages, platform.ledger.gates(run_id))
         if not isinstance(move, Ask) or not _answered_beforehand(platform, run, stages, move):
             break
+    if run.lease_over:
+        _withdraw_questions(platform, run, move)
     if isinstance(move, Ask):
         lines = _checklist(platform, run, stages, move)
         open_gate(platform.ledger, platform.clock, run, move, lines, platform.approvals)
@@ -39,10 +41,30 @@ def decide_next(platform: Platform, run_id: str) -> Move:
         _going_on(platform, run, move.stage)
     else:
         assert isinstance(move, Finish)
-        if run.rolled_back_by:
-            why = f"the run was rolled back by {run.rolled_back_by}"
+        why = _why_not_whole(run, stages)
+        if why:
             platform.ledger.change_run(run_id, lambda r: r.but(failure=r.failure or why))
     return move
+
+
+def _why_not_whole(run: Run, stages: list[Stage]) -> str:
+    """Return why a run ends without having gone through its plan, when nothing failed."""
+    if run.rolled_back_by:
+        return f"the run was rolled back by {run.rolled_back_by}"
+    if run.lease is not None and run.lease_over and not (stages and all(s.status in PASSED for s in stages)):
+        until = f"{run.lease.until:%Y-%m-%d %H:%M} UTC"
+        return f"the drill was not through when its lease ended, {until}; its copies were removed"
+    return ""
+
+
+def _withdraw_questions(platform: Platform, run: Run, move: Move) -> None:
+    """Withdraw what a drill asked before its lease was over: nothing of it will be done."""
+    asked = move.gate_id if isinstance(move, Ask) else ""
+    for gate in platform.ledger.gates(run.run_id):
+        if gate.status is GateStatus.OPEN and gate.gate_id != asked:
+            platform.ledger.change_gate(
+                run.run_id, gate.gate_id, lambda g: g.but(status=GateStatus.WITHDRAWN, token=None)
+            )
 
 
 def _going_on(platform: Platform, run: Run, stage: Stage) -> None:

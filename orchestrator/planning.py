@@ -10,6 +10,7 @@ from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.fencing import check_goes_on, check_may_act
 from orchestrator.history import past_minutes
 from orchestrator.inventory import Snapshot
+from orchestrator.leases import LeaseTerms, lease_for, lease_lines
 from orchestrator.ledger.records import FindingRecord, Run, Scope
 from orchestrator.linked import continued_by, filled, ties
 from orchestrator.locking import lock_scope
@@ -40,14 +41,18 @@ def accept(
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
     _refuse_used_name(platform, run_id, execution_arn, started_at, redrives)
     epoch = 0 if request.DryRun else lock_scope(platform, scope, run_id, request.Escalate).epoch
-    run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at))
+    terms = platform.leases.of(scope.customer)
+    run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at, terms))
+    if run.lease and not run.dry_run:
+        platform.ledger.mark_lease(run_id, held=True)
     if run.escalates:
         platform.ledger.change_run(run.escalates, lambda r: continued_by(r, run_id))
     taking_up = f"; {', '.join(ties(run))}" if run.completes or run.escalates else ""
     asked = f"{run.mode} {run.operation} of {scope} asked by {run.requester}{taking_up}"
     platform.note(run_id, "request", asked, actor=run.requester)
     if not run.dry_run:
-        body = f"{run.source_region} -> {run.target_region}, asked by {run.requester}. {run.reason}\nFollow: dr status {run_id} --watch"
+        where = f"{run.source_region} -> {run.target_region}, asked by {run.requester}. {run.reason}"
+        body = "\n".join([where, *ties(run), *lease_lines(run, []), f"Follow: dr status {run_id} --watch"])
         platform.tell(message(Notice.STARTED, run, f"{run.mode} run started", body))
     return run
 
@@ -68,7 +73,10 @@ def _refuse_used_name(platform: Platform, run_id: str, execution_arn: str, start
     check_goes_on(go_on(platform, run_id, redrives))  # an execution that was redriven at its very first step
 
 
-def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id: str, started_at: datetime) -> Run:
+def _run(
+    request: Request, scope: Scope, epoch: int, execution_arn: str, run_id: str, started_at: datetime, terms: LeaseTerms
+) -> Run:
+    leased = request.mode is Mode.DRILL and request.Complete is None
     return Run(
         run_id=run_id,
         scope=scope,
@@ -96,6 +104,7 @@ def _run(request: Request, scope: Scope, epoch: int, execution_arn: str, run_id:
         detected_at=request.DetectedAt,
         completes=request.Complete,
         escalates=request.Escalate,
+        lease=lease_for(terms, request.LeaseMinutes, None, started_at) if leased else None,
         primary_region=request.PrimaryRegion,
         dr_region=request.DRRegion,
     )
@@ -122,6 +131,7 @@ def request_of(run: Run) -> Request:
         AcceptDataLoss=run.accept_data_loss,
         Complete=run.completes,
         Escalate=run.escalates,
+        LeaseMinutes=run.lease.minutes if run.lease else None,
         DryRun=run.dry_run,
         Reason=run.reason,
     )
@@ -167,7 +177,7 @@ def check_readiness(platform: Platform, run_id: str) -> bool:
         platform.note(run_id, "readiness", "ready")
         return True
     platform.note(run_id, "readiness", f"{len(red)} red finding(s)\n{lines}")
-    if run.mode is Mode.EMERGENCY:
+    if run.mode is Mode.EMERGENCY or run.removes_copies:
         platform.tell(message(Notice.WARNING, run, f"{len(red)} readiness warning(s)", lines))
         return True
     first = red[0]

@@ -13,6 +13,7 @@ from orchestrator.contract import Adapter, Reader, RunContext, Target
 from orchestrator.discovery import OpenReader
 from orchestrator.engine import Engine, OpenSession
 from orchestrator.errors import DrError
+from orchestrator.leases import Leases
 from orchestrator.ledger.records import Event, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.notify import Message, Notifier
@@ -41,6 +42,8 @@ class Platform:
     explorer_view_arn: str | None = None
     accounts: tuple[str, ...] = ()
     approvals: Approvals = Approvals()
+    leases: Leases = Leases()
+    """What drills get that do not say."""
     connect: Connect | None = None
     """Asks probe functions in the workloads' VPCs; None: connectivity is not looked at."""
 

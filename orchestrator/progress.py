@@ -52,8 +52,14 @@ def next_move(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
     """Return the next move. Decisions at failure gates have already been applied to the stages."""
     if run.status.ended or run.cancelled_by or run.rejected_by or run.failure:
         return Finish()
-    move = _taking_back(stages) if run.rolled_back_by else _going_on(run, stages, gates)
+    move = _onwards(run, stages, gates)
     return _ask_to_resume(run, move.stage) if isinstance(move, RunStage) and run.paused else move
+
+
+def _onwards(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
+    if run.rolled_back_by:
+        return _taking_back(stages)
+    return _removing(stages) if run.lease_over else _going_on(run, stages, gates)
 
 
 def _going_on(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
@@ -68,6 +74,16 @@ def _going_on(run: Run, stages: Sequence[Stage], gates: Sequence[Gate]) -> Move:
         if gate is None or _answered(gates, gate.gate_id):
             return RunStage(stage)
         return gate
+    return Finish()
+
+
+def _removing(stages: Sequence[Stage]) -> Move:
+    """Return the next move of a drill whose lease is over: what is under way is ended, then the copies are removed."""
+    for stage in stages:
+        under_way = stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}
+        if stage.status in PASSED or not (under_way or stage.phase is Phase.CLEANUP):
+            continue
+        return _ask_after_failure(stage, earlier=False) if stage.status is StageStatus.FAILED else RunStage(stage)
     return Finish()
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.blobs import Blobs
 from orchestrator.errors import NotFoundError
+from orchestrator.leases import lease_lines
 from orchestrator.ledger.records import Action, Event, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
 from orchestrator.linked import moved_by, ties, waits_for_completion
@@ -35,6 +36,8 @@ class Report(BaseModel):
     deferred: tuple[Phase, ...] = ()
     ties: tuple[str, ...] = ()
     """Which runs this one is linked to, and the command for what it deferred."""
+    lease: tuple[str, ...] = ()
+    """How a drill's lease stands, in words, with what to type."""
     excluded: dict[str, str] = Field(default_factory=dict)
     """Resource id -> why it was not part of the plan."""
     loss: tuple[LossStatement, ...] = ()
@@ -63,6 +66,7 @@ def build_report(ledger: Ledger, blobs: Blobs, run_id: str, now: datetime) -> Re
         rto_target_minutes=rto_target_minutes(plan) if plan else None,
         deferred=plan.deferred if plan else (),
         ties=tuple(ties(run)),
+        lease=tuple(lease_lines(run, actions)),
         excluded=dict(plan.excluded) if plan else {},
         loss=plan.losses if plan else (),
         stages=tuple(stages),

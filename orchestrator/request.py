@@ -15,6 +15,7 @@ from pydantic import ValidationError as ModelError
 
 from orchestrator import success, words
 from orchestrator.errors import RefusedError, ValidationError
+from orchestrator.leases import LONGEST_MINUTES, SHORTEST_MINUTES
 from orchestrator.words import Approval, Operation, Order, Phase
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -77,8 +78,8 @@ class Request(BaseModel):
         default=None,
         min_length=1,
         max_length=80,
-        description="Id of an ended emergency run: do what it deferred, now that its source Region is back. Everything that "
-        "says what is moved comes from that run.",
+        description="Id of an ended emergency run: do what it deferred, now that its source Region is back. Or of an ended drill: "
+        "remove the copies it left. Everything that says what is moved comes from that run.",
     )
     Escalate: str | None = Field(
         default=None,
@@ -89,6 +90,11 @@ class Request(BaseModel):
     Decommission: bool = Field(
         default=False,
         description="Delete the old side at the end, after a healthy REPLICATE and an approval of its own.",
+    )
+    LeaseMinutes: int | None = Field(
+        default=None,
+        description=f"Of a drill: how long its copies may stay, {SHORTEST_MINUTES} to {LONGEST_MINUTES} minutes from the start; "
+        "then they are removed whatever has become of the run. By the deployment's configuration when absent.",
     )
     OnFailure: words.OnFailure = Field(
         default=words.OnFailure.ASK,
@@ -144,6 +150,7 @@ class Request(BaseModel):
                 "Decommission needs REPLICATE among the Phases: nothing is deleted before the new standby is healthy",
             ),
             *self._linked_rules(),
+            *self._drill_rules(),
             (
                 Phase.DECOMMISSION in (self.Phases or ()),
                 "DECOMMISSION is asked for by Decommission: true, not by Phases",
@@ -161,8 +168,9 @@ class Request(BaseModel):
         linked = self.Complete is not None or self.Escalate is not None
         return [
             (
-                self.Complete is not None and self.mode is not words.Mode.PLANNED,
-                "Complete is a planned run: it needs the returned Region, and goes neither with Emergency nor with a drill",
+                self.Complete is not None and not self._completes_as_allowed,
+                "Complete is a planned run, or of a drill its CLEANUP alone: it needs the returned Region and does not go with "
+                "Emergency",
             ),
             (
                 self.Escalate is not None and (not self.Emergency or self.DryRun),
@@ -177,6 +185,26 @@ class Request(BaseModel):
                 "Complete and Escalate go by the plan of the run they name: without Manifest and Decommission",
             ),
         ]
+
+    def _drill_rules(self) -> list[tuple[bool, str]]:
+        minutes = self.LeaseMinutes
+        no_drill = self.mode is not words.Mode.DRILL or self.Complete is not None
+        return [
+            (
+                minutes is not None and no_drill,
+                "LeaseMinutes goes only with Operation test: nothing but a drill makes copies that are removed again",
+            ),
+            (
+                minutes is not None and not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES,
+                f"LeaseMinutes is {minutes}, expected {SHORTEST_MINUTES} to {LONGEST_MINUTES} (a week)",
+            ),
+        ]
+
+    @property
+    def _completes_as_allowed(self) -> bool:
+        if self.mode is words.Mode.DRILL:
+            return self.Phases == (Phase.CLEANUP,)
+        return self.mode is words.Mode.PLANNED
 
     @property
     def source_region(self) -> str:

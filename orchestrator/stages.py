@@ -137,7 +137,7 @@ def check_health(platform: Platform, run_id: str, stage_id: str) -> Health:
     since = stage.verify_since if stage.verifying else stage.health_since
     unsettled = [check for check in checks if check.state is not CheckState.HEALTHY]
     waited_seconds = (now - (since or now)).total_seconds()
-    if unsettled and waited_seconds < HEALTH_SETTLE_SECONDS and not run.cancelled_by:
+    if unsettled and waited_seconds < HEALTH_SETTLE_SECONDS and not (run.cancelled_by or run.lease_over):
         return Health(settled=False, wait_seconds=HEALTH_POLL_SECONDS)
     return Health(settled=True)
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.leases import lease_lines
 from orchestrator.ledger.records import Action, Gate, Run, Stage
 from orchestrator.ledger.store import Ledger
 from orchestrator.linked import ties
@@ -86,6 +87,10 @@ class RunView(_Shown):
     """Who paused the run; it begins nothing new, and waits once the steps in flight are through."""
     ties: tuple[str, ...] = ()
     """Which runs this one is linked to, and what is left to be typed."""
+    lease_until: datetime | None = None
+    """When the copies of a drill are removed, whatever has become of its run."""
+    lease: tuple[str, ...] = ()
+    """How a drill's lease stands, in words, with what to type."""
     failure: str | None
 
 
@@ -121,6 +126,8 @@ def run_view(ledger: Ledger, run_id: str, plan: Plan | None, now: datetime) -> R
         open_gates=tuple(_open_gate(g, now) for g in gates if g.status is GateStatus.OPEN),
         paused_by=run.pauses[-1].by if run.paused else None,
         ties=tuple(ties(run)),
+        lease_until=run.lease.until if run.lease and not run.dry_run else None,
+        lease=tuple(lease_lines(run, actions)),
         failure=run.failure,
     )
 

@@ -54,6 +54,8 @@ def _snapshot(platform: Platform, run: Run, manifest: Manifest | None) -> Snapsh
         return _remembered(platform, run)
     if run.completes is None:
         return _live(platform, run, manifest)
+    if run.removes_copies:  # the drill's own plan, so that every copy is looked for where it was made
+        return taking_up.frozen(platform, run, inventory_key(run.completes))
     earlier = platform.ledger.run(run.completes)
     known = taking_up.frozen(platform, run, inventory_key(run.completes))
     live = refresh(platform, run.scope, (run.source_region, run.target_region))

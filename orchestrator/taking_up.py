@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.inventory import Resource, SideRecord, Snapshot
+from orchestrator.leases import find_command
 from orchestrator.ledger.records import Run
 from orchestrator.linked import complete_command, moved_by
 from orchestrator.plan import load_plan
@@ -17,7 +18,9 @@ def frozen(platform: Platform, run: Run, key: str) -> Snapshot:
         return Snapshot.model_validate_json(platform.blobs.get(key))
     except NotFoundError as err:
         why = f"the inventory of the run that {run.run_id} takes up is not in {platform.hub_region}: {key}."
-        raise RefusedError(why, "start without it: dr start --emergency", code="NoInventory") from err
+        without = "start without it: dr start --emergency"
+        by_hand = f"remove by hand what this lists: {find_command(run)}"
+        raise RefusedError(why, by_hand if run.removes_copies else without, code="NoInventory") from err
 
 
 def refuse_absent(run: Run, earlier: Run, live: Snapshot) -> None:

@@ -1,7 +1,8 @@
 """The watchdog: what died without telling, and what is done about it.
 
-It closes runs whose execution is gone, gives their locks back, and tells of what nobody attends to any more. A run whose
-execution lives is only looked at. Everything is asked in the hub's own Region; the other Region's runs are its own hub's.
+It closes runs whose execution is gone, gives their locks back, has the copies of drills removed whose lease is over, and tells
+of what nobody attends to any more. Any other run whose execution lives is only looked at. Everything is asked in the hub's own
+Region; the other Region's runs are its own hub's.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from orchestrator.ending import finish, stopped
 from orchestrator.errors import DrError, NotFoundError
 from orchestrator.executions import Execution, Executions
-from orchestrator.ledger.records import Action, Event, Gate, Lock, Run, Scope, Stage
+from orchestrator.findings import Finding, Sighting, subject, tell
+from orchestrator.ledger.records import Action, Gate, Lock, Run, Scope, Stage
 from orchestrator.linked import redrive_command
 from orchestrator.locking import ACCEPTING
 from orchestrator.notify import Message, Notice, message
 from orchestrator.platform import Platform
+from orchestrator.removal import execution_arn, look_at_lease
 from orchestrator.stages import HEALTH_SETTLE_SECONDS
 from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
 
-KIND = "watchdog"
-"""Of the lines it leaves in the audit trail."""
 ENDING = timedelta(minutes=5)
 """How long an ended execution may take to tell the ledger by itself, with the event that says it was stopped."""
 GATE_SILENT = timedelta(minutes=75)
@@ -40,26 +40,6 @@ HOW = {
     "ABORTED": "was aborted",
 }
 REDRIVABLE = frozenset(HOW.values()) - {HOW["SUCCEEDED"]}
-
-
-class Finding(StrEnum):
-    """What can be wrong."""
-
-    DEAD_RUN = "dead-run"
-    KEPT_LOCK = "kept-lock"
-    LOST_GATE = "lost-gate"
-    OVERDUE_ACTION = "overdue-action"
-    OVERDUE_STAGE = "overdue-stage"
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """One thing found. `key` tells it from every other one, so that nobody hears of it twice."""
-
-    finding: Finding
-    key: str
-    what: str
-    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +122,7 @@ def _again(run: Run) -> str:
 
 
 def watch(platform: Platform, executions: Executions, scopes: Iterable[Scope], machine_arn: str) -> Round:
-    """Look at every held lock and at the runs of these scopes; close what is dead, tell of what is lost. Repeatable.
+    """Look at every held lock and lease, and at the runs of these scopes; close what is dead, tell of what is lost. Repeatable.
 
     `machine_arn`: of the state machine that the hub's own runs are executions of.
     """
@@ -164,6 +144,11 @@ def watch(platform: Platform, executions: Executions, scopes: Iterable[Scope], m
             sightings += _look(platform, executions, run, locks.get(run.scope.key))
         except DrError as err:  # the other runs are looked at all the same
             failed.append(f"run {run.run_id}: {err}")
+    for run_id in platform.ledger.leases():
+        try:
+            sightings += look_at_lease(platform, executions, run_id, machine_arn)
+        except DrError as err:
+            failed.append(f"lease of run {run_id}: {err}")
     return Round(tuple(sightings), tuple(failed))
 
 
@@ -182,7 +167,7 @@ def _orphan(platform: Platform, executions: Executions, held: Lock, machine_arn:
     now = platform.clock.now()
     if now - held.taken_at <= ACCEPTING:
         return
-    execution = executions.find(f"{machine_arn.replace(':stateMachine:', ':execution:')}:{held.run_id}")
+    execution = executions.find(execution_arn(machine_arn, held.run_id))
     if execution is None or execution.runs:  # started by the other Region's hub, whose watchdog knows
         return
     found = Sighting(
@@ -193,7 +178,7 @@ def _orphan(platform: Platform, executions: Executions, held: Lock, machine_arn:
         "start the run again.",
     )
     customer = held.scope.customer
-    yield from _tell(platform, held.run_id, found, Message(Notice.WARNING, customer, held.run_id, _subject(found), ""))
+    yield from tell(platform, held.run_id, found, Message(Notice.WARNING, customer, held.run_id, subject(found), ""))
     platform.ledger.unlock(held.scope, held.run_id, held.epoch)
 
 
@@ -208,7 +193,7 @@ def _look(platform: Platform, executions: Executions, run: Run, held: Lock | Non
     elif not run.status.ended:
         actions = platform.ledger.actions(run.run_id)
         for found in _lost(platform, executions, run, actions, now):
-            yield from _tell(platform, run.run_id, found, message(Notice.WARNING, run, _subject(found), ""))
+            yield from tell(platform, run.run_id, found, message(Notice.WARNING, run, subject(found), ""))
 
 
 def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator[Sighting]:
@@ -226,7 +211,7 @@ def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator
         command = f"dr report {run.run_id}   {on} start the run again: what was done is recognised."
         found = Sighting(Finding.DEAD_RUN, f"dead/{run.epoch}", what, command)
     # Telling comes first: what is told and not done is found again by the next round, what is done and not told never.
-    yield from _tell(platform, run.run_id, found, message(Notice.WARNING, run, _subject(found), ""))
+    yield from tell(platform, run.run_id, found, message(Notice.WARNING, run, subject(found), ""))
     if ended:
         finish(platform, run.run_id)
     else:
@@ -246,26 +231,3 @@ def _lost(
             yield from (found for a in of_stage if (found := overdue_action(run, a, now)) is not None)
         found = overdue_stage(run, stage, of_stage, now)
         yield from () if found is None else (found,)
-
-
-def _tell(platform: Platform, run_id: str, found: Sighting, told: Message) -> Iterator[Sighting]:
-    """Say what was found, unless that was said before: first to people, then to the trail, which remembers it."""
-    if any(e.kind == KIND and e.data.get("key") == found.key for e in platform.ledger.events(run_id)):
-        return
-    body = f"{found.what}\nNext: {found.command}"
-    platform.tell(Message(told.notice, told.customer, told.run_id, told.subject, body))
-    platform.ledger.record(
-        Event(
-            run_id=run_id,
-            at=platform.clock.now(),
-            kind=KIND,
-            message=found.what,
-            actor=KIND,
-            data={"key": found.key, "finding": found.finding.value, "next": found.command},
-        )
-    )
-    yield found
-
-
-def _subject(found: Sighting) -> str:
-    return f"watchdog: {found.finding.replace('-', ' ')}"

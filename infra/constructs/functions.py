@@ -20,6 +20,7 @@ from infra.package import Package
 from infra.verbs import VERBS, Access, Verb
 from orchestrator import names
 from orchestrator.approvals import Approvals
+from orchestrator.leases import Leases
 from orchestrator.names import Machine, Table
 
 ITEM_READS = ("dynamodb:GetItem", "dynamodb:Query")
@@ -116,6 +117,8 @@ class FunctionFactory:
             variables["DR_PROBE"] = "true"
         if self._config.approvals != Approvals():
             variables["DR_APPROVALS"] = self._config.approvals.model_dump_json(exclude_defaults=True)
+        if self._config.leases != Leases():
+            variables["DR_LEASES"] = self._config.leases.model_dump_json(exclude_defaults=True)
         if self._hub.dns_servers:
             variables["DR_DNS_SERVERS"] = ",".join(self._hub.dns_servers)
         return variables
@@ -184,6 +187,11 @@ class FunctionFactory:
             statements.append(iam.PolicyStatement(sid="Executions", actions=actions, resources=executions))
             beat = ["states:SendTaskHeartbeat"]  # it tells whether a token still waits, and changes nothing
             statements.append(iam.PolicyStatement(sid="Waiting", actions=beat, resources=["*"]))
+        if verb.starts_runs:
+            orchestrator = [machine_arn(Machine.ORCHESTRATOR)]
+            statements.append(
+                iam.PolicyStatement(sid="Runs", actions=["states:StartExecution"], resources=orchestrator)
+            )
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:

@@ -4,8 +4,7 @@ Items carry the record's fields as DynamoDB attributes, so that `aws dynamodb qu
 Region, so the last-writer-wins of global tables never decides between two Regions.
 
 runs       RUN#<id>/RUN · RUN#<id>/STAGE#<nn> · RUN#<id>/GATE#<id> · LOCK#<scope>/LOCK · READY#<scope>/AT#<time>#<region> and
-           /NEWEST#<region>; index by-scope: SCOPE#<scope>,
-           GATE#<id>, READY and LOCKS (those held)
+           /NEWEST#<region> · LEASE#<run>/LEASE; index by-scope: SCOPE#<scope>, GATE#<id>, READY, LOCKS and LEASES (those held)
 actions    RUN#<id>/<action id>
 events     RUN#<id>/<time>#<sequence>
 inventory  SCOPE#<scope>/AT#<time> (head, with the number of resources) · SNAP#<scope>#<time>/<resource id>,
@@ -26,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orchestrator.aws_errors import translate
 from orchestrator.errors import NotFoundError, StaleRecordError, ThrottledError
 from orchestrator.inventory import Resource, Snapshot
-from orchestrator.ledger.items import Item, from_item, to_item
+from orchestrator.ledger.items import Item, from_item, key_of, strings_of, to_item
 from orchestrator.ledger.memory import held_by_another
 from orchestrator.ledger.records import Action, Event, Gate, Lock, ReadinessRecord, Record, Run, Scope, Stage
 from orchestrator.ledger.store import Ledger
@@ -42,7 +41,7 @@ NOTES_PART = 90_000
 SNAPSHOTS = 5
 """How many snapshots back are looked at for a complete one."""
 BY_SCOPE = "by-scope"
-LOCKS = "LOCKS"
+LOCKS, LEASES = "LOCKS", "LEASES"
 
 R = TypeVar("R", bound=Record)
 _sequence = itertools.count()
@@ -93,12 +92,12 @@ class DynamoLedger(Ledger):
 
     def lock(self, scope: Scope, run_id: str, at: datetime) -> Lock:
         """See `Ledger.lock`. The item stays when released, so that the epoch only grows."""
-        values = _strings({":run": run_id, ":at": at.isoformat(), ":locks": LOCKS, ":scope": scope.key})
+        values = strings_of({":run": run_id, ":at": at.isoformat(), ":locks": LOCKS, ":scope": scope.key})
         values |= {":one": {"N": "1"}, ":zero": {"N": "0"}}
         try:
             self._client.update_item(
                 TableName=self._tables.runs,
-                Key=_key(f"LOCK#{scope.key}", "LOCK"),
+                Key=key_of(f"LOCK#{scope.key}", "LOCK"),
                 UpdateExpression="SET run_id = :run, taken_at = :at, gsi1pk = :locks, gsi1sk = :scope, "
                 "epoch = if_not_exists(epoch, :zero) + :one",
                 ConditionExpression="attribute_not_exists(run_id)",
@@ -132,7 +131,7 @@ class DynamoLedger(Ledger):
         try:
             self._client.update_item(
                 TableName=self._tables.runs,
-                Key=_key(f"LOCK#{scope.key}", "LOCK"),
+                Key=key_of(f"LOCK#{scope.key}", "LOCK"),
                 UpdateExpression="REMOVE run_id, taken_at, gsi1pk, gsi1sk",
                 ConditionExpression="run_id = :run" + (" AND epoch = :epoch" if of_epoch else ""),
                 ExpressionAttributeValues={":run": {"S": run_id}, **of_epoch},
@@ -141,6 +140,15 @@ class DynamoLedger(Ledger):
             self._only_if_condition(err, "UpdateItem of the lock")
         except BotoCoreError as err:
             raise translate(err, "dynamodb.UpdateItem of the lock") from err
+
+    def mark_lease(self, run_id: str, *, held: bool) -> None:
+        """See `Ledger.mark_lease`. The item stays, without its place in the index."""
+        index = strings_of({"gsi1pk": LEASES, "gsi1sk": run_id} if held else {})
+        self._write(self._tables.runs, [{**key_of(f"LEASE#{run_id}", "LEASE"), **index}])
+
+    def leases(self) -> list[str]:
+        """See `Ledger.leases`."""
+        return [item["gsi1sk"]["S"] for item in self._query(self._tables.runs, "gsi1pk", LEASES, IndexName=BY_SCOPE)]
 
     # --- stages and actions ------------------------------------------------------------------------------------------
 
@@ -238,10 +246,10 @@ class DynamoLedger(Ledger):
         notes = snapshot.model_copy(update={"resources": ()}).model_dump_json()
         parts = [notes[start : start + NOTES_PART] for start in range(0, len(notes), NOTES_PART)]
         items = [_with_key(r, pk, r.resource_id) for r in snapshot.resources]
-        items += [{**_key(pk, f"{NOTES}{n:03d}"), "json": {"S": part}} for n, part in enumerate(parts)]
+        items += [{**key_of(pk, f"{NOTES}{n:03d}"), "json": {"S": part}} for n, part in enumerate(parts)]
         self._write(self._tables.inventory, items)
         head = {
-            **_key(f"SCOPE#{snapshot.scope.key}", f"AT#{version}"),
+            **key_of(f"SCOPE#{snapshot.scope.key}", f"AT#{version}"),
             "taken_at": {"S": version},
             "resources": {"N": str(len(snapshot.resources))},
             "notes": {"N": str(len(parts))},
@@ -274,7 +282,7 @@ class DynamoLedger(Ledger):
     def save_readiness(self, verdict: ReadinessRecord) -> None:
         """See `Ledger.save_readiness`."""
         pk, at = f"READY#{verdict.scope.key}", verdict.at.astimezone(UTC).isoformat(timespec="microseconds")
-        index = _strings({"gsi1pk": "READY", "gsi1sk": f"{verdict.scope.key}#{verdict.region}"})
+        index = strings_of({"gsi1pk": "READY", "gsi1sk": f"{verdict.scope.key}#{verdict.region}"})
         newest = {**_with_key(verdict, pk, f"NEWEST#{verdict.region}"), **index}
         self._write(self._tables.runs, [_with_key(verdict, pk, f"AT#{at}#{verdict.region}"), newest])
 
@@ -293,7 +301,7 @@ class DynamoLedger(Ledger):
 
     def _read(self, table: str, pk: str, sk: str) -> Item | None:
         try:
-            reply = self._client.get_item(TableName=table, Key=_key(pk, sk), ConsistentRead=True)
+            reply = self._client.get_item(TableName=table, Key=key_of(pk, sk), ConsistentRead=True)
         except (ClientError, BotoCoreError) as err:
             raise translate(err, f"dynamodb.GetItem {table} {pk}/{sk}") from err
         item: Item | None = reply.get("Item")
@@ -320,7 +328,7 @@ class DynamoLedger(Ledger):
 
     def _create(self, table: str, pk: str, sk: str, record: Record, index: Mapping[str, str] | None = None) -> bool:
         """Write a new item; say False when one is there already."""
-        item = {**_with_key(record, pk, sk), **_strings(index)}
+        item = {**_with_key(record, pk, sk), **strings_of(index)}
         try:
             self._client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
         except ClientError as err:
@@ -333,7 +341,7 @@ class DynamoLedger(Ledger):
     def _save(self, table: str, pk: str, sk: str, record: R, index: Mapping[str, str] | None = None) -> R:
         version = record.version  # type: ignore[attr-defined]  # the records saved here all have one
         changed = record.but(version=version + 1)
-        item = {**_with_key(changed, pk, sk), **_strings(index)}
+        item = {**_with_key(changed, pk, sk), **strings_of(index)}
         try:
             self._client.put_item(
                 TableName=table,
@@ -383,16 +391,8 @@ def _run_pk(run_id: str) -> str:
     return f"RUN#{run_id}"
 
 
-def _key(pk: str, sk: str) -> Item:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
 def _with_key(record: Record | Resource, pk: str, sk: str) -> Item:
-    return {**_key(pk, sk), **to_item(record)}
-
-
-def _strings(index: Mapping[str, str] | None) -> Item:
-    return {name: {"S": value} for name, value in (index or {}).items()}
+    return {**key_of(pk, sk), **to_item(record)}
 
 
 def _gate_index(gate: Gate) -> dict[str, str]:

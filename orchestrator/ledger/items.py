@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -15,6 +16,16 @@ M = TypeVar("M", bound=BaseModel)
 KEYS = {"pk", "sk", "gsi1pk", "gsi1sk"}
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
+
+
+def key_of(pk: str, sk: str) -> Item:
+    """Return the key of an item."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def strings_of(values: Mapping[str, str] | None) -> Item:
+    """Return plain strings as DynamoDB attributes."""
+    return {name: {"S": value} for name, value in (values or {}).items()}
 
 
 def to_item(record: BaseModel) -> Item:

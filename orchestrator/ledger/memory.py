@@ -27,6 +27,7 @@ class MemoryLedger(Ledger):
         self._events: list[Event] = []
         self._locks: dict[str, Lock | None] = {}
         self._epochs: dict[str, int] = {}
+        self._leases: dict[str, bool] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._readiness: list[ReadinessRecord] = []
         self._guard = RLock()
@@ -75,6 +76,14 @@ class MemoryLedger(Ledger):
             held = self._locks.get(scope.key)
             if held is not None and held.run_id == run_id and epoch in {None, held.epoch}:
                 self._locks[scope.key] = None
+
+    def mark_lease(self, run_id: str, *, held: bool) -> None:
+        """See `Ledger.mark_lease`."""
+        self._leases[run_id] = held
+
+    def leases(self) -> list[str]:
+        """See `Ledger.leases`."""
+        return sorted(run_id for run_id, held in self._leases.items() if held)
 
     def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:
         """See `Ledger.add_stages`."""

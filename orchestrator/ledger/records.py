@@ -108,6 +108,8 @@ class Run(Record):
     """The planned run that this emergency goes on with."""
     escalation: Escalation | None = None
     """The order that made this run end and go on as an emergency."""
+    lease: Lease | None = None
+    """How long the copies of this drill may stay."""
     findings: tuple[FindingRecord, ...] = ()
     version: int = 0
 
@@ -120,6 +122,21 @@ class Run(Record):
     def interrupted(self) -> bool:
         """Say whether the run ended because its execution did, and not because somebody decided so."""
         return self.ended_at is not None and bool(self.interruptions) and self.interruptions[-1].until is None
+
+    @property
+    def lease_over(self) -> bool:
+        """Say whether this drill was told that its lease is over: it makes nothing more, and removes what it made."""
+        return self.lease is not None and self.lease.over_at is not None
+
+    @property
+    def removes_copies(self) -> bool:
+        """Say whether this run only removes what an earlier drill has left."""
+        return self.mode is Mode.DRILL and self.completes is not None
+
+    @property
+    def made_by(self) -> str:
+        """Return the run under whose id this recovery, or this drill, makes and finds its things."""
+        return self.escalates or (self.completes if self.removes_copies else None) or self.run_id
 
 
 class Pause(Record):
@@ -138,6 +155,30 @@ class Interruption(Record):
     how: str
     since: datetime
     until: datetime | None = None
+
+
+class Extension(Record):
+    """More time for a drill, and who wanted it."""
+
+    by: str
+    minutes: int
+    reason: str = ""
+    at: datetime
+
+
+class Lease(Record):
+    """How long the copies of a drill may stay, from the start of its run."""
+
+    minutes: int
+    """As it was asked for."""
+    until: datetime
+    ceiling_usd: float | None = None
+    """What the copies may cost in that time, by estimate; None: whatever they cost."""
+    extensions: tuple[Extension, ...] = ()
+    over_at: datetime | None = None
+    """When a run that still went on was told that its lease is over."""
+    removals: tuple[str, ...] = ()
+    """Runs that were started to remove the copies, because the drill's own run had ended without."""
 
 
 class Escalation(Record):

@@ -51,6 +51,14 @@ class Ledger(ABC):
         """Release the lock if the run holds it, with this epoch when one is given; the epoch is remembered."""
 
     @abstractmethod
+    def mark_lease(self, run_id: str, *, held: bool) -> None:
+        """Remember that a drill may have copies, or that it has none any more. Repeatable."""
+
+    @abstractmethod
+    def leases(self) -> list[str]:
+        """Return the runs whose lease is marked as held; one marked just now may be missing or still there."""
+
+    @abstractmethod
     def add_stages(self, stages: Sequence[Stage], actions: Sequence[Action]) -> None:
         """Write a run's stages and actions; those already there stay as they are."""
 

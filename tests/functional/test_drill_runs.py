@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.words import RunStatus
-from tests.functional.world import EAST, WEST, World
+from orchestrator.words import GateStatus, RunStatus, StageStatus
+from tests.functional.world import EAST, OWNER, WEST, Running, Shop, World
 
 pytestmark = pytest.mark.functional
 
+KINDS = ["aurora-global", "ecs-service"]
 NEVER_IN_A_DRILL = ("Promote", "Switchover", "Failover", "RemoveFrom", "Reverse", "StopReplication", "ChangeResource")
 
 
@@ -34,6 +35,109 @@ def test_drill_rehearses_every_resource_leaves_production_untouched_and_no_copie
     assert [c for c in changes if any(word in c for word in NEVER_IN_A_DRILL)] == []
     # And the shop can still be moved in earnest, from us-east-1
     assert shop.tasks(EAST) == (2, 2)
+
+
+def in_the_middle_of_activate(shop: Shop) -> Running:
+    """Start a drill and leave it with copies of everything, between two waves of ACTIVATE."""
+    run = shop.start("test", ApprovalMode="required", LeaseMinutes=60)
+    asked: set[str] = set()
+
+    def wave_1_is_active() -> bool:
+        through = [
+            s.stage_id
+            for s in run.hub.ledger.stages(run.run_id)
+            if s.status in {StageStatus.PASSED, StageStatus.SKIPPED}
+        ]
+        waiting = [g for g in run.hub.ledger.gates(run.run_id) if g.status is GateStatus.OPEN and g.token]
+        new = [g for g in waiting if g.gate_id not in asked]
+        if new and any("ACTIVATE" in stage_id for stage_id in through):
+            return True
+        for gate in new:
+            asked.add(gate.gate_id)
+            run.send(gate, {"approved": True, "approver": OWNER})
+        return False
+
+    run.until(wave_1_is_active, "the first wave to be activated")
+    return run
+
+
+def test_drill_killed_halfway_is_cleaned_up_when_its_lease_is_over_and_production_is_untouched(world: World) -> None:
+    # Given a drill whose execution is stopped in the middle of ACTIVATE, with copies of both waves
+    shop = world.shop("Killed", KINDS)
+    before = shop.attributes()
+    mark = world.mark()
+    run = in_the_middle_of_activate(shop)
+    assert shop.attributes() != before
+    stop = ("aws", "stepfunctions", "stop-execution", "--execution-arn", run.execution_arn)
+    assert world.run_command(*stop).code == 0
+    assert run.ended().status is RunStatus.STOPPED
+    # Then people are told that copies are left, until when, and how to remove them now
+    run.until(lambda: "failure" in world.told(run.run_id), "the last message")
+    told = world.texts(run.run_id)[-1]
+    assert "are left; lease until" in told
+    assert f"dr start --complete {run.run_id} --region {WEST}" in told
+    assert "are left; lease until" in world.run_command("dr", "status", run.run_id).out
+    assert world.watchdog() == []
+    # When its lease is over, and the watchdog looks
+    run.let_lease_end()
+    (found,) = world.watchdog()
+    # Then it says which run removes them, and starts that once
+    removal = run.linked(f"{run.run_id}-removal-1")
+    assert found["Finding"] == "expired-lease"
+    assert removal.run_id in found["What"]
+    assert world.watchdog() == []
+    ended = removal.ended()
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    assert run.hub.ledger.run(run.run_id).completed_by == removal.run_id
+    assert world.watchdog() == []
+    # And the copies are gone, production is as it was, and no call was made that it would have noticed
+    assert shop.attributes() == before
+    changes = shop.changes_since(mark)
+    assert any("Delete" in change for change in changes), changes
+    assert [c for c in changes if any(word in c for word in NEVER_IN_A_DRILL) or c.endswith(EAST)] == []
+    # And the scope is free
+    assert run.hub.ledger.holder(ended.scope) is None
+
+
+def test_drill_that_nobody_answers_is_given_more_time_and_then_removes_its_copies_itself(world: World) -> None:
+    # Given a drill in the middle of ACTIVATE, that somebody gives more time
+    shop = world.shop("Forgotten", KINDS)
+    before = shop.attributes()
+    run = in_the_middle_of_activate(shop)
+    said = world.run_command("dr", "extend", run.run_id, "--minutes", "30", "--reason", "one more look")
+    assert said.code == 0, said.err
+    assert "may stay until" in said.out
+    assert "extended by 30" in world.run_command("dr", "status", run.run_id).out
+    # When that is over, too, while it still waits at its gate
+    run.let_lease_end()
+    (found,) = world.watchdog()
+    assert "makes nothing more, and removes its copies now" in found["What"]
+    # Then it removes its copies, asks nobody, and ends with the reason
+    ended = run.ended()
+    assert ended.status is RunStatus.FAILED
+    assert "was not through when its lease ended" in str(ended.failure)
+    assert shop.attributes() == before
+    assert run.hub.ledger.holder(ended.scope) is None
+
+
+def test_copies_of_a_drill_that_was_stopped_are_removed_at_once_by_hand(world: World) -> None:
+    # Given a drill that somebody stopped by hand
+    shop = world.shop("ByHand", KINDS)
+    before = shop.attributes()
+    run = in_the_middle_of_activate(shop)
+    run.hub.hub.client("stepfunctions").stop_execution(executionArn=run.execution_arn)
+    run.ended()
+    # When the command that it told is typed
+    command = ("dr", "start", "--complete", run.run_id, "--region", WEST, "--approval", "automatic", "--yes")
+    said = world.run_command(*command)
+    assert said.code == 0, said.err
+    ended = run.linked(said.out.strip().rpartition(":")[2]).ended()
+    # Then the copies are gone, and once is enough
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    assert shop.attributes() == before
+    again = world.run_command(*command)
+    assert again.code == 3
+    assert "were removed by run" in again.err
 
 
 def test_drill_is_never_an_emergency(world: World) -> None:

@@ -151,6 +151,16 @@ class World:
         told = [p["attributes"] for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
         return [attributes["Notice"]["Value"] for attributes in told]
 
+    def texts(self, run_id: str) -> list[str]:
+        """Return the bodies of what was published about a run, oldest first."""
+        publishes = self.local.service("sns").publishes  # type: ignore[attr-defined]
+        return [str(p["message"]) for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
+
+    def watchdog(self, region: str = WEST) -> list[dict[str, str]]:
+        """Let the watchdog of a Region's hub look now, as its schedule does; return what it found."""
+        found = self.enter(region).ask("watchdog", {})["Found"]
+        return [dict(each) for each in found]
+
     def platform_calls_since(self, mark: int) -> list[Any]:
         """Return every call since a mark that any role made: functions, machines, spoke sessions; refused ones too."""
         return [c for c in self.calls_since(mark) if "assumed-role/" in c.principal_arn]
@@ -321,6 +331,15 @@ class Running:
     def answer(self, gate: Gate, decision: str) -> None:
         """Answer a gate with one of its choices."""
         self.send(gate, {"decision": decision, "approver": OWNER, "reason": "as agreed"})
+
+    def let_lease_end(self) -> None:
+        """Let the time of a drill's lease be over."""
+        until = self.hub.clock.now()
+        self.hub.ledger.change_run(self.run_id, lambda r: r.but(lease=r.lease.but(until=until) if r.lease else None))
+
+    def linked(self, run_id: str) -> Running:
+        """Return another run of the same hub."""
+        return Running(self.world, self.hub, run_id, f"{self.execution_arn.rpartition(':')[0]}:{run_id}")
 
     def waits_for(self, step: str) -> bool:
         """Say whether an action has made its calls and waits for AWS at this very step."""

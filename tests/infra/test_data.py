@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator import names
 from orchestrator.approvals import Approvals
+from orchestrator.leases import Leases
 from orchestrator.names import Table
 from tests.infra.synthesised import Assembly, as_list, text
 
@@ -146,3 +147,11 @@ def test_functions_know_the_approval_policy(assembly: Assembly) -> None:
         for verb in ("next_move", "answer_gate", "record_decision", "open_gate"):
             told = hub.function(verb)["Environment"]["Variables"]["DR_APPROVALS"]
             assert Approvals.model_validate_json(told) == assembly.config.approvals
+
+
+def test_functions_know_how_long_a_drill_may_keep_its_copies(assembly: Assembly) -> None:
+    for hub in assembly.hubs:
+        told = hub.function("accept_request")["Environment"]["Variables"]["DR_LEASES"]
+        leases = Leases.model_validate_json(told)
+        assert leases == assembly.config.leases
+        assert leases.of("CustomerX").minutes == 120

@@ -6,6 +6,7 @@ A new status, kind of gate, choice or command fails `test_table_is_complete` unt
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -14,15 +15,16 @@ from orchestrator import commands, moving
 from orchestrator.ending import cancel
 from orchestrator.errors import DrError
 from orchestrator.escalating import escalate
+from orchestrator.extending import extend
 from orchestrator.gates import Answer, decide, read_answer
 from orchestrator.identity import Identity
 from orchestrator.ledger.records import Gate
 from orchestrator.platform import Platform
-from orchestrator.words import Choice, GateKind, RunStatus
+from orchestrator.words import Choice, GateKind, Operation, RunStatus
 from tests.unit.scripted_platform import HOME, Cloud, Operator, obstacle_failed
 
 KIM = Identity(arn=f"arn:aws:iam::{HOME}:user/kim", account=HOME)
-ORDERS = ("pause", "resume", "cancel", "escalate")
+ORDERS = ("pause", "resume", "cancel", "escalate", "extend")
 WORKS = "works"
 Situation = tuple[RunStatus, GateKind | None]
 COMMANDS = {*ORDERS, *(f"decide {choice}" for choice in Choice)}
@@ -37,22 +39,26 @@ def row(works: str, **refused: str) -> dict[str, str]:
 
 
 EVERY_CHOICE = " ".join(Choice)
-EARLY = row("pause cancel", NotFound=EVERY_CHOICE, NotPaused="resume!", NoPlanYet="escalate")
-OVER = row("", GateWithdrawn=EVERY_CHOICE, RunEnded="pause resume! cancel escalate")
+EARLY = row("pause cancel", NotFound=EVERY_CHOICE, NotPaused="resume!", NoPlanYet="escalate", NoLease="extend")
+OVER = row("", GateWithdrawn=EVERY_CHOICE, RunEnded="pause resume! cancel escalate", NoLease="extend")
 LATER_GATE = row(
     "approve reject rollback-run pause cancel escalate",
     NotAnOption="retry skip continue rollback abort resume",
     NotPaused="resume!",
+    NoLease="extend",
 )
 TABLE: dict[Situation, dict[str, str]] = {
     (RunStatus.ACCEPTED, None): EARLY,
     (RunStatus.PLANNING, None): EARLY,
     (RunStatus.READY, None): {**EARLY, "escalate": WORKS},
-    (RunStatus.RUNNING, None): row("pause cancel escalate", NotWaiting=EVERY_CHOICE, NotPaused="resume!"),
+    (RunStatus.RUNNING, None): row(
+        "pause cancel escalate", NotWaiting=EVERY_CHOICE, NotPaused="resume!", NoLease="extend"
+    ),
     (RunStatus.WAITING, GateKind.PLAN): row(
         "approve reject pause cancel escalate",
         NotAnOption="retry skip continue rollback rollback-run abort resume",
         NotPaused="resume!",
+        NoLease="extend",
     ),
     (RunStatus.WAITING, GateKind.PHASE): {**LATER_GATE, "decide rollback-run": "PastTheLine"},  # ACTIVATE is through
     (RunStatus.WAITING, GateKind.WAVE): LATER_GATE,
@@ -61,11 +67,13 @@ TABLE: dict[Situation, dict[str, str]] = {
         "retry skip continue rollback rollback-run abort pause cancel escalate",
         NotAnOption="approve reject resume",
         NotPaused="resume!",
+        NoLease="extend",
     ),
     (RunStatus.PAUSED, GateKind.PAUSE): row(
         "resume abort resume! cancel escalate",
         NotAnOption="approve reject retry skip continue rollback rollback-run",
         AlreadyPaused="pause",
+        NoLease="extend",
     ),
     **{(status, None): OVER for status in RunStatus if status.ended},
 }
@@ -84,6 +92,7 @@ class Desk:
     """A run in some situation, and the orders people give it."""
 
     situation: Situation
+    operation: Operation = Operation.FAILOVER
     cloud: Cloud = field(default_factory=Cloud)
     platform: Platform = field(init=False)
     gate: Gate | None = None
@@ -99,6 +108,7 @@ class Desk:
         mode = {"Phases": ["INSTANTIATE"]} if kind is GateKind.WAVE else {}
         self.run_id = self.cloud.accept(
             self.platform,
+            Operation=self.operation,
             ApprovalMode="automatic" if automatic else "required",
             **mode,  # type: ignore[arg-type]
         )
@@ -137,6 +147,10 @@ class Desk:
                 if made is not None:
                     self._redeemed(made)
                 return not self.platform.ledger.run(self.run_id).paused
+            case "extend":
+                before = self.platform.ledger.run(self.run_id).lease
+                after = extend(self.platform, self.run_id, KIM, 60, "").lease
+                return bool(before and after and after.until - before.until == timedelta(hours=1))
             case "escalate":
                 return escalate(self.platform, self.run_id, KIM, "").escalation is not None
             case _:
@@ -148,10 +162,28 @@ class Desk:
         return decide(self.platform.ledger, self.cloud.clock, self.run_id, gate.gate_id, answer).choice
 
 
-@pytest.mark.parametrize("situation", TABLE, ids=lambda s: "-".join(str(part) for part in s if part))
-def test_command_works_or_is_refused_with_a_reason(situation: Situation) -> None:
-    for command, expected in TABLE[situation].items():
-        desk = Desk(situation)
+OF_A_DRILL: dict[Situation, dict[str, str]] = {
+    **{
+        situation: {"extend": WORKS, "escalate": "NotPlanned"}
+        for situation in TABLE
+        if not situation[0].ended and situation[1] is not GateKind.COMMIT
+    },
+    **{(status, None): {"extend": "RunEnded", "escalate": "NotPlanned"} for status in RunStatus if status.ended},
+}
+"""What differs in a drill; it has no line of no return. An ended one that left copies can be extended, too."""
+CELLS = [(Operation.FAILOVER, TABLE), (Operation.TEST, OF_A_DRILL)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "situation", "cells"),
+    [(operation, situation, cells) for operation, table in CELLS for situation, cells in table.items()],
+    ids=lambda value: "-".join(str(part) for part in value if part) if isinstance(value, tuple) else str(value)[:8],
+)
+def test_command_works_or_is_refused_with_a_reason(
+    operation: Operation, situation: Situation, cells: dict[str, str]
+) -> None:
+    for command, expected in cells.items():
+        desk = Desk(situation, operation)
         before = desk.platform.ledger.run(desk.run_id)
         if expected == WORKS:
             assert desk.order(command), command

@@ -342,9 +342,23 @@ def test_orders_to_a_run_of_another_region_are_refused_with_the_command_for_ther
         ("resume_run", {"RunId": run_id}),
         ("cancel_run", {"RunId": run_id}),
         ("escalate_run", {"RunId": run_id}),
+        ("extend_lease", {"RunId": run_id, "Minutes": 60}),
     ):
         with pytest.raises(TerminalError, match=f"is done by the hub in {SOURCE}.*dr .* --region {SOURCE}"):
             hub.order(verb, **event)
+
+
+def test_drill_is_given_more_time_by_whom_aws_confirms(hub: Functions) -> None:
+    run_id = hub.planned(Operation="test", LeaseMinutes=60)
+
+    told = hub.order("extend_lease", RunId=run_id, Minutes=30, Reason="still looking")
+
+    lease = hub.platform.ledger.run(run_id).lease
+    assert lease is not None
+    assert (lease.extensions[0].by, lease.extensions[0].minutes) == (WHO_ARN, 30)
+    assert told == {"Until": f"{lease.until:%Y-%m-%d %H:%M} UTC", "By": WHO_ARN}
+    notice, subject, body = hub.messages()[-1]
+    assert (notice, "lease extended until" in subject, "still looking" in body) == ("decision", True, True)
 
 
 def test_automation_that_gives_another_order_answers_nothing(hub: Functions, run_id: str) -> None:

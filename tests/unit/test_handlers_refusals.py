@@ -157,6 +157,7 @@ def test_event_of_another_form_is_refused_and_not_retried(hub: Functions) -> Non
             hub.call(verb, **event)
 
 
+EXTEND: dict[str, dict[str, Any]] = {"extend_lease": {"Minutes": 60}}
 OF_A_RUN: dict[str, dict[str, str]] = {
     "take_inventory": {},
     "build_plan": {},
@@ -176,9 +177,12 @@ def test_run_nobody_knows_is_refused_by_every_function(hub: Functions) -> None:
     for verb, event in OF_A_RUN.items():
         with pytest.raises(TerminalError, match="nobody-knows-it"):
             hub.call(verb, RunId="nobody-knows-it", **event)
-    for verb in ("cancel_run", "escalate_run", "pause_run", "resume_run"):
+    for verb, event in {
+        **dict.fromkeys(("cancel_run", "escalate_run", "pause_run", "resume_run"), {}),
+        **EXTEND,
+    }.items():
         with pytest.raises(TerminalError, match="nobody-knows-it"):
-            hub.order(verb, RunId="nobody-knows-it")
+            hub.order(verb, RunId="nobody-knows-it", **event)
 
 
 def test_action_of_a_run_that_lost_its_scope_is_fenced(shop: Functions) -> None:

@@ -208,6 +208,15 @@ class TestLock:
         ledger.unlock(SCOPE, "run-1", epoch=2)
         assert ledger.locks() == [other]
 
+    def test_leases_are_listed_until_they_hold_nothing_any_more(self, ledger: Ledger) -> None:
+        ledger.mark_lease("run-1", held=True)
+        ledger.mark_lease("run-2", held=True)
+        ledger.mark_lease("run-2", held=True)
+        assert ledger.leases() == ["run-1", "run-2"]
+        ledger.mark_lease("run-1", held=False)
+        ledger.mark_lease("run-3", held=False)
+        assert ledger.leases() == ["run-2"]
+
     def test_unlock_by_a_run_that_does_not_hold_it_changes_nothing(self, ledger: Ledger) -> None:
         held = ledger.lock(SCOPE, "run-1", START)
         ledger.unlock(SCOPE, "run-2")

@@ -73,6 +73,13 @@ def test_mode_follows_what_was_asked(changes: dict[str, Any], mode: Mode) -> Non
         ({"DetectedAt": "2026-03-01T02:00:00"}, "DetectedAt"),
         ({"DetectedAt": "yesterday"}, "DetectedAt"),
         ({"Reason": "x" * 513}, "Reason"),
+        ({"LeaseMinutes": 60}, "LeaseMinutes goes only with Operation test"),
+        ({"Operation": "test", "LeaseMinutes": 14}, "LeaseMinutes is 14, expected 15 to 10080 (a week)"),
+        ({"Operation": "test", "LeaseMinutes": 10081}, "LeaseMinutes is 10081, expected 15 to 10080 (a week)"),
+        ({"Operation": "test", "LeaseMinutes": "an hour"}, "LeaseMinutes"),
+        ({"Operation": "test", "LeaseMinute": 60}, 'unknown field LeaseMinute (did you mean "LeaseMinutes"?)'),
+        ({"Operation": "test", "Complete": "run-1"}, "of a drill its CLEANUP alone"),
+        ({"Operation": "test", "Complete": "run-1", "Phases": ["CLEANUP"], "LeaseMinutes": 60}, "goes only with"),
     ],
 )
 def test_bad_field_is_named_with_what_was_expected(changes: dict[str, Any], told: str) -> None:

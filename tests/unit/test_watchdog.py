@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from orchestrator import moving, stages
 from orchestrator.errors import UnreachableError
 from orchestrator.executions import Execution, Executions
+from orchestrator.findings import KIND, Finding
 from orchestrator.gates import ask_with_token
 from orchestrator.notify import Notice
 from orchestrator.pausing import pause
 from orchestrator.progress import Ask, RunStage
-from orchestrator.watchdog import KIND, Finding, Round, watch
+from orchestrator.watchdog import Round, watch
 from orchestrator.words import GateStatus, RunStatus, StageStatus
 from tests.unit.scripted_platform import HOME, SCOPE, SOURCE, START, TARGET, Cloud, Operator
 
@@ -31,6 +33,9 @@ class StepFunctions(Executions):
     """Execution name -> how it ended, None when nobody knows it; all others run."""
     dead_tokens: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    started: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Execution name -> its input."""
     unreachable: bool = False
 
     def find(self, arn: str) -> Execution | None:
@@ -41,6 +46,14 @@ class StepFunctions(Executions):
 
     def waits(self, token: str) -> bool:
         return token not in self.dead_tokens
+
+    def let_go(self, token: str, output: Mapping[str, object]) -> None:
+        self.released.append(token)
+
+    def start(self, machine_arn: str, name: str, given: Mapping[str, object]) -> None:
+        assert machine_arn == MACHINE
+        assert name not in self.started, "one removal is started once"
+        self.started[name] = dict(given)
 
     def end(self, name: str, status: str, at: datetime) -> None:
         self.ended[name] = Execution(status, at)

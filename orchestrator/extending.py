@@ -1,0 +1,54 @@
+"""The order that gives a drill more time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from orchestrator.commands import own_run
+from orchestrator.errors import RefusedError
+from orchestrator.identity import Identity
+from orchestrator.leases import LONGEST_MINUTES, copies_left
+from orchestrator.ledger.records import Action, Extension, Lease, Run
+from orchestrator.platform import Platform
+
+
+def extend(platform: Platform, run_id: str, who: Identity, minutes: int, reason: str) -> Run:
+    """Give a drill more time; raise `RefusedError` when it is over, holds nothing, or would last too long."""
+    run = own_run(platform, run_id, f"dr extend {run_id} --minutes {minutes}")
+    actions = platform.ledger.actions(run_id)
+    wanted = Extension(by=who.arn, minutes=minutes, reason=reason, at=platform.clock.now())
+
+    def longer(r: Run) -> Run:
+        lease = _extendable(r, actions, minutes)
+        until = lease.until + timedelta(minutes=minutes)
+        return r.but(lease=lease.but(until=until, extensions=(*lease.extensions, wanted)))
+
+    run = platform.ledger.change_run(run.run_id, longer)
+    assert run.lease is not None
+    told = f"lease extended by {minutes} min until {run.lease.until:%Y-%m-%d %H:%M} UTC. {reason}".strip()
+    platform.note(run_id, "lease", told, actor=who.arn)
+    return run
+
+
+def _extendable(run: Run, actions: Sequence[Action], minutes: int) -> Lease:
+    status = f"dr status {run.run_id} --region {run.target_region}"
+    lease = run.lease
+    if lease is None or run.dry_run:
+        kind = "a preview" if run.dry_run else "the removal of a drill" if run.completes else f"{run.mode}"
+        raise RefusedError(f"run {run.run_id} is {kind}; only a drill has a lease.", status, code="NoLease")
+    if lease.over_at is not None or lease.removals:
+        why = f"the lease of run {run.run_id} ended {lease.until:%Y-%m-%d %H:%M} UTC, and its copies are being removed."
+        raise RefusedError(why, "start another drill: dr start --operation test", code="LeaseOver")
+    if run.ended_at is not None and not copies_left(run, actions):
+        why = f"run {run.run_id} has ended already ({run.status}) and holds no copies."
+        raise RefusedError(why, f"dr report {run.run_id} --region {run.target_region}", code="RunEnded")
+    total = (lease.until - run.created_at) / timedelta(minutes=1) + minutes
+    if minutes < 1 or total > LONGEST_MINUTES:
+        raise RefusedError(
+            f"{minutes} min more would make {total:.0f} min since the start of run {run.run_id}, expected at least 1 more "
+            f"and at most {LONGEST_MINUTES} in all.",
+            f"extend it by less, or start another drill; see {status}",
+            code="LeaseTooLong",
+        )
+    return lease
