@@ -74,6 +74,12 @@ def request_options(command: F) -> F:
                 default=None,
                 help="Of a drill: how long its copies may stay; then they are removed whatever has become of it.",
             ),
+            click.option(
+                "--cost-ceiling",
+                type=float,
+                default=None,
+                help="Of a drill: what its copies may cost in the whole lease, in US dollars, by estimate.",
+            ),
             click.option("--emergency", is_flag=True, help="The source Region is lost."),
             click.option("--reason", default="", help="Ticket or reason for the audit trail."),
         )
@@ -99,6 +105,7 @@ def request_input(
     on_failure: str | None,
     success: tuple[str, ...],
     lease_minutes: int | None,
+    cost_ceiling: float | None,
     emergency: bool,
     reason: str,
 ) -> dict[str, Any]:
@@ -119,6 +126,7 @@ def request_input(
         "OnFailure": on_failure,
         "SuccessRules": dict(_rule(each) for each in success) or None,
         "LeaseMinutes": lease_minutes,
+        "CostCeilingUSD": cost_ceiling,
         "Emergency": emergency or None,
         "Reason": reason or None,
     }

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator.costs import cost_lines
 from orchestrator.plan import Plan, PlannedStep
 from orchestrator.status import OpenGate, RunView, StageLine
 from orchestrator.undoing import warnings
@@ -122,6 +123,7 @@ def plan(frozen: Plan) -> RenderableType:
     parts: list[RenderableType] = [tree, critical_path(frozen), *_inventory(frozen.inventory_taken_at)]
     parts += [Text(each, style="yellow") for each in frozen.remarks]
     parts += [Text(each, style="yellow") for each in warnings(frozen.targets, frozen.mode)]
+    parts += [Text(each, style="yellow") for each in (cost_lines(frozen.costs) if frozen.costs else [])]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))
     parts += [Text(f"left out: {resource}: {why}", style="bright_black") for resource, why in frozen.excluded.items()]

@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from orchestrator.approvals import Approvals
-from orchestrator.leases import Leases
+from orchestrator.leases import Leases, LeaseTerms
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -141,6 +141,8 @@ class Customer(Strict):
     contacts: Contacts = Contacts()
     escalation: Contacts = Contacts()
     """Hear of this customer's gates that nobody answered for 30 minutes."""
+    lease: LeaseTerms | None = None
+    """Of this customer's drills, in place of the hub's."""
 
 
 class Organization(Strict):
@@ -161,7 +163,7 @@ class Config(Strict):
     """Hear of gates that nobody answered for 30 minutes."""
     approvals: Approvals = Approvals()
     """Whose answers count at which gates."""
-    leases: Leases = Leases()
+    lease: LeaseTerms = LeaseTerms()
     """How long the copies of drills may stay that do not say, and what they may cost."""
     customers: tuple[Customer, ...] = Field(min_length=1)
     refresh_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
@@ -170,6 +172,12 @@ class Config(Strict):
     def scopes(self) -> tuple[str, ...]:
         """Return every scope as `Customer/Environment`."""
         return tuple(f"{customer.name}/{each}" for customer in self.customers for each in customer.environments)
+
+    @property
+    def leases(self) -> Leases:
+        """Return the terms of all drills, as the functions are told."""
+        own = {customer.name: customer.lease for customer in self.customers if customer.lease}
+        return Leases(**dict(self.lease), customers=own)
 
     @model_validator(mode="after")
     def _customers_are_unique(self) -> Config:
@@ -191,8 +199,6 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _leases_make_sense(self) -> Config:
-        if strangers := sorted(set(self.leases.customers) - {customer.name for customer in self.customers}):
-            raise ValueError(f"leases name {strangers}, who are no customers; list them or correct the names")
         if (size := len(self.leases.model_dump_json(exclude_defaults=True))) > LEASES_LIMIT:
             raise ValueError(f"leases take {size} characters of the functions' environment, at most {LEASES_LIMIT}")
         return self

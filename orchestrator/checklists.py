@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.costs import cost_lines
 from orchestrator.ledger.records import Action, FindingRecord, Stage
 from orchestrator.plan import Plan, PlannedStage
 from orchestrator.reducer import GOOD, outcome_counts
@@ -26,6 +27,7 @@ def plan_overview(plan: Plan, findings: Sequence[FindingRecord]) -> list[str]:
     lines += warnings(plan.targets, plan.mode)[:LINES]
     crossing = next((s.stage_id for s in plan.stages if s.irreversible), None)
     lines += [f"the first step that cannot be taken back is in {crossing}"] if crossing else []
+    lines += cost_lines(plan.costs) if plan.costs else []
     if plan.mode is Mode.EMERGENCY:
         worst = sorted(plan.losses, key=lambda x: (x.seconds is not None, -(x.seconds or 0.0)))
         lines += [f"loss: {x.resource_id}: {_seconds(x.seconds)} ({x.detail})" for x in worst[:LINES]]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 
 from orchestrator.commands import own_run
-from orchestrator.errors import RefusedError
+from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.identity import Identity
 from orchestrator.leases import LONGEST_MINUTES, copies_left
 from orchestrator.ledger.records import Action, Extension, Lease, Run
+from orchestrator.plan import load_plan
 from orchestrator.platform import Platform
 
 
@@ -17,10 +19,11 @@ def extend(platform: Platform, run_id: str, who: Identity, minutes: int, reason:
     """Give a drill more time; raise `RefusedError` when it is over, holds nothing, or would last too long."""
     run = own_run(platform, run_id, f"dr extend {run_id} --minutes {minutes}")
     actions = platform.ledger.actions(run_id)
+    hourly = _hourly(platform, run)
     wanted = Extension(by=who.arn, minutes=minutes, reason=reason, at=platform.clock.now())
 
     def longer(r: Run) -> Run:
-        lease = _extendable(r, actions, minutes)
+        lease = _extendable(r, actions, minutes, hourly)
         until = lease.until + timedelta(minutes=minutes)
         return r.but(lease=lease.but(until=until, extensions=(*lease.extensions, wanted)))
 
@@ -31,7 +34,16 @@ def extend(platform: Platform, run_id: str, who: Identity, minutes: int, reason:
     return run
 
 
-def _extendable(run: Run, actions: Sequence[Action], minutes: int) -> Lease:
+def _hourly(platform: Platform, run: Run) -> float:
+    """Return what a drill's copies cost an hour, by its plan's estimate; 0 before that is built."""
+    try:
+        costs = load_plan(platform.blobs, run.run_id).costs
+    except NotFoundError:
+        return 0.0
+    return costs.usd_per_hour if costs else 0.0
+
+
+def _extendable(run: Run, actions: Sequence[Action], minutes: int, hourly: float) -> Lease:
     status = f"dr status {run.run_id} --region {run.target_region}"
     lease = run.lease
     if lease is None or run.dry_run:
@@ -50,5 +62,14 @@ def _extendable(run: Run, actions: Sequence[Action], minutes: int) -> Lease:
             f"and at most {LONGEST_MINUTES} in all.",
             f"extend it by less, or start another drill; see {status}",
             code="LeaseTooLong",
+        )
+    dearer = hourly * total / 60
+    if lease.ceiling_usd is not None and dearer > lease.ceiling_usd:
+        raise RefusedError(
+            f"in {total:.0f} min the copies of run {run.run_id} would cost an estimated {dearer:.2f} USD, expected at most "
+            f"{lease.ceiling_usd:.2f} USD.",
+            "extend it by less, or start another drill with a higher ceiling: dr start --operation test --cost-ceiling "
+            f"{math.ceil(dearer)}",
+            code="AboveCeiling",
         )
     return lease

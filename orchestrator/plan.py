@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from orchestrator.blobs import Blobs
+from orchestrator.costs import CostEstimate, estimate
 from orchestrator.ledger.records import Action, Scope, Stage
 from orchestrator.tags import RTO
 from orchestrator.targets import PlannedTarget, load_target
@@ -103,6 +104,8 @@ class Plan(_Frozen):
     """Where tags and manifest differ, and what else people should know of the inventory."""
     inventory_taken_at: datetime | None = None
     """How old what the plan is built on is; None in plans of earlier versions."""
+    costs: CostEstimate | None = None
+    """What the copies of a drill would cost while its lease lasts."""
 
     @property
     def hash(self) -> str:
@@ -146,6 +149,10 @@ class Plan(_Frozen):
         }
         stages = tuple(s.model_copy(update={"irreversible": s.stage_id in crossing}) for s in self.stages)
         return self.model_copy(update={"actions": actions, "stages": stages, "losses": losses})
+
+    def with_costs(self, minutes: int) -> Self:
+        """Return the plan of a drill with what its copies would cost in so many minutes."""
+        return self.model_copy(update={"costs": estimate(self.actions, minutes)})
 
     def ledger_records(self, run_id: str) -> tuple[list[Stage], list[Action]]:
         """Return the plan's stages and actions as the ledger starts them."""

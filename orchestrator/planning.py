@@ -20,7 +20,7 @@ from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.redriving import go_on
 from orchestrator.request import Request, check_hub_region, parse
-from orchestrator.soundness import moved_before, unmoved_dependencies, without_moved
+from orchestrator.soundness import above_ceiling, moved_before, unmoved_dependencies, without_moved
 from orchestrator.stocktaking import inventory_key
 from orchestrator.targets import save_target
 from orchestrator.words import Mode, RunStatus, Severity
@@ -104,7 +104,7 @@ def _run(
         detected_at=request.DetectedAt,
         completes=request.Complete,
         escalates=request.Escalate,
-        lease=lease_for(terms, request.LeaseMinutes, None, started_at) if leased else None,
+        lease=lease_for(terms, request.LeaseMinutes, request.CostCeilingUSD, started_at) if leased else None,
         primary_region=request.PrimaryRegion,
         dr_region=request.DRRegion,
     )
@@ -132,6 +132,7 @@ def request_of(run: Run) -> Request:
         Complete=run.completes,
         Escalate=run.escalates,
         LeaseMinutes=run.lease.minutes if run.lease else None,
+        CostCeilingUSD=run.lease.ceiling_usd if run.lease else None,
         DryRun=run.dry_run,
         Reason=run.reason,
     )
@@ -146,8 +147,11 @@ def build_plan(platform: Platform, run_id: str) -> Run:
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
     draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
     plan, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
+    if run.lease is not None:
+        plan = plan.with_costs(run.lease.minutes)
     moved = moved_before(platform.ledger, run) if run.waves or run.phases else frozenset[str]()
     findings = [*snapshot.findings, *unmoved_dependencies(plan, snapshot, moved), *without_moved(looked, moved)]
+    findings += above_ceiling(run, plan)
     for planned in plan.targets:
         save_target(platform.blobs, run_id, planned)
     key = save_plan(platform.blobs, run_id, plan)

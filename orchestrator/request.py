@@ -96,6 +96,11 @@ class Request(BaseModel):
         description=f"Of a drill: how long its copies may stay, {SHORTEST_MINUTES} to {LONGEST_MINUTES} minutes from the start; "
         "then they are removed whatever has become of the run. By the deployment's configuration when absent.",
     )
+    CostCeilingUSD: float | None = Field(
+        default=None,
+        description="Of a drill: what its copies may cost in the whole lease, by estimate; a dearer one is refused. By the "
+        "deployment's configuration when absent.",
+    )
     OnFailure: words.OnFailure = Field(
         default=words.OnFailure.ASK,
         description="What happens when a stage does not pass: ask a person, continue without what failed, rollback the whole "
@@ -187,7 +192,7 @@ class Request(BaseModel):
         ]
 
     def _drill_rules(self) -> list[tuple[bool, str]]:
-        minutes = self.LeaseMinutes
+        minutes, ceiling = self.LeaseMinutes, self.CostCeilingUSD
         no_drill = self.mode is not words.Mode.DRILL or self.Complete is not None
         return [
             (
@@ -198,6 +203,11 @@ class Request(BaseModel):
                 minutes is not None and not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES,
                 f"LeaseMinutes is {minutes}, expected {SHORTEST_MINUTES} to {LONGEST_MINUTES} (a week)",
             ),
+            (
+                ceiling is not None and no_drill,
+                "CostCeilingUSD goes only with Operation test: only what a drill makes is estimated",
+            ),
+            (ceiling is not None and ceiling <= 0, f"CostCeilingUSD is {ceiling}, expected more than 0"),
         ]
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from orchestrator import tags as tag_rules
 from orchestrator.inventory import Snapshot
+from orchestrator.leases import SHORTEST_MINUTES
 from orchestrator.ledger.records import FindingRecord, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.plan import Plan
@@ -65,6 +67,25 @@ def unmoved_dependencies(plan: Plan, snapshot: Snapshot, moved: frozenset[str]) 
 def without_moved(findings: list[FindingRecord], moved: frozenset[str]) -> list[FindingRecord]:
     """Return the findings less those that miss an ACTIVATE which an earlier run has made."""
     return [each for each in findings if not (each.code == ACTIVATE_FIRST and each.resource_id in moved)]
+
+
+def above_ceiling(run: Run, plan: Plan) -> list[FindingRecord]:
+    """Return a red finding when the copies of a drill would cost more than they may."""
+    lease, costs = run.lease, plan.costs
+    if lease is None or lease.ceiling_usd is None or costs is None or costs.usd() <= lease.ceiling_usd:
+        return []
+    fits = int(60 * lease.ceiling_usd / costs.usd_per_hour)
+    shorter = f"shorten the lease to {fits} min (--lease-minutes {fits}), " if fits >= SHORTEST_MINUTES else ""
+    return [
+        FindingRecord(
+            resource_id="the copies of this drill",
+            code="cost-ceiling",
+            severity=Severity.RED,
+            message=f"they would cost an estimated {costs.usd():.2f} USD in {costs.minutes} min, expected at most "
+            f"{lease.ceiling_usd:.2f} USD.",
+            remedy=f"{shorter}drill fewer waves (--waves), or allow it: --cost-ceiling {math.ceil(costs.usd())}",
+        )
+    ]
 
 
 def activate_first(resource_id: str, phase: Phase, why: str) -> FindingRecord:

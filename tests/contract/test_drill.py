@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from orchestrator.costs import WITHIN
+from orchestrator.rates import FREE, RATES
 from orchestrator.words import Mode, Phase
 from tests.contract.matrix import Case, cases, facts, record
 from tests.contract.sight import difference
@@ -79,6 +81,15 @@ def test_drill_makes_nothing_only_where_that_is_excused(case: Case) -> None:
     silent = not record(case).phases[Phase.INSTANTIATE].ending.changes
 
     assert silent == bool(_excused(case))
+
+
+@drills
+def test_drill_makes_only_what_the_cost_estimate_knows(case: Case) -> None:
+    changes = [change.operation for phase in record(case).phases.values() for change in phase.ending.changes]
+    made = {each for each in changes if each.partition(".")[2].startswith(MAKING)}
+
+    paid_anyway = {each for each in made if each.partition(".")[0] in WITHIN}
+    assert made - paid_anyway - RATES.keys() - FREE == set()
 
 
 def _excused(case: Case) -> str:

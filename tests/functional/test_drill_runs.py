@@ -37,6 +37,11 @@ def test_drill_rehearses_every_resource_leaves_production_untouched_and_no_copie
     assert shop.tasks(EAST) == (2, 2)
 
 
+def shown(world: World, run: Running) -> str:
+    """Return what `dr status` shows, however its lines are broken."""
+    return " ".join(world.run_command("dr", "status", run.run_id).out.split())
+
+
 def in_the_middle_of_activate(shop: Shop) -> Running:
     """Start a drill and leave it with copies of everything, between two waves of ACTIVATE."""
     run = shop.start("test", ApprovalMode="required", LeaseMinutes=60)
@@ -76,7 +81,7 @@ def test_drill_killed_halfway_is_cleaned_up_when_its_lease_is_over_and_productio
     told = world.texts(run.run_id)[-1]
     assert "are left; lease until" in told
     assert f"dr start --complete {run.run_id} --region {WEST}" in told
-    assert "are left; lease until" in world.run_command("dr", "status", run.run_id).out
+    assert "are left; lease until" in shown(world, run)
     assert world.watchdog() == []
     # When its lease is over, and the watchdog looks
     run.let_lease_end()
@@ -107,7 +112,7 @@ def test_drill_that_nobody_answers_is_given_more_time_and_then_removes_its_copie
     said = world.run_command("dr", "extend", run.run_id, "--minutes", "30", "--reason", "one more look")
     assert said.code == 0, said.err
     assert "may stay until" in said.out
-    assert "extended by 30" in world.run_command("dr", "status", run.run_id).out
+    assert "extended by 30" in shown(world, run)
     # When that is over, too, while it still waits at its gate
     run.let_lease_end()
     (found,) = world.watchdog()

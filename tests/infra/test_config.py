@@ -45,15 +45,14 @@ def test_approvals_of_a_customer_nobody_knows_or_of_no_form_fail_the_build(tmp_p
             configuration.load(written(tmp_path, approvals__rules=[rule]))
 
 
-def test_leases_of_a_customer_nobody_knows_or_beyond_the_limits_fail_the_build(tmp_path: Path) -> None:
-    for leases, why in (
+def test_leases_beyond_the_limits_or_of_no_form_fail_the_build(tmp_path: Path) -> None:
+    for lease, why in (
         ({"minutes": 14}, "greater than or equal to 15"),
         ({"minutes": 10081}, "less than or equal to 10080"),
-        ({"customers": {"CustomerZ": {"minutes": 60}}}, "CustomerZ"),
         ({"hours": 4}, "hours"),
     ):
         with pytest.raises(ValueError, match=why):
-            configuration.load(written(tmp_path, leases=leases))
+            configuration.load(written(tmp_path, lease=lease))
 
 
 def test_local_configuration_fits_the_demo_estate() -> None:

@@ -76,6 +76,8 @@ def test_mode_follows_what_was_asked(changes: dict[str, Any], mode: Mode) -> Non
         ({"LeaseMinutes": 60}, "LeaseMinutes goes only with Operation test"),
         ({"Operation": "test", "LeaseMinutes": 14}, "LeaseMinutes is 14, expected 15 to 10080 (a week)"),
         ({"Operation": "test", "LeaseMinutes": 10081}, "LeaseMinutes is 10081, expected 15 to 10080 (a week)"),
+        ({"CostCeilingUSD": 60}, "CostCeilingUSD goes only with Operation test"),
+        ({"Operation": "test", "CostCeilingUSD": 0}, "CostCeilingUSD is 0.0, expected more than 0"),
         ({"Operation": "test", "LeaseMinutes": "an hour"}, "LeaseMinutes"),
         ({"Operation": "test", "LeaseMinute": 60}, 'unknown field LeaseMinute (did you mean "LeaseMinutes"?)'),
         ({"Operation": "test", "Complete": "run-1"}, "of a drill its CLEANUP alone"),
