@@ -60,6 +60,13 @@ def _check(platform: Platform, run: Run) -> None:
         check_goes_on(run)
     if run.dry_run:
         return
+    removals = run.lease.removals if run.lease else ()
+    if run.lease and (removals or run.completed_by):
+        by = run.completed_by or removals[-1]
+        why = (
+            f"the lease of drill {run.run_id} is over and run {by} removes its copies; there is nothing to go on with."
+        )
+        raise RefusedError(why, "start another drill: dr start --operation test", code="LeaseOver")
     for later in platform.ledger.runs_of(run.scope, RUNS_LOOKED_AT):
         if later.epoch > run.epoch and later.mode is not Mode.DRILL and later.started_at is not None:
             raise RefusedError(
@@ -84,6 +91,8 @@ def _reopen(platform: Platform, run: Run, redrives: int, epoch: int) -> Run:
         roll_back_run(ledger, run.run_id, run.rolled_back_by)  # the order may have been carried out in part
     committed = _committed(run, ledger.stages(run.run_id), ledger.gates(run.run_id))
     run = ledger.change_run(run.run_id, lambda r: _going(r, redrives, epoch, now).but(committed=committed))
+    if run.lease is not None and not run.dry_run:
+        ledger.mark_lease(run.run_id, held=True)  # it may be about to make its first copy
     stood = round((now - since).total_seconds() / 60)
     told = f"goes on after redrive {redrives}: {run.interruptions[-1].how}, stood {stood} min"
     platform.note(run.run_id, "redrive", told)

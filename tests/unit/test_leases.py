@@ -17,6 +17,7 @@ from orchestrator.identity import Identity
 from orchestrator.leases import Leases, LeaseTerms, copies_left, lease_lines
 from orchestrator.ledger.records import Gate, Run
 from orchestrator.pausing import pause
+from orchestrator.redriving import go_on
 from orchestrator.removal import let_go_by_lease, removal_name
 from orchestrator.report import build_report
 from orchestrator.report_html import render_html
@@ -386,6 +387,27 @@ def test_lease_of_the_other_region_is_its_own_hubs() -> None:
     drill.cloud.clock.advance(2 * HOUR)
     assert drill.look("us-east-1").sightings == ()
     assert drill.states.started == {}
+
+
+def test_drill_is_redriven_under_its_lease_but_not_when_its_copies_are_being_removed() -> None:
+    # Given a drill that was stopped before it made anything, so that its lease was forgotten
+    drill = Drill()
+    drill.until_gate(lambda _g: True)
+    ending.stopped(drill.platform, "run-1", "was aborted")
+    drill.found()
+    assert drill.cloud.ledger.leases() == []
+    # When it is redriven, then its lease counts again
+    go_on(drill.platform, "run-1", 1)
+    assert drill.cloud.ledger.leases() == ["run-1"]
+    # And when it is stopped with copies that the watchdog has removed, then there is nothing to go on with
+    Operator(drill.platform, drill.cloud, lambda g: None if "CLEANUP" in (g.stage_id or "") else Choice.APPROVE).drive(
+        "run-1"
+    )
+    ending.stopped(drill.platform, "run-1", "was aborted")
+    drill.cloud.clock.advance(2 * HOUR)
+    drill.look()
+    with pytest.raises(RefusedError, match="run run-1-removal-1 removes its copies"):
+        go_on(drill.platform, "run-1", 2)
 
 
 # --- what is left, and who may remove it ------------------------------------------------------------------------------
