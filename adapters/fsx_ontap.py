@@ -26,6 +26,7 @@ from adapters import fsx_ontap_fence as fencing
 from adapters import fsx_ontap_steps as steps
 from adapters.drills import fsx_ontap as drill
 from adapters.fsx_discovery import discover
+from adapters.fsx_health import checks
 from adapters.fsx_ontap_after import foreseen
 from adapters.fsx_ontap_readiness import command, findings, lag_of
 from adapters.fsx_restore import state_of
@@ -47,7 +48,7 @@ from orchestrator.contract import (
     failed,
     skip,
 )
-from orchestrator.words import CheckState, Effect, Mode, Phase, Side
+from orchestrator.words import Effect, Mode, Phase, Side
 
 NFS, SMB = 2049, 445
 
@@ -146,25 +147,12 @@ class SnapMirror(Adapter[OntapView]):
         """Check that the target's volumes take writes, and after REPLICATE that the source's follow; in a drill, clones."""
         if run.mode is Mode.DRILL:
             return drill.health(view)
-        me, target = view.member.resource_id, view.target
-        life = target.file_system.Lifecycle if target else "not there"
-        up = CheckState.HEALTHY if life in {"AVAILABLE", "UPDATING"} else CheckState.UNHEALTHY
-        closed = [p.target_path for p in view.pairs if not _serves(p)]
-        told = f"not open for writing: {', '.join(closed)}" if closed else f"{len(view.pairs)} volume(s) take writes"
-        serving = CheckState.UNHEALTHY if closed or not view.pairs else CheckState.HEALTHY
-        checks = [
-            Check(me, "file-system", up, f"{view.member.target.id} is {life}"),
-            Check(me, "role", serving, told),
-        ]
-        if run.phase is not Phase.REPLICATE:
-            return checks
+        target = view.target.file_system if view.target else None
+        closed = [p.target_path for p in view.pairs if not _serves(p)] if view.pairs else ["any: no volume follows"]
         alone = [
-            each.source_path
-            for each in view.pairs
-            if each.back is None or each.back.state != "snapmirrored" or not each.back.healthy
+            p.source_path for p in view.pairs if not (p.back and p.back.state == "snapmirrored" and p.back.healthy)
         ]
-        told = f"do not follow: {', '.join(alone)}" if alone else "the source side follows"
-        return [*checks, Check(me, "protection", CheckState.SETTLING if alone else CheckState.HEALTHY, told)]
+        return checks(view.member, target, run, closed=closed, serving=len(view.pairs), alone=alone)
 
     def endpoints(self, view: OntapView, run: RunContext) -> list[Endpoint]:
         """Return where clients mount its volumes."""

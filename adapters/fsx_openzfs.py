@@ -25,6 +25,7 @@ from adapters import fsx_zfs_steps as steps
 from adapters.drills import fsx_openzfs as drill
 from adapters.fsx_copies import back_up, standing_tags
 from adapters.fsx_discovery import discover
+from adapters.fsx_health import checks
 from adapters.fsx_restore import state_of
 from adapters.fsx_zfs_readiness import age_of, findings
 from adapters.specs.fsx import PORTS, SPEC
@@ -46,7 +47,7 @@ from orchestrator.contract import (
     failed,
     skip,
 )
-from orchestrator.words import CheckState, Effect, Mode, Phase, Side
+from orchestrator.words import Effect, Mode, Phase, Side
 
 
 class OpenZfs(Adapter[ZfsView]):
@@ -163,24 +164,9 @@ class OpenZfs(Adapter[ZfsView]):
         """Check that the target's volumes take writes, and after REPLICATE that the source's follow; in a drill, clones."""
         if run.mode is Mode.DRILL:
             return drill.health(view)
-        me, target = view.member.resource_id, view.target
-        life = target.Lifecycle if target else "not there"
-        up = CheckState.HEALTHY if life in {"AVAILABLE", "UPDATING"} else CheckState.UNHEALTHY
         closed = [each.path for each in view.replicated if each.target is None or each.target.read_only]
-        checks = [
-            Check(me, "file-system", up, f"{view.member.target.id} is {life}"),
-            Check(
-                me,
-                "role",
-                CheckState.UNHEALTHY if closed else CheckState.HEALTHY,
-                f"read-only: {', '.join(closed)}" if closed else f"{len(view.replicated)} volume(s) take writes",
-            ),
-        ]
-        if run.phase is not Phase.REPLICATE:
-            return checks
         alone = [each.path for each in view.replicated if not each.back]
-        told = f"followed by nobody: {', '.join(alone)}" if alone else "the source side follows"
-        return [*checks, Check(me, "protection", CheckState.SETTLING if alone else CheckState.HEALTHY, told)]
+        return checks(view.member, view.target, run, closed=closed, serving=len(view.replicated), alone=alone)
 
     def endpoints(self, view: ZfsView, run: RunContext) -> list[Endpoint]:
         """Return where clients mount it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, KEYS, MADE_BY_DRILL, NOT_EMERGENCY, PLANNED, REAL
 from orchestrator.spec import Permission, Quota, Spec, Strategy
-from orchestrator.words import Mode, Phase, Side, Use
+from orchestrator.words import Phase, Side, Use
 
 _GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/{name}"
 _DRILL_GROUP = "arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/drill-*"
@@ -13,10 +14,6 @@ _LAUNCHED = tuple(
     f"arn:{{partition}}:ec2:{{region}}:{{account}}:{kind}/*"
     for kind in ("instance", "key-pair", "network-interface", "security-group", "subnet", "volume")
 )
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
 SCALE_UP, WARM_POOL, IMAGE_REFRESH = "scale-up", "warm-pool", "image-refresh"
 _STATELESS = "none (stateless)"
@@ -103,74 +100,74 @@ SPEC = Spec(
         Permission(
             actions=("kms:DescribeKey",),
             uses=frozenset({Use.OBSERVE}),
-            resources=("arn:{partition}:kms:{region}:{account}:key/*",),
+            resources=(KEYS,),
         ),
         Permission(
             actions=("autoscaling:ResumeProcesses", "autoscaling:SuspendProcesses"),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("autoscaling:UpdateAutoScalingGroup",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("autoscaling:SetInstanceProtection",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("autoscaling:CreateOrUpdateTags",),
             uses=frozenset({Use.CLEANUP}),
             resources=(_GROUP,),
-            conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:saved-capacity"]}},
-            modes=_PLANNED,
+            conditions={**ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:saved-capacity"]}},
+            modes=PLANNED,
         ),
         Permission(
             actions=("autoscaling:PutWarmPool", "autoscaling:StartInstanceRefresh"),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_GROUP,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("ec2:CopyImage",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=_IMAGES,
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("ec2:CreateTags",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=_IMAGES,
             conditions={"StringEquals": {"ec2:CreateAction": "CopyImage"}},
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_TEMPLATE,),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(  # Auto Scaling asks whether its caller could launch from a template that it is given
             actions=("ec2:RunInstances",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE, Use.ROLLBACK}),
             resources=(*_LAUNCHED, _TEMPLATE, *_IMAGES),
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
+            modes=NOT_EMERGENCY,
         ),
         Permission(
             actions=("iam:PassRole",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE, Use.ROLLBACK}),
             resources=("arn:{partition}:iam::{account}:role/*",),
             conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-            modes=frozenset({Mode.PLANNED, Mode.DRILL}),
+            modes=NOT_EMERGENCY,
         ),
         Permission(  # copying an encrypted image reads with one key and writes with the other, both in the caller's name
             actions=(
@@ -182,24 +179,24 @@ SPEC = Spec(
                 "kms:ReEncryptTo",
             ),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
-            resources=("arn:{partition}:kms:{region}:{account}:key/*",),
+            resources=(KEYS,),
             conditions={"StringLike": {"kms:ViaService": "ec2.*.amazonaws.com"}},
-            modes=_PLANNED,
+            modes=PLANNED,
             session_actions=("kms:*",),
         ),
         Permission(
             actions=("autoscaling:CreateAutoScalingGroup",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_DRILL_GROUP,),
-            conditions={"Null": {"aws:RequestTag/dr:drill-id": "false"}},
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("autoscaling:DeleteAutoScalingGroup",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=(_DRILL_GROUP,),
-            conditions={"Null": {"aws:ResourceTag/dr:drill-id": "false"}},
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
     ),
     documentation="https://docs.aws.amazon.com/autoscaling/ec2/userguide/what-is-amazon-ec2-auto-scaling.html",
@@ -234,7 +231,7 @@ SPEC = Spec(
             20,
             {Phase.INSTANTIATE: Side.TARGET, Phase.REPLICATE: Side.SOURCE},
             "EBS user guide, Quotas: concurrent snapshot copies per destination Region",
-            modes=frozenset({Mode.PLANNED}),
+            modes=PLANNED,
             strategies=(IMAGE_REFRESH,),
         ),
     ),

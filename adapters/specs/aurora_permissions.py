@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import (
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    ENABLES,
+    FENCED,
+    FENCING,
+    KEYS,
+    MADE_BY_DRILL,
+    MADE_BY_RUN,
+    MAKES_GROUP,
+    MAKING,
+    NOT_EMERGENCY,
+    PLANNED,
+    REAL,
+    SECURITY_GROUP,
+    granting_to,
+)
 from orchestrator.spec import Permission
 from orchestrator.words import Mode, Use
 
@@ -12,25 +30,10 @@ _DB = f"{_HERE}:db:*"
 _RETIRED = f"{_HERE}:cluster:*-retired-*"
 _SNAPSHOT = f"{_HERE}:cluster-snapshot:*"
 _AROUND = (f"{_HERE}:subgrp:*", f"{_HERE}:cluster-pg:*")
-_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
 _VPC = "arn:{partition}:ec2:{region}:{account}:vpc/*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_ENABLES = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
 _NOT_ENABLED = {"Null": {"aws:ResourceTag/dr:enabled": "true"}}
-_FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
-_MADE_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
-_FOR_RDS = {"StringLike": {"kms:ViaService": "rds.*.amazonaws.com"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-_DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-_DRILL = frozenset({Mode.DRILL})
-_GROUPS_IN = frozenset({Mode.PLANNED, Mode.DRILL})
-_FENCING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP})
-_CARRYING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
-_MAKING = frozenset({Use.INSTANTIATE, Use.REPLICATE})
+_FOR_RDS = granting_to("rds")
+_STANDBY = frozenset({Use.INSTANTIATE, Use.REPLICATE})
 _GLOBAL_ONLY = ("global-database",)
 _REPLICA = ("cross-region-replica",)
 _SNAPSHOTS = ("snapshot-copy",)
@@ -72,7 +75,7 @@ PERMISSIONS = (
         actions=("rds:SwitchoverGlobalCluster",),
         uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
         resources=(_CLUSTER, _GLOBAL),
-        modes=_PLANNED,
+        modes=PLANNED,
         strategies=_GLOBAL_ONLY,
     ),
     Permission(
@@ -84,83 +87,89 @@ PERMISSIONS = (
     ),
     Permission(
         actions=("rds:CreateDBInstance", "rds:AddTagsToResource"),
-        uses=_CARRYING,
+        uses=MAKING,
         resources=(_CLUSTER, _DB),
-        conditions=_MADE_BY_RUN,
-        modes=_REAL,
+        conditions=MADE_BY_RUN,
+        modes=REAL,
     ),
-    Permission(actions=("ec2:CreateSecurityGroup",), uses=_FENCING, resources=(_GROUP, _VPC), modes=_GROUPS_IN),
     Permission(
-        actions=("ec2:CreateTags",), uses=_FENCING, resources=(_GROUP,), conditions=_MAKES_GROUP, modes=_GROUPS_IN
+        actions=("ec2:CreateSecurityGroup",), uses=FENCING, resources=(SECURITY_GROUP, _VPC), modes=NOT_EMERGENCY
+    ),
+    Permission(
+        actions=("ec2:CreateTags",),
+        uses=FENCING,
+        resources=(SECURITY_GROUP,),
+        conditions=MAKES_GROUP,
+        modes=NOT_EMERGENCY,
     ),
     Permission(
         actions=("rds:ModifyDBCluster", "rds:AddTagsToResource"),
         uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
         resources=(_CLUSTER, _RETIRED),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:RebootDBInstance",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_DB,),
-        modes=_PLANNED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:PromoteReadReplicaDBCluster",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_CLUSTER,),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
         strategies=_REPLICA,
     ),
     Permission(
         actions=("rds:RemoveTagsFromResource",),
         uses=frozenset({Use.REPLICATE, Use.ROLLBACK}),
         resources=(_CLUSTER, _RETIRED),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:CreateDBCluster", "rds:CreateGlobalCluster", "rds:AddTagsToResource"),
-        uses=_MAKING,
+        uses=_STANDBY,
         resources=(_CLUSTER, _GLOBAL, *_AROUND),
-        conditions=_MADE_BY_RUN,
-        modes=_PLANNED,
+        conditions=MADE_BY_RUN,
+        modes=PLANNED,
         strategies=_STANDING,
     ),
     Permission(
         actions=("rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"),
-        uses=_CARRYING,
+        uses=MAKING,
         resources=(_CLUSTER, _SNAPSHOT),
-        conditions=_MADE_BY_RUN,
-        modes=_PLANNED,
+        conditions=MADE_BY_RUN,
+        modes=PLANNED,
         strategies=_SNAPSHOTS,
     ),
     Permission(
         actions=("rds:AddTagsToResource",),
         uses=frozenset({Use.REPLICATE}),
         resources=(f"{_HERE}:subgrp:*",),
-        conditions=_ENABLES,
-        modes=_PLANNED,
+        conditions=ENABLES,
+        modes=PLANNED,
         strategies=_SNAPSHOTS,
     ),
     Permission(
         actions=("rds:RestoreDBClusterFromSnapshot", "rds:AddTagsToResource"),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_CLUSTER, _SNAPSHOT, *_AROUND),
-        conditions=_MADE_BY_RUN,
-        modes=_REAL,
+        conditions=MADE_BY_RUN,
+        modes=REAL,
         strategies=_SNAPSHOTS,
     ),
-    Permission(actions=("rds:CrossRegionCommunication",), uses=_CARRYING, modes=_PLANNED),
+    Permission(actions=("rds:CrossRegionCommunication",), uses=MAKING, modes=PLANNED),
     Permission(
         actions=("kms:CreateGrant",),
-        uses=_CARRYING,
-        resources=(_KEY,),
+        uses=MAKING,
+        resources=(KEYS,),
         conditions=_FOR_RDS,
     ),
     Permission(
@@ -172,8 +181,8 @@ PERMISSIONS = (
         ),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_CLUSTER, *_DRILL_THINGS, _SNAPSHOT, *_AROUND, f"{_HERE}:pg:*", f"{_HERE}:og:*"),
-        conditions=_MADE_BY_DRILL,
-        modes=_DRILL,
+        conditions=MADE_BY_DRILL,
+        modes=DRILL,
     ),
     Permission(
         actions=(
@@ -183,16 +192,16 @@ PERMISSIONS = (
             "ec2:DeleteSecurityGroup",
         ),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-        resources=(*_DRILL_THINGS, _GROUP),
-        conditions=_DRILL_OWNS,
-        modes=_DRILL,
+        resources=(*_DRILL_THINGS, SECURITY_GROUP),
+        conditions=DRILL_OWNS,
+        modes=DRILL,
     ),
     Permission(
         actions=("rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:CreateDBClusterSnapshot"),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_RETIRED,),
-        conditions=_FENCED,
-        modes=_PLANNED,
+        conditions=FENCED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
     Permission(
@@ -200,14 +209,14 @@ PERMISSIONS = (
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_DB, _RETIRED),
         conditions=_NOT_ENABLED,
-        modes=_PLANNED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
     Permission(
         actions=("rds:CreateDBClusterSnapshot", "rds:DeleteDBCluster"),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(f"{_HERE}:cluster-snapshot:*-retired-*",),
-        modes=_PLANNED,
+        modes=PLANNED,
         strategies=_RETIRING,
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, ENABLED, ENABLES, MAKING, PLANNED, REAL
 from orchestrator.spec import Permission
-from orchestrator.words import Mode, Use
+from orchestrator.words import Use
 
 INTO = "drs-launch-into"
 PLAN = "drs-recovery-plan"
@@ -20,13 +21,9 @@ _OF_RECOVERIES = "arn:{partition}:drs:{region}:{account}:recovery-*"
 _SINGLE = (_JOBS, _SERVERS, _OF_RECOVERIES)
 """One list for all, so that they are one statement of a session policy."""
 _MACHINES = "arn:{partition}:ec2:{region}:{account}:instance/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
 _PREPARED = {"StringEquals": {"ec2:ResourceTag/AWSDRS": "AllowLaunchingIntoThisInstance"}}
 _FENCE = {"ForAllValues:StringEquals": {"aws:TagKeys": ["dr:fenced"]}}
 _VIA_SERVICE = {"Bool": {"aws:ViaAWSService": "true"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
 _EC2_OF_A_LAUNCH = (
     "ec2:RunInstances",
@@ -103,24 +100,24 @@ PERMISSIONS = (
         actions=("drs:UpdateLaunchConfiguration",),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_SERVER,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"),
         uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
         conditions=_VIA_SERVICE,
-        modes=_PLANNED,
+        modes=PLANNED,
     ),
     *(
         permission
-        for use, modes, launching in ((Use.ACTIVATE, _REAL, ()), (Use.INSTANTIATE, _DRILL, COPYING))
+        for use, modes, launching in ((Use.ACTIVATE, REAL, ()), (Use.INSTANTIATE, DRILL, COPYING))
         for permission in (
             Permission(
                 actions=("drs:StartRecovery", "drs:CreateRecoveryInstanceForDrs"),
                 uses=frozenset({use}),
                 resources=(_SERVER, _PLANS),
-                conditions=_ENABLED,
+                conditions=ENABLED,
                 modes=modes,
                 strategies=launching,
             ),
@@ -128,7 +125,7 @@ PERMISSIONS = (
                 actions=("drs:StartRecoveryPlanExecution",),
                 uses=frozenset({use}),
                 resources=(_SERVER, _PLANS),
-                conditions=_ENABLED,
+                conditions=ENABLED,
                 modes=modes,
                 strategies=(PLAN,),
             ),
@@ -169,46 +166,46 @@ PERMISSIONS = (
         actions=("ec2:StopInstances", "ec2:StartInstances"),
         uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
         resources=(_MACHINES,),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
     ),
     Permission(
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
         resources=(_MACHINES,),
-        conditions={**_ENABLED, **_FENCE},
-        modes=_REAL,
+        conditions={**ENABLED, **_FENCE},
+        modes=REAL,
     ),
     Permission(
         actions=("ec2:DeleteTags",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_MACHINES,),
         conditions={**_PREPARED, **_FENCE},
-        modes=_REAL,
+        modes=REAL,
         strategies=(INTO,),
     ),
     Permission(
         actions=("ec2:ModifyInstanceAttribute",),
-        uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE}),
+        uses=MAKING,
         resources=(_MACHINES,),
         conditions=_PREPARED,
-        modes=_REAL,
+        modes=REAL,
         strategies=(INTO,),
     ),
     Permission(
         actions=("ec2:CreateTags",),
         uses=frozenset({Use.REPLICATE}),
         resources=(_MACHINES,),
-        conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["AWSDRS"]}},
-        modes=_PLANNED,
+        conditions={**ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["AWSDRS"]}},
+        modes=PLANNED,
         strategies=(INTO,),
     ),
     Permission(
         actions=("drs:UpdateLaunchConfiguration",),
         uses=frozenset({Use.REPLICATE}),
         resources=(_SERVERS,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
         strategies=(INTO,),
     ),
     Permission(
@@ -221,45 +218,45 @@ PERMISSIONS = (
         actions=("ec2:CreateTags",),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_MACHINES,),
-        conditions={**_ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:drill-id"]}},
-        modes=_DRILL,
+        conditions={**ENABLED, "ForAllValues:StringEquals": {"aws:TagKeys": ["dr:drill-id"]}},
+        modes=DRILL,
         strategies=(PLAN,),
     ),
     Permission(
         actions=("drs:CreateRecoveryPlan",),
         uses=frozenset({Use.REPLICATE}),
-        conditions={"StringEquals": {"aws:RequestTag/dr:enabled": "true"}},
-        modes=_PLANNED,
+        conditions=ENABLES,
+        modes=PLANNED,
         strategies=(PLAN,),
     ),
     Permission(
         actions=("drs:CreateRecoveryPlanStep",),
         uses=frozenset({Use.REPLICATE}),
         resources=(_PLANS,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
         strategies=(PLAN,),
     ),
     Permission(
         actions=("drs:ReverseReplication",),
         uses=frozenset({Use.REPLICATE}),
         resources=(_RECOVERED,),
-        modes=_PLANNED,
+        modes=PLANNED,
     ),
     Permission(
-        actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS, _PLANS), modes=_PLANNED
+        actions=("drs:TagResource",), uses=frozenset({Use.REPLICATE}), resources=(_SERVERS, _PLANS), modes=PLANNED
     ),
     Permission(
         actions=("drs:TerminateRecoveryInstances",),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
         resources=(_RECOVERED,),
-        modes=_DRILL,
+        modes=DRILL,
     ),
     Permission(
         actions=("drs:TerminateRecoveryInstances",),
         uses=frozenset({Use.ROLLBACK}),
         resources=(_RECOVERED,),
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=("ec2:TerminateInstances", "ec2:DeleteVolume", "ec2:DescribeVolumes"),
@@ -270,7 +267,7 @@ PERMISSIONS = (
         actions=("ec2:TerminateInstances",),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_MACHINES,),
-        conditions={**_ENABLED, "Null": {"aws:ResourceTag/dr:fenced": "false"}},
-        modes=_PLANNED,
+        conditions={**ENABLED, "Null": {"aws:ResourceTag/dr:fenced": "false"}},
+        modes=PLANNED,
     ),
 )

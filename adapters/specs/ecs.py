@@ -4,18 +4,13 @@ Application Auto Scaling user guide, "suspended state"; ECS developer guide, "Am
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MAKING, REAL
 from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.words import Phase, Use
 
 SCALE, DEPLOY = "scale-service", "deploy-from-source"
 
 _SERVICE = "arn:{partition}:ecs:{region}:{account}:service/{name}"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_MADE = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
-_DEPLOYS = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
 SPEC = Spec(
     key="ecs",
@@ -85,63 +80,63 @@ SPEC = Spec(
             actions=("ecs:UpdateService",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(_SERVICE,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("application-autoscaling:RegisterScalableTarget",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=("arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*",),
             conditions={"StringEquals": {"application-autoscaling:service-namespace": "ecs"}},
-            modes=_REAL,
+            modes=REAL,
         ),
-        Permission(actions=("ecs:CreateService",), uses=_DEPLOYS, resources=(_SERVICE,), conditions=_MADE, modes=_REAL),
+        Permission(actions=("ecs:CreateService",), uses=MAKING, resources=(_SERVICE,), conditions=ENABLES, modes=REAL),
         Permission(
             actions=("ecs:RegisterTaskDefinition",),
-            uses=_DEPLOYS,
+            uses=MAKING,
             resources=("arn:{partition}:ecs:{region}:{account}:task-definition/*",),
-            conditions=_MADE,
-            modes=_REAL,
+            conditions=ENABLES,
+            modes=REAL,
         ),
         Permission(
             actions=("ecs:TagResource",),
-            uses=_DEPLOYS,
+            uses=MAKING,
             resources=(_SERVICE, "arn:{partition}:ecs:{region}:{account}:task-definition/*"),
-            conditions=_MADE,
-            modes=_REAL,
+            conditions=ENABLES,
+            modes=REAL,
         ),
         Permission(
             actions=("iam:PassRole",),
-            uses=_DEPLOYS,
+            uses=MAKING,
             resources=("arn:{partition}:iam::{account}:role/*",),
             conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("ecs:RunTask",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=("arn:{partition}:ecs:{region}:{account}:task-definition/*",),
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("ecs:TagResource",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=("arn:{partition}:ecs:{region}:{account}:task/*",),
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("iam:PassRole",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=("arn:{partition}:iam::{account}:role/*",),
             conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("ecs:StopTask",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=("arn:{partition}:ecs:{region}:{account}:task/*",),
-            conditions={"Null": {"aws:ResourceTag/dr:drill-id": "false"}},
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
     ),
     documentation="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-console-v2.html",

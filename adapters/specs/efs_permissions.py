@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, FENCED, KEYS, MADE_BY_DRILL, MADE_BY_RUN, PLANNED, REAL
 from orchestrator.spec import Permission
-from orchestrator.words import Mode, Use
+from orchestrator.words import Use
 
 _EFS = "arn:{partition}:elasticfilesystem:{region}:{account}"
 _NAMED = f"{_EFS}:file-system/{{name}}"
@@ -11,19 +12,10 @@ _ANY = f"{_EFS}:file-system/*"
 _ACCESS_POINT = f"{_EFS}:access-point/*"
 _VAULT = "arn:{partition}:backup:{region}:{account}:backup-vault:*"
 _POINT = "arn:{partition}:backup:{region}:{account}:recovery-point:*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
 _ROLE = "arn:{partition}:iam::{account}:role/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
 _OF_RUN = {"Null": {"aws:ResourceTag/dr:execution-id": "false"}}
-_MARKED_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_OF_DRILL = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_MARKED_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
 _TO_BACKUP = {"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}
 _TO_EFS = {"StringEquals": {"iam:PassedToService": "elasticfilesystem.amazonaws.com"}}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 _CLOSING = ("elasticfilesystem:PutFileSystemPolicy", "elasticfilesystem:TagResource")
 _OPENING = (
     "elasticfilesystem:DeleteFileSystemPolicy",
@@ -71,34 +63,34 @@ PERMISSIONS = (
             "elasticfilesystem:Describe*",
         ),
     ),
-    Permission(actions=("kms:DescribeKey",), uses=frozenset({Use.OBSERVE}), resources=(_KEY,)),
+    Permission(actions=("kms:DescribeKey",), uses=frozenset({Use.OBSERVE}), resources=(KEYS,)),
     # --- the standby -------------------------------------------------------------------------------------------------
     Permission(
         actions=("elasticfilesystem:CreateAccessPoint", "elasticfilesystem:CreateMountTarget"),
         uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
         resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
         session_actions=("elasticfilesystem:Create*",),
     ),
     Permission(
         actions=("elasticfilesystem:TagResource",),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_ACCESS_POINT,),
-        conditions=_MARKED_BY_RUN,
-        modes=_REAL,
+        conditions=MADE_BY_RUN,
+        modes=REAL,
     ),
     Permission(
         actions=("elasticfilesystem:PutFileSystemPolicy", "elasticfilesystem:UpdateFileSystem"),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces"),
         uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE}),
-        modes=_REAL,
+        modes=REAL,
         session_actions=("ec2:*NetworkInterface*",),
     ),
     # --- the fence ---------------------------------------------------------------------------------------------------
@@ -106,16 +98,16 @@ PERMISSIONS = (
         actions=_CLOSING,
         uses=frozenset({Use.ACTIVATE, Use.CLEANUP}),
         resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
         session_actions=_POLICY_AND_TAGS,
     ),
     Permission(
         actions=_OPENING,
         uses=frozenset({Use.ACTIVATE, Use.REPLICATE, Use.ROLLBACK}),
         resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
         session_actions=_POLICY_AND_TAGS,
     ),
     # --- the replication ---------------------------------------------------------------------------------------------
@@ -123,7 +115,7 @@ PERMISSIONS = (
         actions=("elasticfilesystem:DeleteReplicationConfiguration",),
         uses=frozenset({Use.ACTIVATE, Use.CLEANUP}),
         resources=(_NAMED,),
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=(
@@ -134,15 +126,15 @@ PERMISSIONS = (
         ),
         uses=frozenset({Use.REPLICATE}),
         resources=(_NAMED,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("iam:PassRole",),
         uses=frozenset({Use.REPLICATE}),
         resources=(_ROLE,),
         conditions=_TO_EFS,
-        modes=_PLANNED,
+        modes=PLANNED,
     ),
     # --- backups and restores ----------------------------------------------------------------------------------------
     Permission(
@@ -154,73 +146,73 @@ PERMISSIONS = (
         ),
         uses=frozenset({Use.ACTIVATE, Use.REPLICATE}),
         resources=(_VAULT, _POINT),
-        modes=_PLANNED,
+        modes=PLANNED,
         session_actions=("backup:CopyIntoBackupVault", "backup:Start*", "backup:TagResource"),
     ),
     Permission(
         actions=("backup:StartRestoreJob",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_POINT,),
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=("iam:PassRole",),
         uses=frozenset({Use.ACTIVATE, Use.REPLICATE}),
         resources=(_ROLE,),
         conditions=_TO_BACKUP,
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=("elasticfilesystem:TagResource",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_ACCESS_POINT, _ANY),
-        conditions=_MARKED_BY_RUN,
-        modes=_REAL,
+        conditions=MADE_BY_RUN,
+        modes=REAL,
     ),
     Permission(
         actions=("elasticfilesystem:CreateMountTarget", "elasticfilesystem:UpdateFileSystem"),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_ANY,),
         conditions=_OF_RUN,
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=("elasticfilesystem:UntagResource",),
         uses=frozenset({Use.ROLLBACK}),
         resources=(_ANY,),
         conditions=_OF_RUN,
-        modes=_REAL,
+        modes=REAL,
     ),
     Permission(
         actions=("elasticfilesystem:DeleteFileSystem", "elasticfilesystem:DeleteMountTarget"),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_NAMED,),
-        conditions=_FENCED,
-        modes=_PLANNED,
+        conditions=FENCED,
+        modes=PLANNED,
     ),
     # --- drills ------------------------------------------------------------------------------------------------------
     Permission(
-        actions=("backup:StartRestoreJob",), uses=frozenset({Use.INSTANTIATE}), resources=(_POINT,), modes=_DRILL
+        actions=("backup:StartRestoreJob",), uses=frozenset({Use.INSTANTIATE}), resources=(_POINT,), modes=DRILL
     ),
     Permission(
         actions=("iam:PassRole",),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_ROLE,),
         conditions=_TO_BACKUP,
-        modes=_DRILL,
+        modes=DRILL,
     ),
     Permission(
         actions=("elasticfilesystem:TagResource",),
         uses=frozenset({Use.INSTANTIATE, Use.CLEANUP, Use.ROLLBACK}),
         resources=(_ANY,),
-        conditions=_MARKED_BY_DRILL,
-        modes=_DRILL,
+        conditions=MADE_BY_DRILL,
+        modes=DRILL,
     ),
     Permission(
         actions=("elasticfilesystem:DeleteFileSystem", "elasticfilesystem:DeleteMountTarget"),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
         resources=(_ANY,),
-        conditions=_OF_DRILL,
-        modes=_DRILL,
+        conditions=DRILL_OWNS,
+        modes=DRILL,
     ),
 )

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
 from orchestrator.spec import Permission, Quota, Spec, Strategy
-from orchestrator.words import Mode, Phase, Side, Use
+from orchestrator.words import Phase, Side, Use
 
 RULE_TOGGLE, GLOBAL_ENDPOINT = "rule-toggle", "global-endpoint"
 
@@ -22,14 +23,7 @@ _DRILL_RULES = (
 )
 _DRILL_QUEUES = ("arn:{partition}:sqs:{region}:{account}:drill-*",)
 _CHECKS = "arn:{partition}:route53:::healthcheck/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_MADE = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
-_OWN = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_MARKED = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
 _TO_EVENTS = {"StringEquals": {"iam:PassedToService": "events.amazonaws.com"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 _STANDBY = frozenset({Use.INSTANTIATE, Use.REPLICATE})
 
 SPEC = Spec(
@@ -96,44 +90,44 @@ SPEC = Spec(
                 "arn:{partition}:states:{region}:{account}:stateMachine:*",
                 _BUSES,
             ),
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("events:EnableRule",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_RULE,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("events:DisableRule",),
             uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
             resources=(_RULE,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("route53:UpdateHealthCheck",),
             uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK}),
             resources=(_CHECKS,),
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("events:PutRule", "events:TagResource"),
             uses=_STANDBY,
             resources=(_RULE,),
-            conditions=_MADE,
-            modes=_PLANNED,
+            conditions=ENABLES,
+            modes=PLANNED,
         ),
         Permission(
-            actions=("events:PutTargets",), uses=_STANDBY, resources=(_RULE,), conditions=_ENABLED, modes=_PLANNED
+            actions=("events:PutTargets",), uses=_STANDBY, resources=(_RULE,), conditions=ENABLED, modes=PLANNED
         ),
         Permission(
             actions=("iam:PassRole",),
             uses=_STANDBY,
             resources=("arn:{partition}:iam::{account}:role/*",),
             conditions=_TO_EVENTS,
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("events:StartReplay",),
@@ -143,54 +137,54 @@ SPEC = Spec(
                 "arn:{partition}:events:{region}:{account}:replay/dr-*",
                 _BUSES,
             ),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("events:ListTargetsByRule", "events:ListTagsForResource"),
             uses=frozenset({Use.DRILL}),
             resources=_DRILL_RULES,
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("sqs:GetQueueUrl", "sqs:ListQueueTags"),
             uses=frozenset({Use.DRILL}),
             resources=_DRILL_QUEUES,
-            modes=_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("events:PutRule", "events:TagResource"),
             uses=frozenset({Use.INSTANTIATE}),
             resources=_DRILL_RULES,
-            conditions=_MARKED,
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("sqs:CreateQueue", "sqs:TagQueue"),
             uses=frozenset({Use.INSTANTIATE}),
             resources=_DRILL_QUEUES,
-            conditions=_MARKED,
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("events:PutTargets",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=_DRILL_RULES,
-            conditions=_OWN,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
         Permission(
             actions=("events:RemoveTargets", "events:DeleteRule"),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=_DRILL_RULES,
-            conditions=_OWN,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
         Permission(
             actions=("sqs:DeleteQueue",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=_DRILL_QUEUES,
-            conditions=_OWN,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
     ),
     documentation="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-global-endpoints.html",
@@ -233,7 +227,7 @@ SPEC = Spec(
             10,
             {Phase.CLEANUP: Side.SOURCE},
             "EventBridge user guide, Replaying archived events",
-            modes=frozenset({Mode.PLANNED}),
+            modes=PLANNED,
             setting="replay",
         ),
     ),

@@ -7,6 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from adapters.specs.shared import (
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    ENABLES,
+    FENCED,
+    KEYS,
+    MADE_BY_DRILL,
+    MADE_BY_RUN,
+    PLANNED,
+    REAL,
+    granting_to,
+)
 from orchestrator.spec import ALL_MODES, Permission
 from orchestrator.words import Mode, Use
 
@@ -19,19 +32,9 @@ _OF_NAMED = f"{_FSX}:volume/{{name}}/*"
 _SNAPSHOT = f"{_FSX}:snapshot/*"
 _MACHINE = f"{_FSX}:storage-virtual-machine/{{name}}/*"
 _TASK = f"{_FSX}:task/*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
 ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH = "dr-ontap-read", "dr-ontap-drill", "dr-ontap-switch"
 _FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_MADE_ENABLED = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
-_FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
-_MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
-_MADE_IN_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_OF_DRILL = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_FOR_FSX = {"StringLike": {"kms:ViaService": "fsx.*.amazonaws.com"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
+_FOR_FSX = granting_to("fsx")
 
 _BY_BACKUP, _BY_SNAPSHOT, _BY_S3, _BY_MIRROR = (
     ("backup-copy",),
@@ -89,8 +92,8 @@ _READING = (
         (Use.OBSERVE,),
         session=("cloudwatch:GetMetricData", "ds:Describe*", "ec2:Describe*", "fsx:Describe*"),
     ),
-    _may(("kms:DescribeKey",), (Use.OBSERVE,), (_KEY,), by=_BY_BACKUP),
-    _may(("s3:GetReplicationConfiguration",), (Use.OBSERVE,), ("arn:{partition}:s3:::*",), modes=_PLANNED, by=_BY_S3),
+    _may(("kms:DescribeKey",), (Use.OBSERVE,), (KEYS,), by=_BY_BACKUP),
+    _may(("s3:GetReplicationConfiguration",), (Use.OBSERVE,), ("arn:{partition}:s3:::*",), modes=PLANNED, by=_BY_S3),
     _function(ONTAP_READ, (Use.OBSERVE,)),
 )
 
@@ -99,47 +102,47 @@ _BACKUPS = (
         _make("fsx:CopyBackup", "fsx:CreateBackup"),
         _COPYING,
         (_FILE_SYSTEM, _BACKUP),
-        when=_MADE_ENABLED,
-        modes=_PLANNED,
+        when=ENABLES,
+        modes=PLANNED,
         by=_BY_BACKUP + _BY_SNAPSHOT,
     ),
     _may(
         _make("fsx:CreateFileSystemFromBackup"),
         (Use.ACTIVATE,),
         (_FILE_SYSTEM, _BACKUP),
-        when=_MADE_ENABLED,
-        modes=_REAL,
+        when=ENABLES,
+        modes=REAL,
         by=_BY_BACKUP,
     ),
     _may(("ec2:GetSecurityGroupsForVpc",), (Use.INSTANTIATE, Use.ACTIVATE), by=_BY_BACKUP),
-    _may(("kms:CreateGrant",), _COPYING, (_KEY,), when=_FOR_FSX, by=_BY_BACKUP + _BY_SNAPSHOT),
+    _may(("kms:CreateGrant",), _COPYING, (KEYS,), when=_FOR_FSX, by=_BY_BACKUP + _BY_SNAPSHOT),
     _may(
         ("fsx:AssociateFileSystemAliases",),
         (Use.ACTIVATE, Use.ROLLBACK),
         (_FILE_SYSTEM,),
-        when=_ENABLED,
-        modes=_REAL,
+        when=ENABLED,
+        modes=REAL,
         by=_BY_BACKUP,
     ),
     _may(
         ("fsx:DisassociateFileSystemAliases",),
         (Use.ACTIVATE, *_ENDING_DRILL),
         (_FILE_SYSTEM,),
-        when=_ENABLED,
-        modes=_REAL,
+        when=ENABLED,
+        modes=REAL,
         by=_BY_BACKUP,
     ),
-    _may(("fsx:DeleteFileSystem",), (Use.DECOMMISSION,), (_NAMED,), when=_FENCED, modes=_PLANNED, by=_BY_BACKUP),
-    _may(_make("fsx:CreateBackup"), (Use.DECOMMISSION,), (_NAMED, _BACKUP), modes=_PLANNED, by=_BY_BACKUP),
+    _may(("fsx:DeleteFileSystem",), (Use.DECOMMISSION,), (_NAMED,), when=FENCED, modes=PLANNED, by=_BY_BACKUP),
+    _may(_make("fsx:CreateBackup"), (Use.DECOMMISSION,), (_NAMED, _BACKUP), modes=PLANNED, by=_BY_BACKUP),
     _may(
         _make("fsx:CreateFileSystemFromBackup"),
         (Use.INSTANTIATE,),
         (_FILE_SYSTEM, _BACKUP),
-        when=_MADE_BY_DRILL,
-        modes=_DRILL,
+        when=MADE_BY_DRILL,
+        modes=DRILL,
         by=_BY_BACKUP,
     ),
-    _may(("fsx:DeleteFileSystem",), _ENDING_DRILL, (_FILE_SYSTEM,), when=_OF_DRILL, modes=_DRILL, by=_BY_BACKUP),
+    _may(("fsx:DeleteFileSystem",), _ENDING_DRILL, (_FILE_SYSTEM,), when=DRILL_OWNS, modes=DRILL, by=_BY_BACKUP),
 )
 
 _NOT_ONTAP = _BY_BACKUP + _BY_SNAPSHOT + _BY_S3
@@ -148,77 +151,77 @@ _FENCE = (
         ("fsx:TagResource",),
         (Use.ACTIVATE, Use.CLEANUP),
         (_NAMED,),
-        when=_ENABLED,
-        modes=_PLANNED,
+        when=ENABLED,
+        modes=PLANNED,
         by=_NOT_ONTAP,
     ),
-    _may(("fsx:TagResource",), (Use.ROLLBACK,), (_NAMED,), when=_FENCED, modes=_PLANNED, by=_NOT_ONTAP),
-    _may(("fsx:UntagResource",), (Use.CLEANUP,), (_NAMED,), when=_ENABLED, modes=_PLANNED, by=_NOT_ONTAP),
-    _may(("fsx:UntagResource",), (Use.ROLLBACK,), (_FILE_SYSTEM,), when=_ENABLED, modes=_REAL, by=_NOT_ONTAP),
-    _may(("fsx:UntagResource",), (Use.ACTIVATE,), (_NAMED,), when=_ENABLED, modes=_REAL, by=_NOT_ONTAP),
+    _may(("fsx:TagResource",), (Use.ROLLBACK,), (_NAMED,), when=FENCED, modes=PLANNED, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.CLEANUP,), (_NAMED,), when=ENABLED, modes=PLANNED, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.ROLLBACK,), (_FILE_SYSTEM,), when=ENABLED, modes=REAL, by=_NOT_ONTAP),
+    _may(("fsx:UntagResource",), (Use.ACTIVATE,), (_NAMED,), when=ENABLED, modes=REAL, by=_NOT_ONTAP),
     _may(
         ("fsx:UpdateVolume",),
         (Use.ACTIVATE, *_ENDING_DRILL),
         (_VOLUME,),
-        modes=_REAL,
+        modes=REAL,
         by=_BY_BACKUP + _BY_SNAPSHOT,
     ),
 )
 
 _SNAPSHOTS = (
-    _may(("fsx:CopySnapshotAndUpdateVolume",), _COPYING, (_OF_NAMED, _SNAPSHOT), modes=_PLANNED, by=_BY_SNAPSHOT),
+    _may(("fsx:CopySnapshotAndUpdateVolume",), _COPYING, (_OF_NAMED, _SNAPSHOT), modes=PLANNED, by=_BY_SNAPSHOT),
     _may(
         _make("fsx:CreateSnapshot"),
         _COPYING,
         (_OF_NAMED, _SNAPSHOT),
-        when=_MADE_IN_RUN,
-        modes=_PLANNED,
+        when=MADE_BY_RUN,
+        modes=PLANNED,
         by=_BY_SNAPSHOT,
     ),
     _may(
         _make("fsx:CreateVolume"),
         (Use.INSTANTIATE,),
         (_VOLUME, _SNAPSHOT),
-        when=_MADE_BY_DRILL,
-        modes=_DRILL,
+        when=MADE_BY_DRILL,
+        modes=DRILL,
         by=_BY_SNAPSHOT,
     ),
-    _may(("fsx:DeleteVolume",), _ENDING_DRILL, (_VOLUME,), when=_OF_DRILL, modes=_DRILL, by=_BY_SNAPSHOT),
+    _may(("fsx:DeleteVolume",), _ENDING_DRILL, (_VOLUME,), when=DRILL_OWNS, modes=DRILL, by=_BY_SNAPSHOT),
     _may(
         _make("fsx:CreateDataRepositoryTask"),
         (Use.ACTIVATE, Use.REPLICATE),
         (_NAMED, _TASK),
-        when=_MADE_IN_RUN,
-        modes=_REAL,
+        when=MADE_BY_RUN,
+        modes=REAL,
         by=_BY_S3,
     ),
 )
 
 _MIRRORS = (
-    _function(ONTAP_SWITCH, (*_COPYING, Use.CLEANUP, Use.ROLLBACK), _REAL),
-    _function(ONTAP_DRILL, (Use.INSTANTIATE, *_ENDING_DRILL), _DRILL),
+    _function(ONTAP_SWITCH, (*_COPYING, Use.CLEANUP, Use.ROLLBACK), REAL),
+    _function(ONTAP_DRILL, (Use.INSTANTIATE, *_ENDING_DRILL), DRILL),
     _may(
         _make("fsx:CreateVolume"),
         (Use.INSTANTIATE,),
         (_VOLUME, _MACHINE),
-        when=_MADE_IN_RUN,
-        modes=_PLANNED,
+        when=MADE_BY_RUN,
+        modes=PLANNED,
         by=_BY_MIRROR,
     ),
-    _may(("fsx:TagResource",), (Use.ACTIVATE, Use.CLEANUP), (_OF_NAMED,), modes=_PLANNED, by=_BY_MIRROR),
+    _may(("fsx:TagResource",), (Use.ACTIVATE, Use.CLEANUP), (_OF_NAMED,), modes=PLANNED, by=_BY_MIRROR),
     _may(
         ("fsx:UpdateVolume", "fsx:UntagResource"),
         (Use.ACTIVATE, Use.ROLLBACK),
         (_OF_NAMED,),
-        modes=_REAL,
+        modes=REAL,
         by=_BY_MIRROR,
     ),
     _may(
         _make("fsx:CreateBackup"),
         (Use.REPLICATE,),
         (_OF_NAMED, _BACKUP),
-        when=_MADE_IN_RUN,
-        modes=_PLANNED,
+        when=MADE_BY_RUN,
+        modes=PLANNED,
         by=_BY_MIRROR,
     ),
 )

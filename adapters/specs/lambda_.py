@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
 from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.words import Phase, Use
 
 ALIAS_SHIFT = "alias-shift"
 DEPLOY = "deploy-from-source"
@@ -29,12 +30,7 @@ VERSIONS_KEPT = 3
 _FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:{name}"
 _QUALIFIED = f"{_FUNCTION}:*"
 _COPY = "arn:{partition}:lambda:{region}:{account}:function:drill-*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_OF_A_DRILL = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
 _OWN_ACCOUNT = {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
 _DEPLOYING = frozenset({Use.INSTANTIATE, Use.ACTIVATE})
 _SWITCHING = frozenset({Use.ACTIVATE, Use.CLEANUP, Use.ROLLBACK})
 
@@ -96,29 +92,29 @@ SPEC = Spec(
             actions=("lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:PublishVersion"),
             uses=_DEPLOYING | {Use.REPLICATE},
             resources=(_FUNCTION,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:CreateAlias",),
             uses=_DEPLOYING | {Use.REPLICATE},
             resources=(_FUNCTION, _QUALIFIED),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:CreateFunction", "lambda:TagResource"),
             uses=_DEPLOYING,
             resources=(_FUNCTION,),
-            conditions={"StringEquals": {"aws:RequestTag/dr:enabled": "true"}},
-            modes=_REAL,
+            conditions=ENABLES,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:CreateFunction", "lambda:TagResource"),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_COPY,),
-            conditions={"Null": {"aws:RequestTag/dr:drill-id": "false"}},
-            modes=_DRILL,
+            conditions=MADE_BY_DRILL,
+            modes=DRILL,
         ),
         Permission(
             actions=("iam:PassRole",),
@@ -144,29 +140,29 @@ SPEC = Spec(
             actions=("lambda:PutFunctionConcurrency",),
             uses=_SWITCHING | {Use.INSTANTIATE},
             resources=(_FUNCTION,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:DeleteFunctionConcurrency",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_FUNCTION,),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:UpdateAlias", "lambda:PutProvisionedConcurrencyConfig"),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_FUNCTION, _QUALIFIED),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("lambda:DeleteProvisionedConcurrencyConfig",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=(_FUNCTION, _QUALIFIED),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             # Mappings carry no tags of their function: the function they call narrows them.
@@ -174,30 +170,30 @@ SPEC = Spec(
             uses=_SWITCHING,
             resources=("arn:{partition}:lambda:{region}:{account}:event-source-mapping:*",),
             conditions={"ArnLike": {"lambda:FunctionArn": [_FUNCTION, _QUALIFIED]}},
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             # The call carries the version's number, always; which form of the ARN AWS judges is not documented.
             actions=("lambda:DeleteFunction",),
             uses=frozenset({Use.DECOMMISSION}),
             resources=(_FUNCTION, _QUALIFIED),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
-        Permission(actions=("lambda:GetFunction",), uses=frozenset({Use.OBSERVE}), resources=(_COPY,), modes=_DRILL),
+        Permission(actions=("lambda:GetFunction",), uses=frozenset({Use.OBSERVE}), resources=(_COPY,), modes=DRILL),
         Permission(
             actions=("lambda:InvokeFunction",),
             uses=frozenset({Use.ACTIVATE}),
             resources=(_COPY,),
-            conditions=_OF_A_DRILL,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
         Permission(
             actions=("lambda:DeleteFunction",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=(_COPY,),
-            conditions=_OF_A_DRILL,
-            modes=_DRILL,
+            conditions=DRILL_OWNS,
+            modes=DRILL,
         ),
     ),
     documentation="https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html",

@@ -4,6 +4,7 @@ snapshots", "Identity and Access Management"); API reference (ReplicationPeer); 
 
 from __future__ import annotations
 
+from adapters.specs.shared import DRILL, ENABLED, PLANNED, REAL
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -12,10 +13,6 @@ HTTP = "opensearch-http"
 
 _DOMAIN = "arn:{partition}:es:{region}:{account}:domain/{name}"
 _PLUGIN = f"{_DOMAIN}/_plugins/_replication"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_DRILL = frozenset({Mode.DRILL})
-_PLANNED = frozenset({Mode.PLANNED})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 
 SPEC = Spec(
     key="opensearch",
@@ -74,106 +71,106 @@ SPEC = Spec(
             actions=("es:UpdateDomainConfig", "es:AddReplicationPeer"),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(_DOMAIN,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:CreateOutboundConnection",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=(_DOMAIN,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(  # AWS lets these two be narrowed by nothing
             actions=("es:AcceptInboundConnection",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
-            modes=_PLANNED,
+            modes=PLANNED,
         ),
-        Permission(actions=("es:DeleteOutboundConnection",), uses=frozenset({Use.CLEANUP}), modes=_PLANNED),
+        Permission(actions=("es:DeleteOutboundConnection",), uses=frozenset({Use.CLEANUP}), modes=PLANNED),
         Permission(
             actions=("es:ESHttpPut",),
             uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
             resources=(f"{_PLUGIN}/*/_start",),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:ESHttpPost",),
             uses=frozenset({Use.REPLICATE, Use.ROLLBACK}),
             resources=(f"{_PLUGIN}/_autofollow",),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:ESHttpPut",),
             uses=frozenset({Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
             resources=(f"{_DOMAIN}/*/_settings",),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("es:ESHttpDelete",),
             uses=frozenset({Use.ACTIVATE}),
             resources=(f"{_PLUGIN}/_autofollow",),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("es:ESHttpPost",),
             uses=frozenset({Use.ACTIVATE}),
             resources=(f"{_PLUGIN}/*/_stop", f"{_DOMAIN}/_snapshot/*/_restore"),
-            conditions=_ENABLED,
-            modes=_REAL,
+            conditions=ENABLED,
+            modes=REAL,
         ),
         Permission(
             actions=("es:SwitchoverReplication",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_DOMAIN,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:FailoverReplication",),
             uses=frozenset({Use.ACTIVATE}),
             resources=(_DOMAIN,),
-            conditions=_ENABLED,
+            conditions=ENABLED,
             modes=frozenset({Mode.EMERGENCY}),
         ),
         Permission(
             actions=("es:AddReplicationPeer",),
             uses=frozenset({Use.REPLICATE}),
             resources=(_DOMAIN,),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:ESHttpPut",),
             uses=frozenset({Use.ACTIVATE, Use.REPLICATE}),
             resources=(f"{_DOMAIN}/_snapshot/dr-*",),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         # A follower index can only be made where there is no index of its name: the stale one goes, after a snapshot of it.
         Permission(
             actions=("es:ESHttpDelete",),
             uses=frozenset({Use.REPLICATE}),
             resources=(f"{_DOMAIN}/*",),
-            conditions=_ENABLED,
-            modes=_PLANNED,
+            conditions=ENABLED,
+            modes=PLANNED,
         ),
         Permission(
             actions=("es:ESHttpPost",),
             uses=frozenset({Use.INSTANTIATE}),
             resources=(f"{_DOMAIN}/_snapshot/*/_restore",),
-            conditions=_ENABLED,
-            modes=_DRILL,
+            conditions=ENABLED,
+            modes=DRILL,
         ),
         Permission(
             actions=("es:ESHttpDelete",),
             uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
             resources=(f"{_DOMAIN}/drill-*",),
-            conditions=_ENABLED,
-            modes=_DRILL,
+            conditions=ENABLED,
+            modes=DRILL,
         ),
     ),
     documentation="https://docs.aws.amazon.com/opensearch-service/latest/developerguide/replication.html",

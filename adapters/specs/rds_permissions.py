@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from adapters.specs.shared import (
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    ENABLES,
+    FENCED,
+    FENCING,
+    KEYS,
+    MADE_BY_DRILL,
+    MADE_BY_RUN,
+    MAKES_GROUP,
+    MAKING,
+    NOT_EMERGENCY,
+    PLANNED,
+    REAL,
+    SECURITY_GROUP,
+    granting_to,
+)
 from orchestrator.spec import Permission
-from orchestrator.words import Mode, Use
+from orchestrator.words import Use
 
 _HERE = "arn:{partition}:rds:{region}:{account}"
 _DB = f"{_HERE}:db:{{name}}"
 _RETIRED = f"{_HERE}:db:*-retired-*"
 _AROUND = (f"{_HERE}:subgrp:*", f"{_HERE}:pg:*", f"{_HERE}:og:*")
 _CONTENT = (f"{_HERE}:snapshot:*", f"{_HERE}:auto-backup:*")
-_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
-_KEY = "arn:{partition}:kms:{region}:{account}:key/*"
-_ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
-_ENABLES = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
-_MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
-_MADE_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
-_MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
-_DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-_FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
-_FOR_RDS = {"StringLike": {"kms:ViaService": "rds.*.amazonaws.com"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-_PLANNED = frozenset({Mode.PLANNED})
-_DRILL = frozenset({Mode.DRILL})
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
-_FENCING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP})
-_CARRYING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
+_FOR_RDS = granting_to("rds")
 
 PERMISSIONS = (
     Permission(
@@ -56,43 +60,43 @@ PERMISSIONS = (
         actions=("rds:ModifyDBInstance",),
         uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
         resources=(_DB, _RETIRED),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
     ),
     Permission(
         actions=("rds:RebootDBInstance", "rds:AddTagsToResource"),
         uses=frozenset({Use.ACTIVATE, Use.CLEANUP}),
         resources=(_DB,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("rds:PromoteReadReplica",),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_DB,),
-        conditions=_ENABLED,
-        modes=_REAL,
+        conditions=ENABLED,
+        modes=REAL,
     ),
     Permission(
         actions=("rds:StopDBInstanceAutomatedBackupsReplication",),
         uses=frozenset({Use.CLEANUP}),
         resources=(_DB,),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("rds:RemoveTagsFromResource",),
         uses=frozenset({Use.REPLICATE, Use.ROLLBACK}),
         resources=(f"{_HERE}:db:*",),
-        conditions=_ENABLED,
-        modes=_PLANNED,
+        conditions=ENABLED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("rds:CreateDBInstanceReadReplica", "rds:AddTagsToResource"),
         uses=frozenset({Use.INSTANTIATE, Use.REPLICATE}),
         resources=(f"{_HERE}:db:*", f"{_HERE}:cluster:*", *_AROUND),
-        conditions=_ENABLES,
-        modes=_PLANNED,
+        conditions=ENABLES,
+        modes=PLANNED,
     ),
     Permission(
         actions=(
@@ -101,10 +105,10 @@ PERMISSIONS = (
             "rds:StartDBInstanceAutomatedBackupsReplication",
             "rds:AddTagsToResource",
         ),
-        uses=_CARRYING,
+        uses=MAKING,
         resources=(_DB, *_CONTENT),
-        conditions=_MADE_BY_RUN,
-        modes=_PLANNED,
+        conditions=MADE_BY_RUN,
+        modes=PLANNED,
     ),
     Permission(
         actions=(
@@ -114,32 +118,32 @@ PERMISSIONS = (
         ),
         uses=frozenset({Use.ACTIVATE}),
         resources=(_DB, *_CONTENT, *_AROUND),
-        conditions=_MADE_BY_RUN,
-        modes=_REAL,
+        conditions=MADE_BY_RUN,
+        modes=REAL,
     ),
     Permission(
         actions=("rds:CrossRegionCommunication",),
-        uses=_CARRYING,
-        modes=_PLANNED,
+        uses=MAKING,
+        modes=PLANNED,
     ),
     Permission(
         actions=("kms:CreateGrant",),
-        uses=_CARRYING,
-        resources=(_KEY,),
+        uses=MAKING,
+        resources=(KEYS,),
         conditions=_FOR_RDS,
     ),
     Permission(
         actions=("ec2:CreateSecurityGroup",),
-        uses=_FENCING,
-        resources=(_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
-        modes=frozenset({Mode.PLANNED, Mode.DRILL}),
+        uses=FENCING,
+        resources=(SECURITY_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
+        modes=NOT_EMERGENCY,
     ),
     Permission(
         actions=("ec2:CreateTags",),
-        uses=_FENCING,
-        resources=(_GROUP,),
-        conditions=_MAKES_GROUP,
-        modes=frozenset({Mode.PLANNED, Mode.DRILL}),
+        uses=FENCING,
+        resources=(SECURITY_GROUP,),
+        conditions=MAKES_GROUP,
+        modes=NOT_EMERGENCY,
     ),
     Permission(
         actions=(
@@ -150,27 +154,27 @@ PERMISSIONS = (
         ),
         uses=frozenset({Use.INSTANTIATE}),
         resources=(_DB, f"{_HERE}:db:drill-*", *_CONTENT, *_AROUND),
-        conditions=_MADE_BY_DRILL,
-        modes=_DRILL,
+        conditions=MADE_BY_DRILL,
+        modes=DRILL,
     ),
     Permission(
         actions=("rds:DeleteDBInstance", "rds:DeleteDBSnapshot", "ec2:DeleteSecurityGroup"),
         uses=frozenset({Use.CLEANUP, Use.ROLLBACK}),
-        resources=(f"{_HERE}:db:drill-*", f"{_HERE}:snapshot:drill-*", _GROUP),
-        conditions=_DRILL_OWNS,
-        modes=_DRILL,
+        resources=(f"{_HERE}:db:drill-*", f"{_HERE}:snapshot:drill-*", SECURITY_GROUP),
+        conditions=DRILL_OWNS,
+        modes=DRILL,
     ),
     Permission(
         actions=("rds:ModifyDBInstance", "rds:DeleteDBInstance"),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_RETIRED,),
-        conditions=_FENCED,
-        modes=_PLANNED,
+        conditions=FENCED,
+        modes=PLANNED,
     ),
     Permission(
         actions=("rds:CreateDBSnapshot",),
         uses=frozenset({Use.DECOMMISSION}),
         resources=(_RETIRED, f"{_HERE}:snapshot:*-retired-*"),
-        modes=_PLANNED,
+        modes=PLANNED,
     ),
 )

@@ -4,12 +4,12 @@ status of health checks"; whitepaper "AWS Fault Isolation Boundaries" (its contr
 
 from __future__ import annotations
 
+from adapters.specs.shared import REAL
 from orchestrator.spec import Permission, Spec, Strategy
-from orchestrator.words import Mode, Phase, Use
+from orchestrator.words import Phase, Use
 
 _ZONE = "arn:{partition}:route53:::hostedzone/{name}"
 _CHECKS = "arn:{partition}:route53:::healthcheck/*"
-_REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 _MINUTES = {Phase.INSTANTIATE: 0.0, Phase.ACTIVATE: 2.0, Phase.CLEANUP: 0.0, Phase.REPLICATE: 0.0}
 _ROLLBACK = "at any time, by moving the traffic back"
 
@@ -105,22 +105,22 @@ SPEC = Spec(
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_CONTROLS,),
             conditions={"BoolIfExists": {"route53-recovery-cluster:AllowSafetyRulesOverrides": "false"}},
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("route53:UpdateHealthCheck",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_CHECKS,),
-            modes=_REAL,
+            modes=REAL,
         ),
         Permission(
             actions=("route53:ChangeResourceRecordSets",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
             resources=(_ZONE,),
             conditions={"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsActions": ["UPSERT"]}},
-            modes=_REAL,
+            modes=REAL,
         ),
-        Permission(actions=("cloudwatch:PutMetricData",), uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}), modes=_REAL),
+        Permission(actions=("cloudwatch:PutMetricData",), uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}), modes=REAL),
     ),
     documentation="https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-types.html",
     poll_seconds=15,

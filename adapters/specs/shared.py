@@ -9,33 +9,44 @@ PLANNED = frozenset({Mode.PLANNED})
 DRILL = frozenset({Mode.DRILL})
 REAL = frozenset({Mode.PLANNED, Mode.EMERGENCY})
 NOT_EMERGENCY = frozenset({Mode.PLANNED, Mode.DRILL})
+FENCING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP})
 MAKING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.REPLICATE})
 
 ENABLED = {"StringEquals": {"aws:ResourceTag/dr:enabled": "true"}}
+ENABLES = {"StringEquals": {"aws:RequestTag/dr:enabled": "true"}}
 MADE_BY_RUN = {"Null": {"aws:RequestTag/dr:execution-id": "false"}}
 MADE_BY_DRILL = {"Null": {"aws:RequestTag/dr:drill-id": "false"}}
 DRILL_OWNS = {"Null": {"aws:ResourceTag/dr:drill-id": "false"}}
-RETIRED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
+FENCED = {"Null": {"aws:ResourceTag/dr:fenced": "false"}}
+MAKES_GROUP = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
 
+KEYS = "arn:{partition}:kms:{region}:{account}:key/*"
 SECURITY_GROUP = "arn:{partition}:ec2:{region}:{account}:security-group/*"
-_FENCING = frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP})
 
 FENCE_GROUP = (
     Permission(
         actions=("ec2:CreateSecurityGroup",),
-        uses=_FENCING,
+        uses=FENCING,
         resources=(SECURITY_GROUP, "arn:{partition}:ec2:{region}:{account}:vpc/*"),
         modes=NOT_EMERGENCY,
     ),
     Permission(
         actions=("ec2:CreateTags",),
-        uses=_FENCING,
+        uses=FENCING,
         resources=(SECURITY_GROUP,),
-        conditions={"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}},
+        conditions=MAKES_GROUP,
         modes=NOT_EMERGENCY,
     ),
 )
 """The security group without rules that fences a data store, and that isolates the copy of a drill."""
+
+
+def granting_to(service: str) -> dict[str, dict[str, str]]:
+    """Return the condition under which a key may be given to a service, for what is made through it."""
+    return {
+        "StringLike": {"kms:ViaService": f"{service}.*.amazonaws.com"},
+        "Bool": {"kms:GrantIsForAWSResource": "true"},
+    }
 
 
 def grant_through(service: str) -> Permission:
@@ -43,9 +54,6 @@ def grant_through(service: str) -> Permission:
     return Permission(
         actions=("kms:CreateGrant",),
         uses=MAKING,
-        resources=("arn:{partition}:kms:{region}:{account}:key/*",),
-        conditions={
-            "StringLike": {"kms:ViaService": f"{service}.*.amazonaws.com"},
-            "Bool": {"kms:GrantIsForAWSResource": "true"},
-        },
+        resources=(KEYS,),
+        conditions=granting_to(service),
     )

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.databases import own_groups
+from adapters.databases import INSTANCE, Kind, own_groups
 from adapters.reading import KeyValue, tag_map
-from adapters.specs.databases import EVENT_RESTARTED, SUBNET_GROUP_MISSING
-from orchestrator.contract import Reader, RunContext
+from adapters.specs.databases import EVENT_RESTARTED, PARAMETER_GROUP_MISSING, SUBNET_GROUP_MISSING
+from orchestrator.contract import Member, Reader, RunContext
 
 
 class GroupOn(BaseModel):
@@ -65,6 +65,13 @@ class PlaceGroups(BaseModel):
     """rds:DescribeDBSubnetGroups."""
 
     DBSubnetGroups: list[PlaceGroup] = []
+
+
+class ParameterGroups(BaseModel):
+    """rds:DescribeDBParameterGroups and rds:DescribeDBClusterParameterGroups."""
+
+    DBParameterGroups: list[dict[str, JsonValue]] = []
+    DBClusterParameterGroups: list[dict[str, JsonValue]] = []
 
 
 class Tags(BaseModel):
@@ -124,6 +131,33 @@ def subnet_group(reader: Reader, name: object) -> PlaceGroup | None:
         return None
     reply = reader.find("rds", "DescribeDBSubnetGroups", PlaceGroups, SUBNET_GROUP_MISSING, DBSubnetGroupName=name)
     return reply.DBSubnetGroups[0] if reply and reply.DBSubnetGroups else None
+
+
+def missing(
+    reader: Reader, member: Member, group: SubnetGroup | None, kind: Kind, default_class: str | None = None
+) -> tuple[str, ...]:
+    """Return what a database to be made on the target side needs and is not there; `group` is its subnet group."""
+    facts = member.source.facts
+    found: list[str] = []
+    if group is None:
+        found.append(f"subnet group {member.target.facts.get('subnet_group') or '(none named)'}")
+    parameters = facts.get("parameter_group")
+    if isinstance(parameters, str) and not _has_parameters(reader, kind, parameters):
+        found.append(f"{'' if kind is INSTANCE else 'cluster '}parameter group {parameters}")
+    found += not_offered(reader, facts, member.settings.get("instanceClass") or facts.get("class") or default_class)
+    return tuple(found)
+
+
+def _has_parameters(reader: Reader, kind: Kind, name: str) -> bool:
+    if name.startswith("default."):
+        return True
+    absent = PARAMETER_GROUP_MISSING
+    if kind is INSTANCE:
+        found = reader.find("rds", "DescribeDBParameterGroups", ParameterGroups, absent, DBParameterGroupName=name)
+        return bool(found and found.DBParameterGroups)
+    of_clusters: dict[str, JsonValue] = {"DBClusterParameterGroupName": name}
+    found = reader.find("rds", "DescribeDBClusterParameterGroups", ParameterGroups, absent, **of_clusters)
+    return bool(found and found.DBClusterParameterGroups)
 
 
 def not_offered(reader: Reader, facts: Mapping[str, JsonValue], instance_class: JsonValue) -> list[str]:

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from adapters.specs.databases import PARAMETER_GROUP_MISSING
+from adapters.databases import INSTANCE
 from adapters.specs.rds import (
     BACKUP_KEPT,
     BACKUP_MISSING,
     BACKUPS,
 )
-from adapters.views.databases import PlaceGroup, not_offered, subnet_group, tags_of
+from adapters.views.databases import PlaceGroup, missing, subnet_group, tags_of
 from adapters.views.rds_models import (
     Backup,
     Backups,
     Instance,
-    ParameterGroups,
     Snapshot,
     Snapshots,
 )
@@ -90,41 +89,20 @@ def snapshots_of(reader: Reader, name: str, region: str | None) -> tuple[Snapsho
 def look_here(reader: Reader, strategy: str, member: Member, name: str, target: Instance | None) -> Carried:
     """Read the target side: what has arrived there, and whether it can be restored there."""
     group = subnet_group(reader, member.target.facts.get("subnet_group"))
-    missing = _missing(reader, member, group) if target is None else ()
+    lacking = missing(reader, member, group, INSTANCE) if target is None else ()
     vpc_id = group.VpcId if group else ""
     region = member.source.region
     if strategy == BACKUPS:
-        return Carried(vpc_id, missing, backups=backups_of(reader, name, region))
+        return Carried(vpc_id, lacking, backups=backups_of(reader, name, region))
     copies = snapshots_of(reader, name, region)
     own = _since(target, snapshots_of(reader, target.DBInstanceIdentifier, None)) if target else ()
-    return Carried(vpc_id, missing, copies=copies, back_snapshots=own)
+    return Carried(vpc_id, lacking, copies=copies, back_snapshots=own)
 
 
 def _since(instance: Instance | None, snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
     """Return the snapshots of this very instance: a name is used again by every run."""
     born = instance.InstanceCreateTime if instance else None
     return tuple(each for each in snapshots if born is not None and each.at is not None and each.at >= born)
-
-
-def _missing(reader: Reader, member: Member, group: PlaceGroup | None) -> tuple[str, ...]:
-    facts = member.source.facts
-    found: list[str] = []
-    if group is None:
-        found.append(f"subnet group {member.target.facts.get('subnet_group') or '(none named)'}")
-    parameters = facts.get("parameter_group")
-    if isinstance(parameters, str) and not _has_parameters(reader, parameters):
-        found.append(f"parameter group {parameters}")
-    found += not_offered(reader, facts, member.settings.get("instanceClass") or facts.get("class"))
-    return tuple(found)
-
-
-def _has_parameters(reader: Reader, name: str) -> bool:
-    if name.startswith("default."):
-        return True
-    found = reader.find(
-        "rds", "DescribeDBParameterGroups", ParameterGroups, PARAMETER_GROUP_MISSING, DBParameterGroupName=name
-    )
-    return found is not None and bool(found.DBParameterGroups)
 
 
 def look_there(

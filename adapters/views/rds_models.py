@@ -170,9 +170,3 @@ class Backups(BaseModel):
     """rds:DescribeDBInstanceAutomatedBackups."""
 
     DBInstanceAutomatedBackups: list[Backup] = []
-
-
-class ParameterGroups(BaseModel):
-    """rds:DescribeDBParameterGroups."""
-
-    DBParameterGroups: list[dict[str, JsonValue]] = []
