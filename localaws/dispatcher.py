@@ -313,7 +313,7 @@ class LocalAws:
             region=serving_region(call.service, call.region),
             principal_arn=call.principal.arn,
             params=calllog.loggable(call.params),
-            mutating=calllog.is_mutating(call.service, call.operation, call.params),
+            mutating=calllog.is_mutating(call.service, call.operation),
             error=error,
             duration_ms=(time.perf_counter() - started) * 1000,
         )

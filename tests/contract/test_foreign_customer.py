@@ -9,6 +9,7 @@ import pytest
 from orchestrator.words import Mode
 from tests.contract.matrix import Case, cases, record
 from tests.contract.sight import difference
+from tests.support.changes import is_change
 
 
 @pytest.mark.parametrize("case", cases(Mode.PLANNED, Mode.DRILL), ids=str)
@@ -27,7 +28,7 @@ def test_no_change_names_anything_of_another_customer(case: Case) -> None:
     named = [
         (call.operation, name)
         for call in seen.calls
-        if call.mutating
+        if is_change(call)
         for name in seen.twin_names
         if json.dumps(name) in json.dumps(call.params, default=str)
     ]

@@ -27,6 +27,7 @@ from orchestrator.errors import NotFoundError
 from orchestrator.ledger.records import Event, Gate, Run
 from orchestrator.words import GateStatus, RunStatus
 from tests.functional.attributes import attributes
+from tests.support.changes import is_change
 
 EAST, WEST = "us-east-1", "us-west-2"
 APPS = "222222222222"
@@ -211,7 +212,7 @@ class Shop:
         return [
             f"{c.service}.{c.operation} in {c.region}"
             for c in self.world.platform_calls_since(mark)
-            if c.mutating and c.account != self.world.hub.hub_account and f"/{self.customer}-" in c.principal_arn
+            if is_change(c) and c.account != self.world.hub.hub_account and f"/{self.customer}-" in c.principal_arn
         ]
 
     def tasks(self, region: str) -> tuple[int, int]:

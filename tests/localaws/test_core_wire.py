@@ -276,6 +276,16 @@ def test_call_log_tells_reads_from_changes_and_hides_long_bodies(local: LocalAws
     assert lines[1].account == HUB
 
 
+def test_call_log_takes_the_invocation_of_a_function_for_a_change_whatever_the_function_is_called(
+    local: LocalAws,
+) -> None:
+    client = local.session(HUB, EAST).client("lambda")
+
+    assert error_code(lambda: client.invoke(FunctionName="dr-anything")) == "ResourceNotFoundException"
+
+    assert [(line.operation, line.mutating) for line in local.call_log[-1:]] == [("Invoke", True)]
+
+
 class answering:  # noqa: N801 - reads as a verb: `with answering(...)`
     """Let a handler answer one operation for a while."""
 

@@ -50,6 +50,7 @@ from orchestrator.platform import Platform, spoke_reader, spoke_session
 from orchestrator.sessions import AwsReader, Hub, SpokeAccess
 from orchestrator.words import ActionStatus, Operation, Outcome, Phase
 from tests.support import ontap
+from tests.support.changes import is_change
 
 HUB, APPS = "111111111111", "222222222222"
 SOURCE, TARGET = "us-east-1", "us-west-2"
@@ -310,7 +311,7 @@ class World:
         return [
             call.operation
             for call in self.calls()
-            if call.mutating and call.error is None and region in {None, call.region}
+            if is_change(call) and call.error is None and region in {None, call.region}
         ]
 
     def refusals(self) -> list[str]:
