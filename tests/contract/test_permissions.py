@@ -145,11 +145,11 @@ def test_drill_is_denied_what_its_role_may_do_in_real_runs_only_and_switches_a_r
     real = {a for p in adapter.spec.permissions if Mode.DRILL not in p.modes for a in p.actions}
     switching = {action for action in real if any(fnmatchcase(action, pattern) for pattern in DRILL_DENIED)}
 
-    for size in (1, 100):
-        for phase in Phase:
-            policy = json.loads(session_policy(adapter.spec, phase, Mode.DRILL, _target(adapter.spec, size)))
-            denied = [a for s in policy["Statement"] if s["Effect"] == "Deny" for a in s["Action"]]
-            assert [a for a in switching if not any(fnmatchcase(a, pattern) for pattern in denied)] == []
+    for strategy, size, phase in itertools.product(adapter.spec.strategies, (1, 100), Phase):
+        target = _target(adapter.spec, size, strategy.name)
+        policy = json.loads(session_policy(adapter.spec, phase, Mode.DRILL, target))
+        denied = [a for s in policy["Statement"] if s["Effect"] == "Deny" for a in s["Action"]]
+        assert [a for a in switching if not any(fnmatchcase(a, pattern) for pattern in denied)] == []
 
 
 def test_everything_that_is_denied_to_drills_is_held_by_some_role() -> None:
