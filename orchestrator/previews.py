@@ -70,7 +70,9 @@ def _look(
     except DrError as err:
         result.findings += [_unreadable(member.resource_id, err) for member in target.members]
         return result
-    result.findings += [_finding(each) for each in adapter.readiness(view, context)]
+    moves = any(action.phase not in AFTER_ACTIVATE for action in actions)
+    found = [_finding(each) for each in adapter.readiness(view, context)]
+    result.findings += [each for each in found if moves or each.severity is not Severity.RED]
     result.losses += [
         LossStatement(resource_id=x.resource_id, seconds=x.seconds, detail=x.detail)
         for x in adapter.loss(view, context)
@@ -79,9 +81,24 @@ def _look(
     for action in actions:
         context = replace(context, phase=action.phase)
         steps = adapter.steps(action.phase, view, context)
+        if not moves and action is actions[0]:
+            result.findings += _held_up(steps, planned)
         result.steps[action.action_id] = tuple(planned_step(step, target, session) for step in steps)
         view = adapter.after(action.phase, view, context)
     return result
+
+
+def _held_up(steps: Sequence[Step], planned: PlannedTarget) -> list[FindingRecord]:
+    """Return what stops a phase after the move. What readiness asks, such as lag or a copy to start from, is behind it."""
+    everybody = tuple(member.resource_id for member in planned.members)
+    return [
+        FindingRecord(
+            resource_id=resource, code=step.name, severity=Severity.RED, message=step.reason, remedy=step.remedy
+        )
+        for step in steps
+        if step.state in {StepState.BLOCKED, StepState.FAILED}
+        for resource in step.members or everybody
+    ]
 
 
 def _too_early(

@@ -39,6 +39,8 @@ class Facts:
     """Operation -> why AWS may have done it before the run gets there; at most once holds for it, exactly not."""
     no_emergency: Mapping[str, str] = field(default_factory=dict)
     """Strategy -> why it promises nothing while a control plane elsewhere is lost; it must say so, not try."""
+    asks_to_overwrite: Mapping[str, str] = field(default_factory=dict)
+    """Strategy -> why, after an emergency, a person must say first that the returned side may be overwritten."""
     drill_makes_nothing: str = ""
     """Why a drill of it only looks: there is nothing of its own to be found afterwards."""
     looks_only: Mapping[str, str] = field(default_factory=dict)

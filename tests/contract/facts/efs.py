@@ -25,6 +25,9 @@ FACTS = Facts(
         ),
         "backup-restore": ({"kind": "efs-backup", "name": "orders"},),
     },
+    asks_to_overwrite={
+        "replication": "no sync covers the last writes of the lost Region, and no backup was made of them since"
+    },
     unused={
         "backup:CopyIntoBackupVault": COMPANION,
         "backup:TagResource": COMPANION,
