@@ -27,7 +27,8 @@ test: install ## all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests/unit tests/adapters tests/contract $(PARALLEL) --cov --cov-report=term --cov-fail-under=85
+	$(PYTEST) tests/unit tests/adapters $(PARALLEL) --cov --cov-report=term --cov-fail-under=85
+	$(PYTEST) tests/contract $(PARALLEL)
 	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
 	$(PYTEST) tests/functional $(PARALLEL)
 

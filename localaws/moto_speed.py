@@ -4,15 +4,23 @@
   several spellings, in every structure: a page of a hundred DynamoDB items took 100 ms.
 - Under which spellings a member is looked for in an object depends on the shape and the object's class.
 - Which methods a class of responses has is listed once per class.
+- XML is written straight into a list of strings, without a SAX handler per element.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 from moto.core import responses, utils
-from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS, AttributePicker, BaseJSONSerializer, JSONSerializer
+from moto.core.serialize import (
+    DEFAULT_ALIAS_PROVIDERS,
+    AttributePicker,
+    BaseJSONSerializer,
+    BaseXMLSerializer,
+    JSONSerializer,
+)
 
 _every_member = BaseJSONSerializer._serialize_type_structure
 _picked = AttributePicker.__call__
@@ -24,6 +32,7 @@ def install() -> None:
     """Put the shortcuts in place; a second time changes nothing."""
     JSONSerializer._serialize_type_structure = _own_keys
     AttributePicker.__call__ = _picked_by_known_spellings
+    BaseXMLSerializer._serialize_body = _as_xml
     responses.method_names_from_class = _methods
 
 
@@ -70,3 +79,41 @@ def _spellings(picker: Any, context: Any) -> tuple[str, ...]:
         known[key] = tuple(dict.fromkeys(picker.get_possible_keys(context)))
     spellings: tuple[str, ...] = known[key]
     return spellings
+
+
+def _as_xml(self: Any, body: dict[str, Any]) -> str:
+    written: list[str] = []
+    for name, value in body.items():
+        _write(written.append, name, value)
+    return "".join(written)
+
+
+def _write(out: Any, name: str, value: Any) -> None:
+    """Write an element as xmltodict's `unparse` does: `@` marks attributes, a list repeats its element, none is empty."""
+    if type(value) is list or type(value) is tuple:
+        for each in value:
+            _write(out, name, each)
+    elif isinstance(value, dict):
+        attributes = "".join(f" {key[1:]}={quoteattr(str(v))}" for key, v in value.items() if key.startswith("@"))
+        children = [(key, v) for key, v in value.items() if not key.startswith("@") and v != []]
+        if not children:
+            out(f"<{name}{attributes}/>")
+            return
+        out(f"<{name}{attributes}>")
+        for key, child in children:
+            if key == "#text":
+                out(escape(_text(child)))
+            else:
+                _write(out, key, child)
+        out(f"</{name}>")
+    elif value is None:
+        out(f"<{name}/>")
+    else:
+        text = escape(_text(value))
+        out(f"<{name}>{text}</{name}>" if text else f"<{name}/>")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -41,6 +41,7 @@ from orchestrator import planning, sessions, stages, stocktaking
 from orchestrator.blobs import MemoryBlobs
 from orchestrator.contract import Adapter
 from orchestrator.decisions import again, roll_back
+from orchestrator.engine import SOON_SECONDS
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.ledger.records import Action, Event, Run, Scope, Stage
@@ -60,6 +61,7 @@ ORGANIZATION = "o-exampleorg1"
 SCOPE = Scope(customer="CustomerX", environment="production")
 COMMON_TAGS = {"Customer": "CustomerX", "Environment": "production", "dr:enabled": "true", "dr:wave": "1"}
 MAX_TICKS = 2_000
+LONGEST_JUMP_SECONDS = 600
 DNS_SERVER = "127.0.0.1:53"
 """Whom the spokes' readers ask for names: the embedded AWS, without a socket (forked worlds must not share one)."""
 
@@ -205,10 +207,10 @@ class Journey:
                 running = [each for each, tick in ticks.items() if not tick.done]
                 if not running:
                     break
-                self.world.clock.advance(min(ticks[each].wait_seconds for each in running))
+                self.world.let_pass(min(ticks[each].wait_seconds for each in running))
             assert not running, [(a.action_id, a.steps) for a in ledger.actions(self.run_id, stage_id)]
         while not (health := stages.check_health(self.platform, self.run_id, stage_id)).settled:
-            self.world.clock.advance(health.wait_seconds)
+            self.world.let_pass(health.wait_seconds)
         stages.close_stage(self.platform, self.run_id, stage_id)
 
 
@@ -289,6 +291,15 @@ class World:
     def wait(self, minutes: float) -> None:
         """Let time pass."""
         self.clock.advance(minutes * 60)
+
+    def let_pass(self, least_seconds: float) -> None:
+        """Let time pass until AWS does something next, because nothing new can be seen before; no more right after a call."""
+        if least_seconds <= SOON_SECONDS:
+            self.clock.advance(least_seconds)
+            return
+        to_come = (each.at for each in self.clock._queue if not each.cancelled)
+        next_seconds = min(((at - self.clock.now()).total_seconds() for at in to_come), default=0.0)
+        self.clock.advance(max(least_seconds, min(next_seconds, LONGEST_JUMP_SECONDS)))
 
     def darken(self, region: str) -> None:
         """Black a Region out."""

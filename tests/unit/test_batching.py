@@ -223,6 +223,7 @@ def _estates(draw: st.DrawFn) -> list[Resource]:
     return draw(st.permutations(found)) if len(found) < 60 else found
 
 
+@pytest.mark.exhaustive
 @given(_estates(), st.sampled_from([{}, {"Emergency": True}, {"Operation": "test"}]))
 def test_no_group_ever_exceeds_a_quota_nothing_is_lost_and_the_order_holds(
     estate: list[Resource], request_: dict[str, Any]

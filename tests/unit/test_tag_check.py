@@ -112,6 +112,7 @@ def test_any_tags_are_good_or_told_and_never_a_crash(drawn: list[tuple[dict[str,
         assert finding.resource_id in {"scope", *(each.resource_id for each in resources)}
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=2000, deadline=None)
 @given(st.lists(st.tuples(tag_sets, tag_sets), min_size=1, max_size=3), st.sampled_from([None, [1], [2, 3]]))
 def test_any_tags_give_a_whole_plan_or_a_list_of_problems(
