@@ -74,7 +74,8 @@ def plan(diff: bool, export_script: Path | None, output: str, region: str | None
 def _show_diff(hub: HubRegion, frozen: Plan, run_id: str) -> None:
     """Compare with the scope's last plan of the same mode and direction."""
     for earlier in hub.ledger.runs_of(frozen.scope):
-        same = (earlier.mode, earlier.target_region) == (frozen.mode, frozen.target_region)
+        alike = (earlier.mode, earlier.target_region) == (frozen.mode, frozen.target_region)
+        same = alike and not earlier.removes_copies
         before = hub.plan(earlier.run_id) if same and earlier.plan_hash and earlier.run_id != run_id else None
         if before is not None:
             lines = differences(before, frozen)

@@ -12,7 +12,9 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from infra.drills import Drill
 from orchestrator.approvals import Approvals
+from orchestrator.errors import ValidationError
 from orchestrator.leases import Leases, LeaseTerms
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
@@ -143,6 +145,8 @@ class Customer(Strict):
     """Hear of this customer's gates that nobody answered for 30 minutes."""
     lease: LeaseTerms | None = None
     """Of this customer's drills, in place of the hub's."""
+    drills: tuple[Drill, ...] = ()
+    """Held by the calendar."""
 
 
 class Organization(Strict):
@@ -184,6 +188,28 @@ class Config(Strict):
         names = [customer.name for customer in self.customers]
         if doubles := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"customers lists {doubles} more than once; merge the entries")
+        return self
+
+    @model_validator(mode="after")
+    def _drills_make_sense(self) -> Config:
+        for customer in self.customers:
+            names = [drill.name for drill in customer.drills]
+            if doubles := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(
+                    f"drills of {customer.name} name {doubles} more than once; give each a name of its own"
+                )
+            for drill in customer.drills:
+                where = f"drill {drill.name} of {customer.name}"
+                if drill.environment not in customer.environments:
+                    raise ValueError(f"{where} is of {drill.environment}, expected one of {customer.environments}")
+                if drill.dr_region not in self.hub.regions:
+                    raise ValueError(
+                        f"{where} runs in {drill.dr_region}, where there is no hub; expected {self.hub.regions}"
+                    )
+                try:
+                    drill.request(customer.name)
+                except ValidationError as err:
+                    raise ValueError(f"{where}: {err.message}") from err
         return self
 
     @model_validator(mode="after")

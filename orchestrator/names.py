@@ -5,6 +5,8 @@ The same names exist in both hub Regions; names that are global (roles, buckets)
 
 from __future__ import annotations
 
+import hashlib
+import re
 from enum import StrEnum
 
 PREFIX = "dr"
@@ -51,6 +53,13 @@ class Document(StrEnum):
 
     APPROVE = "DR-Approve"
     REJECT = "DR-Reject"
+
+
+def drill_schedule(customer: str, environment: str, drill: str) -> str:
+    """Return the name of the schedule of a customer's drill, of the characters and length that a schedule's name takes."""
+    digest = hashlib.sha256(f"{customer}/{environment}".encode()).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", customer).strip("-")[:20]
+    return f"{PREFIX}-drill-{readable}-{digest}-{drill}"
 
 
 def function(verb: str) -> str:

@@ -1,6 +1,8 @@
-"""What starts functions by itself: ended executions, and the clocks of inventory and readiness."""
+"""What starts functions and runs by itself: ended executions, the clocks of inventory and readiness, scheduled drills."""
 
 from __future__ import annotations
+
+import json
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_events as events
@@ -13,8 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.functions import machine_arn
-from orchestrator.names import Machine
+from infra.drills import Drill
+from orchestrator.names import Machine, drill_schedule
 
+LATEST_MINUTES = 60
+"""A drill that cannot begin this long after its time is not held."""
 ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
@@ -62,22 +67,8 @@ class FunctionClock(Construct):
         every_minutes: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        role = iam.Role(
-            self,
-            "Role",
-            description=f"Lets the schedule {name} invoke its function",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-            ),
-            inline_policies={
-                "invoke": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]),
-                        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters.queue_arn]),
-                        iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]),
-                    ]
-                )
-            },
+        role = _schedule_role(
+            self, name, "lambda:InvokeFunction", function.function_arn, dead_letters=dead_letters, key=key
         )
         unit = "minute" if every_minutes == 1 else "minutes"
         self.schedule = scheduler.CfnSchedule(
@@ -97,3 +88,62 @@ class FunctionClock(Construct):
                 ),
             ),
         )
+
+
+class DrillClock(Construct):
+    """Starts a drill by the calendar; one that could not be started lies in the dead-letter queue, which is alarmed on."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        customer: str,
+        drill: Drill,
+        dead_letters: sqs.IQueue,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        machine, name = machine_arn(Machine.ORCHESTRATOR), drill_schedule(customer, drill.environment, drill.name)
+        role = _schedule_role(self, name, "states:StartExecution", machine, dead_letters=dead_letters, key=key)
+        self.schedule = scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            name=name,
+            description=f"Drill {drill.name} of {customer}/{drill.environment}",
+            schedule_expression=drill.schedule,
+            schedule_expression_timezone=drill.time_zone,
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=machine,
+                role_arn=role.role_arn,
+                input=json.dumps(drill.request(customer)),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=LATEST_MINUTES * 60, maximum_retry_attempts=10
+                ),
+            ),
+        )
+
+
+def _schedule_role(
+    parent: Construct, name: str, action: str, resource: str, *, dead_letters: sqs.IQueue, key: kms.IKey
+) -> iam.Role:
+    """Return the role of a schedule: it does one thing to one thing, and may say that it could not."""
+    return iam.Role(
+        parent,
+        "Role",
+        description=f"Lets the schedule {name} reach its target",
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+        inline_policies={
+            "target": iam.PolicyDocument(
+                statements=[
+                    iam.PolicyStatement(actions=[action], resources=[resource]),
+                    iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters.queue_arn]),
+                    iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]),
+                ]
+            )
+        },
+    )

@@ -14,7 +14,7 @@ from infra.constructs.alarms import Alarms
 from infra.constructs.buckets import ReplicatedBucket
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.documents import Documents
-from infra.constructs.events import ExecutionsEnded, FunctionClock
+from infra.constructs.events import DrillClock, ExecutionsEnded, FunctionClock
 from infra.constructs.functions import FunctionFactory, Surroundings, make_all
 from infra.constructs.machines import Machines
 from infra.constructs.notifications import Notifications
@@ -84,6 +84,18 @@ class HubStack(Stack):
                 key=key,
                 every_minutes=minutes,
             )
+        drills = Construct(self, "Drills")
+        for customer in config.customers:
+            for drill in customer.drills:
+                if drill.dr_region == region:
+                    DrillClock(
+                        drills,
+                        names.drill_schedule(customer.name, drill.environment, drill.name),
+                        customer=customer.name,
+                        drill=drill,
+                        dead_letters=notifications.dead_letters,
+                        key=key,
+                    )
         alarms = Alarms(self, "Alarms", topic=notifications.topic)
         alarms.watch_functions(functions)
         alarms.watch_machines(machines)

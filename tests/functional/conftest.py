@@ -27,14 +27,27 @@ RATE = 12.0
 """Seconds of the world's clock per second: what the platform waits by the clock passes in seconds, too."""
 
 
+NIGHTLY = {
+    "name": "nightly",
+    "environment": "production",
+    "schedule": "cron(30 3 * * ? *)",
+    "time_zone": "Europe/Berlin",
+    "primary_region": "us-east-1",
+    "dr_region": "us-west-2",
+    "approval": "automatic",
+    "lease_minutes": 60,
+}
+
+
 class PolicedHub(LocalHub):
-    """A hub with one customer whose runs need two people; all others have no approval policy."""
+    """A hub with one customer whose runs need two people, and one with a drill by the calendar."""
 
     @property
     def config(self) -> dict[str, Any]:
         """Return the deployment configuration."""
         config = super().config
         config["customers"].append({"name": "FourEyes", "environments": ["production"]})
+        config["customers"].append({"name": "Calendar", "environments": ["production"], "drills": [NIGHTLY]})
         config["approvals"] = {"rules": [{"customers": ["FourEyes"], "another_person": True}]}
         return config
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.words import GateStatus, RunStatus, StageStatus
+from orchestrator.ledger.records import Scope
+from orchestrator.names import drill_schedule
+from orchestrator.words import GateStatus, Mode, RunStatus, StageStatus
 from tests.functional.world import EAST, OWNER, WEST, Running, Shop, World
 
 pytestmark = pytest.mark.functional
@@ -143,6 +145,26 @@ def test_copies_of_a_drill_that_was_stopped_are_removed_at_once_by_hand(world: W
     again = world.run_command(*command)
     assert again.code == 3
     assert "were removed by run" in again.err
+
+
+def test_drill_is_held_by_the_calendar_without_anybody_and_ends_with_its_report(world: World) -> None:
+    # Given a customer for whom the configuration names a nightly drill
+    shop = world.shop("Calendar", ["ecs-service"])
+    before = shop.attributes()
+    hub = world.enter(WEST)
+    scope = Scope(customer="Calendar", environment="production")
+    # When its time has come
+    schedule = drill_schedule("Calendar", "production", "nightly")
+    world.hub.admin(f"schedules/fire?name={schedule}", {})
+    # Then a drill begins with the input of the configuration, and comes to a good end
+    run = world.started_by_itself(hub, scope)
+    ended = run.ended()
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    assert (ended.mode, ended.requester, ended.reason) == (Mode.DRILL, "schedule nightly", "scheduled drill nightly")
+    assert ended.lease is not None
+    assert ended.lease.minutes == 60
+    assert shop.attributes() == before
+    assert '"machine"' in world.run_command("dr", "report", run.run_id).out
 
 
 def test_drill_is_never_an_emergency(world: World) -> None:

@@ -24,7 +24,7 @@ from cli.local_served import not_served
 from localaws import estate as estates
 from localaws.dispatcher import LocalAws
 from orchestrator.errors import NotFoundError
-from orchestrator.ledger.records import Event, Gate, Run
+from orchestrator.ledger.records import Event, Gate, Run, Scope
 from orchestrator.words import GateStatus, RunStatus
 from tests.functional.attributes import attributes
 from tests.support.changes import is_change
@@ -156,6 +156,15 @@ class World:
         """Return the bodies of what was published about a run, oldest first."""
         publishes = self.local.service("sns").publishes  # type: ignore[attr-defined]
         return [str(p["message"]) for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
+
+    def started_by_itself(self, hub: HubRegion, scope: Scope) -> Running:
+        """Wait for the first run of a scope that nobody here started, and return it."""
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
+        while time.monotonic() < deadline:
+            for run in hub.ledger.runs_of(scope, 1):
+                return Running(self, hub, run.run_id, run.execution_arn)
+            pause.wait(LOOK_SECONDS)
+        raise AssertionError(f"no run of {scope} was started")
 
     def watchdog(self, region: str = WEST) -> list[dict[str, str]]:
         """Let the watchdog of a Region's hub look now, as its schedule does; return what it found."""

@@ -55,6 +55,44 @@ def test_leases_beyond_the_limits_or_of_no_form_fail_the_build(tmp_path: Path) -
             configuration.load(written(tmp_path, lease=lease))
 
 
+DRILL = {
+    "name": "weekly",
+    "environment": "production",
+    "schedule": "cron(0 9 ? * SUN *)",
+    "primary_region": "us-east-1",
+    "dr_region": "us-west-2",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"schedule": "every sunday"}, "is no schedule that repeats"),
+        ({"schedule": "cron(0 9 * * SUN)"}, "is no schedule that repeats"),
+        ({"schedule": "rate(0 days)"}, "is no schedule that repeats"),
+        ({"time_zone": "Europe/Atlantis"}, "is no time zone"),
+        ({"environment": "staging"}, "drill weekly of CustomerX is of staging, expected one of"),
+        ({"dr_region": "eu-west-1"}, "where there is no hub"),
+        ({"primary_region": "us-west-2"}, "drill weekly of CustomerX: .*must differ"),
+        ({"lease_minutes": 5}, "LeaseMinutes is 5, expected 15 to 10080"),
+        ({"cost_ceiling_usd": -1}, "CostCeilingUSD is -1.0"),
+        ({"waves": [0]}, "Waves are numbered from 1"),
+        ({"approval": "sometimes"}, "approval"),
+        ({"name": "Weekly drill"}, "name"),
+    ],
+)
+def test_drill_that_could_not_be_held_fails_the_build(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    customer = {"name": "CustomerX", "environments": ["production"], "drills": [{**DRILL, **change}]}
+    with pytest.raises(ValueError, match=why):
+        configuration.load(written(tmp_path, customers=[customer]))
+
+
+def test_two_drills_of_one_name_fail_the_build(tmp_path: Path) -> None:
+    customer = {"name": "CustomerX", "environments": ["production"], "drills": [DRILL, DRILL]}
+    with pytest.raises(ValueError, match="more than once"):
+        configuration.load(written(tmp_path, customers=[customer]))
+
+
 def test_local_configuration_fits_the_demo_estate() -> None:
     # Given the estate that the embedded AWS loads for the demo
     estate = yaml.safe_load(ESTATE.read_text(encoding="utf-8"))

@@ -12,9 +12,11 @@ from infra.constructs.machines import Binding, check_tokens
 from infra.verbs import BY_NAME, VERBS
 from lambdas.settings import Settings
 from orchestrator import names
-from orchestrator.names import Machine, Table
+from orchestrator.names import Machine, Table, drill_schedule
+from orchestrator.request import parse
+from orchestrator.words import Mode
 from statemachines import definitions
-from tests.infra.synthesised import Assembly, Template, text
+from tests.infra.synthesised import Assembly, Template, as_list, text
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BAD_ENDS = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
@@ -136,6 +138,8 @@ def test_nothing_that_runs_names_the_other_region(assembly: Assembly) -> None:
                 variables = properties.get("Environment", {}).get("Variables", {})
                 for typed in ("DR_PEER_REGION", "DR_EXPLORER_VIEW_ARN"):
                     variables.pop(typed, None)
+                if text(properties.get("Name", "")).startswith("dr-drill-"):
+                    properties["Target"].pop("Input")  # a drill says from where to where
                 # Then nothing but the fields meant for it knows the other Region
                 assert other not in json.dumps(properties), f"{hub.name}.{logical}"
 
@@ -173,6 +177,38 @@ def test_inventory_is_refreshed_and_readiness_judged_every_half_hour(assembly: A
             schedule = hub.one("AWS::Scheduler::Schedule", Name=name)
             assert schedule["ScheduleExpression"] == "rate(30 minutes)"
             assert _function_of(hub, schedule["Target"]["Arn"]) == name
+
+
+def test_scheduled_drill_starts_the_orchestrator_and_nothing_else_in_the_region_that_stands_by(
+    assembly: Assembly,
+) -> None:
+    home, peer = assembly.hubs
+    assert not [s for s in home.of_type("AWS::Scheduler::Schedule").values() if s["Name"].startswith("dr-drill-")]
+    for drill in assembly.config.customers[0].drills:
+        # Given a drill of the configuration, and its schedule in the hub of its target Region
+        schedule = peer.one("AWS::Scheduler::Schedule", Name=drill_schedule("CustomerX", drill.environment, drill.name))
+        assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (
+            drill.schedule,
+            drill.time_zone,
+        )
+        # Then it hands the orchestrator an input that a run accepts
+        target = schedule["Target"]
+        assert text(target["Arn"]).endswith(":stateMachine:DROrchestrator")
+        request = parse(json.loads(target["Input"]))
+        assert (request.mode, request.Requester) == (Mode.DRILL, f"schedule {drill.name}")
+        assert (request.LeaseMinutes, request.CostCeilingUSD) == (drill.lease_minutes, drill.cost_ceiling_usd)
+        # And its role may start that machine and tell what it could not start, no more
+        role = peer.body["Resources"][target["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+        statements = [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]
+        (starts,) = [s for s in statements if s["Action"] == "states:StartExecution"]
+        assert text(starts["Resource"]).endswith(":stateMachine:DROrchestrator")
+        assert {a for s in statements for a in as_list(s["Action"])} == {
+            "states:StartExecution",
+            "sqs:SendMessage",
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+        }
+        assert "DeadLetterConfig" in target
 
 
 def test_watchdog_looks_every_five_minutes_at_its_own_region_only(assembly: Assembly) -> None:
