@@ -361,6 +361,22 @@ def test_drill_is_given_more_time_by_whom_aws_confirms(hub: Functions) -> None:
     assert (notice, "lease extended until" in subject, "still looking" in body) == ("decision", True, True)
 
 
+def test_drill_let_go_from_its_gate_at_the_end_of_its_lease_was_not_answered_and_goes_to_its_cleanup(
+    hub: Functions,
+) -> None:
+    run_id = hub.planned(Operation="test", ApprovalMode="required")
+    gate_id, _ = hub.ask(run_id)
+    now = hub.platform.clock.now()
+    hub.platform.ledger.change_run(run_id, lambda r: r.but(lease=r.lease.but(over_at=now) if r.lease else None))
+    hub.messages()
+
+    told = hub.call("record_decision", RunId=run_id, GateId=gate_id, Answer={"leaseOver": True, "approver": "x"})
+
+    assert told == {"Accepted": False}
+    assert hub.messages() == []
+    assert "CLEANUP" in hub.call("next_move", RunId=run_id)["StageId"]
+
+
 def test_automation_that_gives_another_order_answers_nothing(hub: Functions, run_id: str) -> None:
     gate_id, token = hub.ask(run_id)
 
