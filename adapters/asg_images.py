@@ -14,8 +14,16 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from adapters.reading import tag_list, tag_map
-from adapters.specs.asg_states import FAILED_IMAGES, FAILED_REFRESHES, IMAGE_COMING, IMAGE_READY, REFRESHED, REFRESHING
-from adapters.views.asg import SSM, AsgSide, AsgView, same_image
+from adapters.specs.asg_states import (
+    FAILED_IMAGES,
+    FAILED_REFRESHES,
+    IMAGE_COMING,
+    IMAGE_READY,
+    REFRESHED,
+    REFRESHING,
+    SSM,
+)
+from adapters.views.asg import AsgSide, AsgView, same_image
 from adapters.views.asg_checks import image_key
 from adapters.views.asg_models import TemplateSpec
 from adapters.views.asg_parts import Image, TemplateData, TemplateVersion

@@ -5,9 +5,11 @@ from __future__ import annotations
 from adapters.asg_images import unfit
 from adapters.asg_sizes import wanted
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import findings as findings_of
+from adapters.needed import key_findings
 from adapters.specs.asg import IMAGE_REFRESH, SPEC, WARM_POOL
-from adapters.specs.asg_states import IMAGE_READY, REFRESHING, STANDARD_FAMILIES, VCPU_FAMILY_LIKELY_OTHER
-from adapters.views.asg import SSM, AsgView
+from adapters.specs.asg_states import IMAGE_READY, REFRESHING, SSM, STANDARD_FAMILIES, VCPU_FAMILY_LIKELY_OTHER
+from adapters.views.asg import AsgView
 from adapters.views.asg_checks import Checked
 from adapters.views.asg_models import Group
 from orchestrator.contract import Finding, RunContext
@@ -64,10 +66,7 @@ def _template(me: str, view: AsgView) -> list[Finding]:
         return [red(me, "template", f"the launch template of {side.place.id} has no such version, or is not there.")]
     image = version.LaunchTemplateData.ImageId
     if image.startswith(SSM):
-        text = (
-            f"{side.place.id} takes its image from {image}, a parameter of {side.place.region}; it was not looked at."
-        )
-        return [warning(me, "image", text)]
+        return []  # judged with what the template needs
     if side.image is None:
         return _wrong_image(me, view, f"image {image} does not exist in {side.place.region}")
     if side.image.State != IMAGE_READY:
@@ -84,7 +83,13 @@ def _wrong_image(me: str, view: AsgView, text: str) -> list[Finding]:
 def _region(me: str, group: Group, view: AsgView, checked: Checked) -> list[Finding]:
     name, region, size, found = view.target.place.id, view.target.place.region, wanted(view.member), []
     kind = view.target.version.LaunchTemplateData.InstanceType if view.target.version else ""
-    found += [red(me, "not-there", f"{each} is not there in {region}.") for each in checked.missing]
+    if not checked.subnets:
+        found.append(
+            red(
+                me, "not-there", f"a subnet of {name} is not there in {region}.", "give the group others, then: dr plan"
+            )
+        )
+    found += findings_of(me, checked.lacks) + _reserved(me, group, kind, view, checked)
     offered = sorted(set(group.AvailabilityZones) & set(checked.zones))
     mixed = group.MixedInstancesPolicy is not None
     if kind and not mixed and not offered:
@@ -97,18 +102,32 @@ def _region(me: str, group: Group, view: AsgView, checked: Checked) -> list[Find
     if checked.quota is not None and standard and needed > checked.quota:
         text = f"{size.desired} x {kind} need {needed} vCPUs, the quota of {region} is {checked.quota:.0f}."
         found.append(red(me, "quota", text, "ask for a higher quota (ec2 L-1216C47A), then: dr plan"))
-    if group.VPCZoneIdentifier and not checked.missing and checked.addresses < size.desired - group.DesiredCapacity:
+    if group.VPCZoneIdentifier and checked.subnets and checked.addresses < size.desired - group.DesiredCapacity:
         text = f"the subnets of {name} have {checked.addresses} free addresses, {size.desired} instances are to run."
         found.append(red(me, "addresses", text, "add a subnet to the group, then: dr plan"))
     if checked.scheduled:
         text = f"scheduled actions of {name} will change its size after ACTIVATE: {', '.join(checked.scheduled)}."
         found.append(warning(me, "scheduled-actions", text))
-    if checked.key_state not in {"", "Enabled"}:
-        found.append(red(me, "kms-key", f"the key for images in {region} is {checked.key_state}, expected Enabled."))
+    found += key_findings(me, region, checked.key_states, "images")
     if checked.groups_left is not None and checked.groups_left < 1:
         text = f"the quota of Auto Scaling groups in {region} is used up; a drill makes one."
         found.append(red(me, "groups", text, "ask for a higher quota, then: dr plan"))
     return found
+
+
+def _reserved(me: str, group: Group, kind: str, view: AsgView, checked: Checked) -> list[Finding]:
+    """Judge the capacity reservation that the launch template names."""
+    seen, more = checked.reservation, max(wanted(view.member).desired - group.DesiredCapacity, 0)
+    if seen is None:
+        return []
+    name, region = f"capacity reservation {seen.CapacityReservationId}", view.target.place.region
+    remedy = f"aws ec2 describe-capacity-reservations --region {region}; name one that fits, then: dr plan"
+    if seen.State != "active":
+        return [red(me, "reservation", f"{name} in {region} is {seen.State}, expected active.", remedy)]
+    if seen.InstanceType == kind and seen.AvailableInstanceCount >= more:
+        return []
+    text = f"{name} has {seen.AvailableInstanceCount} {seen.InstanceType} left, {more} {kind} are to be launched."
+    return [red(me, "reservation", text, remedy)]
 
 
 def _pool(me: str, group: Group, view: AsgView, run: RunContext) -> list[Finding]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from adapters.databases import base_name
+from adapters.databases_needs import SECRET_FACT
 from adapters.reading import tag_map
 from adapters.specs.aurora import AURORA_ENGINES, CROSS_REGION_REPLICA, GLOBAL_DATABASE
 from adapters.standing_in import CLUSTERS, stand_ins
@@ -82,4 +83,5 @@ def _facts(cluster: Cluster, group: str | None, classes: Mapping[str, str]) -> d
         "parameter_group": cluster.DBClusterParameterGroup,
         "security_groups": list(cluster.own_groups),
         "deletion_protection": cluster.DeletionProtection,
+        SECRET_FACT: cluster.MasterUserSecret.SecretArn if cluster.MasterUserSecret else None,
     }

@@ -24,6 +24,7 @@ from adapters.aurora_discovery import discover
 from adapters.aurora_making import cluster_not_yet, first_instance, is_made_here
 from adapters.aurora_restore_readiness import to_be_made
 from adapters.aurora_secondary import joined, secondary
+from adapters.databases_needs import standing
 from adapters.drills import aurora as drill
 from adapters.judging import ready, red, too_slow, warning
 from adapters.restoring_readiness import one_account
@@ -98,6 +99,7 @@ class GlobalDatabase(Adapter[AuroraView]):
         if view.versions_differ:
             versions = f"the engine versions differ: {view.versions}."
             findings.append(red(me, "version", versions, "upgrade the older cluster, then: dr plan"))
+        findings += _surroundings(view, run)
         findings += too_slow(view.member, SPEC.strategy("global-database"))
         limit = run.rpo_minutes.get(me)
         if limit is not None and view.lag_ms is not None and view.lag_ms > limit * 60_000:
@@ -245,6 +247,12 @@ class GlobalDatabase(Adapter[AuroraView]):
             update={"GlobalClusterMembers": members, "FailoverState": None, "Status": "available"}
         )
         return replace(view, group=group, target=view.target.model_copy(update={"Status": "available"}))
+
+
+def _surroundings(view: AuroraView, run: RunContext) -> list[Finding]:
+    """Judge keys, certificates and secret of the target cluster."""
+    shown = {each.DBInstanceIdentifier: each.CertificateDetails for each in view.instances}
+    return standing(view.member, view.target.MasterUserSecret, shown, view.key_states, run)
 
 
 def _missing(view: AuroraView, run: RunContext) -> list[Finding]:

@@ -29,6 +29,7 @@ from adapters.aurora_leftovers import delete_retired
 from adapters.aurora_making import first_instance, is_made_here, serving
 from adapters.aurora_restore_readiness import to_be_made
 from adapters.databases import CLUSTER, base_name, not_yet, retired_name
+from adapters.databases_needs import MODIFY_CLUSTER, no_replica, standing
 from adapters.drills import aurora as drill
 from adapters.judging import ready, red, too_slow, warning
 from adapters.specs.aurora import CROSS_REGION_REPLICA, PROMOTION_BOUND_SECONDS, SPEC
@@ -93,6 +94,8 @@ class CrossRegionReplica(Adapter[ReplicaView]):
             found.append(warning(me, "promoted", text))
         if not view.promoted:
             found += self._lag(view, run)
+        certificates = {each.DBInstanceIdentifier: each.CertificateDetails for each in view.instances}
+        found += standing(member, target.MasterUserSecret, certificates, view.key_states, run)
         found += too_slow(member, SPEC.strategy(CROSS_REGION_REPLICA))
         shown = f"lag {lag[0]:.0f} s" if lag and lag[0] >= 0 else "lag unknown"
         return found or [ready(me, f"{name} can take over, {shown}.")]
@@ -107,6 +110,7 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         if source is None or source.Status not in {"available", "backing-up"}:
             shown = source.Status if source else "not there"
             found.append(red(me, "source-status", f"{view.member.source.arn} is {shown}, expected available."))
+        found += no_replica(view.member, source.MasterUserSecret if source else None, MODIFY_CLUSTER)
         return [*found, *to_be_made(view)]
 
     def _lag(self, view: ReplicaView, run: RunContext) -> list[Finding]:

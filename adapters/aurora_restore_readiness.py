@@ -5,7 +5,9 @@ from __future__ import annotations
 from adapters import restoring
 from adapters import restoring_readiness as readiness
 from adapters.databases import base_name
+from adapters.databases_needs import MODIFY_CLUSTER, password_stays, standing
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import key_findings
 from adapters.specs.aurora import SNAPSHOTS, SPEC
 from adapters.views.aurora import TargetSide
 from adapters.views.aurora_restore import RestoreView
@@ -24,15 +26,24 @@ def findings(view: RestoreView, run: RunContext) -> list[Finding]:
     if not target.there:
         newest = view.newest
         found += to_be_made(view)
+        found += password_stays(member, view.old.MasterUserSecret if view.old else None, MODIFY_CLUSTER)
         found += readiness.content(member, "copied snapshot", newest.at if newest else None, run)
-    elif target.Status not in {"available", "backing-up"}:
-        found.append(red(me, "status", f"{target.DBClusterIdentifier} is {target.Status}, expected available."))
-    elif run.mode is Mode.PLANNED and view.old is None:
-        found.append(warning(me, "moved", f"{target.DBClusterIdentifier} serves on the target side already."))
+    else:
+        shown = {each.DBInstanceIdentifier: each.CertificateDetails for each in view.instances}
+        found += standing(member, target.MasterUserSecret, shown, view.key_states, run) + _there(view, run)
     if run.mode is Mode.PLANNED:
         found += _source(view)
     found += [] if run.mode is Mode.DRILL else too_slow(member, SPEC.strategy(SNAPSHOTS))
     return found or [ready(me, f"{base_name(member.target.id)} can be restored.")]
+
+
+def _there(view: RestoreView, run: RunContext) -> list[Finding]:
+    me, target = view.member.resource_id, view.target
+    if target.Status not in {"available", "backing-up"}:
+        return [red(me, "status", f"{target.DBClusterIdentifier} is {target.Status}, expected available.")]
+    if run.mode is Mode.PLANNED and view.old is None:
+        return [warning(me, "moved", f"{target.DBClusterIdentifier} serves on the target side already.")]
+    return []
 
 
 def to_be_made(view: TargetSide) -> list[Finding]:
@@ -41,7 +52,7 @@ def to_be_made(view: TargetSide) -> list[Finding]:
     needed = {"DBClusters": 1, "DBInstances": wanted}
     return [
         *readiness.place(view.member, view.missing, view.quotas_left, needed),
-        *readiness.keys(view.member, view.key_states),
+        *key_findings(view.member.resource_id, view.member.target.region, view.key_states),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.ecs_scaling import wanted
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import findings as findings_of
 from adapters.specs.ecs import DEPLOY, FARGATE_VCPUS, SPEC
 from adapters.views.ecs import EcsView
 from adapters.views.ecs_models import Service
@@ -36,7 +37,7 @@ def findings(view: EcsView, run: RunContext) -> list[Finding]:
 def _needed(view: EcsView) -> list[Finding]:
     """Judge what the tasks need of the target Region."""
     me, needs, count = view.member.resource_id, view.needs, wanted(view.member).desired
-    found = [red(me, "needs", f"{each}.", "create or replicate it there, then: dr plan") for each in needs.missing]
+    found = findings_of(me, needs.lacks)
     if needs.quota is not None and count * needs.vcpus > needs.quota:
         total, region = count * needs.vcpus, view.target.place.region
         text = f"{count} tasks of {needs.vcpus:g} vCPU need {total:g} on Fargate, the quota of {region} is {needs.quota:g}."

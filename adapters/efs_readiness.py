@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.efs_standby import missing, tell_landing, zones_of
 from adapters.efs_switch import vouch
 from adapters.judging import ready, red, warning
+from adapters.needed import key_findings
 from adapters.specs.efs import FAILED_LIFE, SPEC
 from adapters.views.efs_models import Life, Sync
 from adapters.views.efs_replication import ReplicationView
@@ -26,7 +27,11 @@ def replication_findings(view: ReplicationView, run: RunContext) -> list[Finding
         ]
     found = [*_life(me, target, "target"), *_replication(view, run)]
     if run.phase in _SWITCHING and run.mode is not Mode.DRILL and not view.serving:
-        found += [*_mounts(view), *_landing(me, where, view.landing), *_key(me, target, view.key_state)]
+        found += [
+            *_mounts(view),
+            *_landing(me, where, view.landing),
+            *key_findings(me, where, view.key_states, target.id),
+        ]
         lacking = missing(view.member, target)
         if lacking:
             found.append(
@@ -109,15 +114,6 @@ def _landing(me: str, region: str, landing: Landing) -> list[Finding]:
     ]
 
 
-def _key(me: str, side: EfsSide, state: str) -> list[Finding]:
-    key = side.fs.KmsKeyId if side.fs else None
-    if state in {"", "Enabled"}:
-        return []
-    return [
-        red(me, "kms-key", f"key {key} of {side.id} is {state}, expected Enabled.", "enable the key, then: dr plan")
-    ]
-
-
 def _source(view: ReplicationView) -> list[Finding]:
     me, source, target = view.member.resource_id, view.source, view.target
     if source.fs is None:
@@ -160,8 +156,7 @@ def restore_findings(view: RestoreView, run: RunContext) -> list[Finding]:
     if not view.landing.zones:
         text = f"nothing says in which subnets of {member.target.region} it is mounted."
         found.append(red(me, "mount-targets", text, tell_landing(member.target.region)))
-    if view.key_state not in {"", "Enabled"}:
-        found.append(red(me, "kms-key", f"key {view.landing.key} is {view.key_state}, expected Enabled."))
+    found += key_findings(me, member.target.region, view.key_states)
     if run.mode is Mode.PLANNED:
         if view.source.fs is None:
             found.append(red(me, "no-source", f"there is no file system {view.source.id} in {member.source.region}."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.elasticache_making import token_lost, wanted_replicas
 from adapters.judging import ready, red, warning
+from adapters.needed import key_findings
 from adapters.specs.elasticache import BACKUP_RESTORE, GLOBAL_DATASTORE, SETTLED, SPEC
 from adapters.views.elasticache import Cache, ElastiCacheView
 from orchestrator.contract import Finding, RunContext
@@ -17,11 +18,7 @@ def findings(view: ElastiCacheView, run: RunContext) -> list[Finding]:
     """Return every finding; in an emergency only the target side counts."""
     me = view.member.resource_id
     found = [red(me, "status", f"{c.id} is {c.status}, expected available.") for c in _both(view) if not _calm(c)]
-    found += [
-        red(me, "kms-key", f"key {key} is {state}, expected Enabled.", "enable the key, then: dr plan")
-        for key, state in sorted(view.key_states.items())
-        if state != "Enabled"
-    ]
+    found += key_findings(me, view.member.target.region, view.key_states)
     found += _datastore(view, run) if view.strategy == GLOBAL_DATASTORE else _standing_alone(view, run)
     found += _time(view, run)
     return found or [ready(me, _summary(view))]

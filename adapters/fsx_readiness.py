@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from adapters.judging import ready, red, warning
+from adapters.needed import key_findings
 from adapters.specs.fsx import COPIES_AT_A_TIME, SPEC
 from adapters.views.fsx_backup import BackupView
 from adapters.views.fsx_models import Backup, FileSystem
@@ -104,11 +105,7 @@ def _landing(view: BackupView) -> list[Finding]:
         found.append(
             warning(me, "security-groups", f"no security group is named for {where}: the VPC's default is used.")
         )
-    found += [
-        red(me, "kms-key", f"key {key} is {state}, expected Enabled.", "enable the key, or name another, then: dr plan")
-        for key, state in sorted(view.key_states.items())
-        if state != "Enabled"
-    ]
+    found += key_findings(me, where, view.key_states)
     managed = view.landing.directory or view.member.source.facts.get("directory")
     if view.kind == "WINDOWS" and not managed:
         text = f"{view.member.name} joins a self-managed directory: that it is reachable from {where} is not checked."

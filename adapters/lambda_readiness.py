@@ -7,6 +7,7 @@ from collections import Counter
 from adapters.judging import ready, red, too_slow, warning
 from adapters.lambda_definition import Deployment, obstacles
 from adapters.lambda_switch import missing_mappings, told
+from adapters.needed import findings as findings_of
 from adapters.specs.lambda_ import ARTIFACT, LEAST_UNRESERVED, SAVED_CAPACITY, SPEC
 from adapters.views.lambda_ import LambdaSide, LambdaView, production, remembered, wanted
 from adapters.views.lambda_models import Configuration, FunctionState
@@ -19,7 +20,7 @@ def findings(view: LambdaView, job: Deployment, run: RunContext) -> list[Finding
     """Return every finding; in an emergency only the target side counts."""
     me, recipe = view.member.resource_id, wanted(view)
     found = _target(view, job, recipe)
-    found += _sizes(view, recipe)
+    found += findings_of(me, view.lacks) + _sizes(view, recipe)
     found += [
         red(me, "mapping-missing", f"nothing on the target side consumes {key}.", "make its mapping, disabled; dr plan")
         for key in missing_mappings(view)

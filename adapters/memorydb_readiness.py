@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.judging import ready, red, too_slow, warning
 from adapters.memorydb_fence import named_or_gone
+from adapters.needed import key_findings
 from adapters.specs.memorydb import FAILED_STATUSES, MULTI_REGION, NAME_LIMIT, SPEC
 from adapters.views.memorydb import MemoryDbView
 from adapters.views.memorydb_exports import bucket_of
@@ -17,6 +18,7 @@ def findings(view: MemoryDbView, run: RunContext) -> list[Finding]:
     """Return every finding; in an emergency only the target side counts."""
     member, me = view.member, view.member.resource_id
     found = [warning(me, c, m) if c in ONLY_WARN else red(me, c, m) for c, m in view.problems]
+    found += key_findings(me, member.target.region, view.key_states)
     if member.source.account != member.target.account:
         text = f"the sides of {member.name} lie in accounts {member.source.account} and {member.target.account}."
         found.append(red(me, "account", f"{text} MemoryDB moves nothing between accounts."))

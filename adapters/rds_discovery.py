@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from adapters.databases import base_name
+from adapters.databases_needs import SECRET_FACT
 from adapters.specs.rds import BACKUPS, KNOWN_ENGINES, OTHER_SERVICES, READ_REPLICA
 from adapters.standing_in import INSTANCES, StandIn, stand_ins
 from adapters.views.rds_models import Instance, Instances
@@ -88,4 +89,5 @@ def _facts(instance: Instance) -> dict[str, JsonValue]:
         "parameter_group": parameters[0] if parameters else None,
         "option_group": options[0] if options else None,
         "security_groups": list(instance.own_groups),
+        SECRET_FACT: instance.MasterUserSecret.SecretArn if instance.MasterUserSecret else None,
     }

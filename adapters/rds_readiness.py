@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from adapters.databases import base_name
+from adapters.databases_needs import MODIFY_INSTANCE, no_replica, password_stays, standing
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import key_findings
 from adapters.rds_restore_readiness import restores
 from adapters.restoring_readiness import place as place_of
 from adapters.specs.rds import READ_REPLICA, REPLICATED_ENGINES, SPEC
@@ -13,8 +15,6 @@ from adapters.views.rds import RdsView
 from adapters.views.rds_models import Instance
 from orchestrator.contract import Finding, RunContext
 from orchestrator.words import Mode
-
-USABLE_KEYS = ("Enabled",)
 
 
 def findings(view: RdsView, run: RunContext) -> list[Finding]:
@@ -26,8 +26,12 @@ def findings(view: RdsView, run: RunContext) -> list[Finding]:
     if target is None:
         return slow + _missing(me, view, run)
     found = slow + _accounts(me, view) + _engine(me, target, run) + _target(me, target, view)
+    shown = {target.DBInstanceIdentifier: target.CertificateDetails}
+    found += standing(view.member, target.MasterUserSecret, shown, view.key_states, run)
+    if not view.reversed and target.MasterUserSecret is None:
+        found += password_stays(view.member, view.old.MasterUserSecret if view.old else None, MODIFY_INSTANCE)
     if run.mode is not Mode.EMERGENCY:
-        found += _link(me, target, view, run) + _keys(me, view)
+        found += _link(me, target, view, run)
     if run.mode is Mode.PLANNED:
         found += _source(me, target, view)
     lag = f"lag {view.lag_seconds[0]:.0f} s" if view.lag_seconds and view.lag_seconds[0] >= 0 else "lag unknown"
@@ -44,7 +48,10 @@ def _missing(me: str, view: RdsView, run: RunContext) -> list[Finding]:
     found = [warning(me, "no-target", f"{text}: INSTANTIATE makes a replica, which takes hours for large ones.")]
     left = {} if view.instances_left is None else {"DBInstances": view.instances_left}
     found += (
-        _accounts(me, view) + _keys(me, view) + place_of(view.member, view.carried.missing, left, {"DBInstances": 1})
+        _accounts(me, view)
+        + key_findings(me, place.region, view.key_states)
+        + no_replica(view.member, source.MasterUserSecret if source else None, MODIFY_INSTANCE)
+        + place_of(view.member, view.carried.missing, left, {"DBInstances": 1})
     )
     if source is None or source.DBInstanceStatus not in {"available", "backing-up"}:
         shown = source.DBInstanceStatus if source else "not there"
@@ -109,14 +116,6 @@ def _link(me: str, target: Instance, view: RdsView, run: RunContext) -> list[Fin
     elif limit is not None and min(lag) > limit * 60:
         found.append(red(me, "lag", f"replication lag is {lag[0]:.0f} s, dr:rpo-target is {limit} min."))
     return found
-
-
-def _keys(me: str, view: RdsView) -> list[Finding]:
-    return [
-        red(me, "kms-key", f"key {key} is {state}, expected Enabled.", "enable the key, then: dr plan")
-        for key, state in sorted(view.key_states.items())
-        if state not in USABLE_KEYS
-    ]
 
 
 def _source(me: str, target: Instance, view: RdsView) -> list[Finding]:

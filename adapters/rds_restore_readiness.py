@@ -6,7 +6,9 @@ from datetime import datetime
 
 from adapters import restoring_readiness as readiness
 from adapters.databases import base_name
+from adapters.databases_needs import MODIFY_INSTANCE, password_stays, standing
 from adapters.judging import red, warning
+from adapters.needed import key_findings
 from adapters.rds_restore import guard
 from adapters.specs.rds import BACKUP_READY, BACKUPS
 from adapters.views.rds import RdsView
@@ -21,11 +23,16 @@ def restores(view: RdsView, run: RunContext) -> list[Finding]:
     if refused := readiness.one_account(member, "backups are not shared"):
         return refused
     found = [red(me, "two-instances", f"{step.reason}.", step.remedy) for step in guard(view, run)]
-    found += _place(view) + readiness.keys(member, view.key_states)
-    if view.target is None:
+    found += _place(view) + key_findings(me, member.target.region, view.key_states)
+    target = view.target
+    if target is None:
+        found += password_stays(member, view.old.MasterUserSecret if view.old else None, MODIFY_INSTANCE)
         found += _content(view, run)
-    elif run.mode is Mode.PLANNED and view.old is None:
-        found.append(warning(me, "moved", f"{view.target.DBInstanceIdentifier} serves on the target side already."))
+    else:
+        shown = {target.DBInstanceIdentifier: target.CertificateDetails}
+        found += standing(member, target.MasterUserSecret, shown, {}, run)
+        if run.mode is Mode.PLANNED and view.old is None:
+            found.append(warning(me, "moved", f"{target.DBInstanceIdentifier} serves on the target side already."))
     if run.mode is Mode.PLANNED:
         found += _source(view)
     return found

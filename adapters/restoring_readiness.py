@@ -43,15 +43,6 @@ def place(member: Member, missing: Iterable[str], left: Mapping[str, int], neede
     return found
 
 
-def keys(member: Member, states: Mapping[str, str]) -> list[Finding]:
-    """Return a finding for every key that cannot be used."""
-    return [
-        red(member.resource_id, "kms-key", f"key {key} is {state}, expected Enabled.", "enable the key, then: dr plan")
-        for key, state in sorted(states.items())
-        if state != "Enabled"
-    ]
-
-
 def content(member: Member, what: str, at: datetime | None, run: RunContext) -> list[Finding]:
     """Judge what has arrived; a planned run brings the rest itself."""
     me, where = member.resource_id, member.target.region

@@ -40,5 +40,6 @@ def run_context(
         called_at=dict(called_at or {}),
         rpo_minutes={resource: int(minutes) for resource, minutes in targets.items() if minutes.isdigit()},
         excluded=excluded,
+        planning=started_at is None,
         rolling_back=rolling_back,
     )

@@ -111,6 +111,8 @@ class RunContext:
     """Resource id -> `dr:rpo-target`."""
     excluded: frozenset[str] = frozenset()
     """Resource ids of a batch that failed or are to be left alone: no call may touch them."""
+    planning: bool = False
+    """True for the look that a plan and readiness are made from, before anything was started; its session may only read."""
     rolling_back: bool = False
     """True while `phase` is being undone; the session then holds the permissions of `Use.ROLLBACK` instead."""
 

@@ -80,11 +80,11 @@ def session_policy(
     rolling_back: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the session policy JSON for one phase (or its undoing), mode and target; `phase` None means reading only.
+    """Return the session policy JSON for one phase (or its undoing), mode and target; `phase` None means reading only, for a plan.
 
     Cut to the resource's own names as far as 2,048 characters allow, then to actions only.
     """
-    use = Use.OBSERVE if phase is None else Use.ROLLBACK if rolling_back else Use(phase.value)
+    use = Use.PLAN if phase is None else Use.ROLLBACK if rolling_back else Use(phase.value)
     permissions = permissions_for(spec, use, mode, target.strategy if target else None)
     names = (
         [] if target is None else sorted({m.source.id for m in target.members} | {m.target.id for m in target.members})

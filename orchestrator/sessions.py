@@ -317,7 +317,7 @@ class RunClients:
     def __init__(
         self, hub: Hub, caller: Caller, spec: Spec, run: RunContext, phase: Phase | None, target: Target
     ) -> None:
-        """`phase` None opens a session that may only read."""
+        """`phase` None opens a session that may only read, also what only a plan wants to know."""
         self._hub = hub
         self._caller = caller
         self._spec = spec

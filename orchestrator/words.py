@@ -220,6 +220,8 @@ class Use(StrEnum):
 
     DISCOVER = "DISCOVER"
     OBSERVE = "OBSERVE"
+    PLAN = "PLAN"
+    """What only the look of a plan reads: everything that readiness wants to know once, and no phase looks at again."""
     INSTANTIATE = "INSTANTIATE"
     ACTIVATE = "ACTIVATE"
     CLEANUP = "CLEANUP"

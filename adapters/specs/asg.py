@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, KEYS, MADE_BY_DRILL, NOT_EMERGENCY, PLANNED, REAL
+from adapters.specs.shared import (
+    DESCRIBE_CERTIFICATE,
+    DESCRIBE_KEY,
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    KEYS,
+    MADE_BY_DRILL,
+    NOT_EMERGENCY,
+    PLANNED,
+    REAL,
+)
 from orchestrator.spec import Permission, Quota, Spec, Strategy
 from orchestrator.words import Phase, Side, Use
 
@@ -94,14 +105,29 @@ SPEC = Spec(
         ),
         Permission(
             actions=("servicequotas:GetServiceQuota",),
-            uses=frozenset({Use.OBSERVE}),
+            uses=frozenset({Use.PLAN}),
             resources=("arn:{partition}:servicequotas:{region}:{account}:ec2/*",),
         ),
         Permission(
-            actions=("kms:DescribeKey",),
-            uses=frozenset({Use.OBSERVE}),
-            resources=(KEYS,),
+            actions=("ec2:DescribeCapacityReservations", "elasticloadbalancing:DescribeListenerCertificates"),
+            uses=frozenset({Use.PLAN}),
         ),
+        Permission(
+            actions=("iam:GetInstanceProfile",),
+            uses=frozenset({Use.PLAN}),
+            resources=("arn:{partition}:iam::{account}:instance-profile/*",),
+            modes=NOT_EMERGENCY,
+        ),
+        Permission(  # a launch template may take its image from a parameter, whose value alone tells which
+            actions=("ssm:GetParameters",),
+            uses=frozenset({Use.PLAN}),
+            resources=(
+                "arn:{partition}:ssm:{region}:{account}:parameter/*",
+                "arn:{partition}:ssm:{region}::parameter/*",
+            ),
+        ),
+        DESCRIBE_CERTIFICATE,
+        DESCRIBE_KEY,
         Permission(
             actions=("autoscaling:ResumeProcesses", "autoscaling:SuspendProcesses"),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),

@@ -81,5 +81,8 @@ TEMPLATE_MISSING = (
 SUBNET_MISSING = ("InvalidSubnetID.NotFound",)
 GROUP_MISSING = ("InvalidGroup.NotFound", "InvalidGroupId.Malformed")
 KEY_PAIR_MISSING = ("InvalidKeyPair.NotFound",)
-QUOTA_MISSING = ("NoSuchResourceException",)
+PROFILE_MISSING = ("NoSuchEntity",)
+RESERVATION_MISSING = ("InvalidCapacityReservationId.NotFound", "InvalidCapacityReservationId.Malformed")
+SSM = "resolve:ssm:"
+"""How a launch template says that a parameter names its image."""
 TYPE_MISSING = ("InvalidInstanceType",)

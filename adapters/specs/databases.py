@@ -91,6 +91,7 @@ STAND_IN_COMMAND = (
 GROUPS_TAG = "dr:security-groups"
 KEY_TAG = "dr:kms-key"
 SUBNET_GROUP_MISSING = ("DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFound")
+OPTION_GROUP_MISSING = ("OptionGroupNotFoundFault", "OptionGroupNotFound")
 PARAMETER_GROUP_MISSING = ("DBParameterGroupNotFound", "DBParameterGroupNotFoundFault")
 EVENT_RESTARTED = "restarted"
 NAME_LIMIT = 63

@@ -4,7 +4,17 @@ Application Auto Scaling user guide, "suspended state"; ECS developer guide, "Am
 
 from __future__ import annotations
 
-from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MAKING, REAL
+from adapters.specs.shared import (
+    DESCRIBE_CERTIFICATE,
+    DESCRIBE_KEY,
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    ENABLES,
+    MAKING,
+    NOT_EMERGENCY,
+    REAL,
+)
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Phase, Use
 
@@ -48,19 +58,35 @@ SPEC = Spec(
             uses=frozenset({Use.OBSERVE}),
         ),
         Permission(
+            actions=("ecs:DescribeClusters", "logs:DescribeLogGroups", "ssm:DescribeParameters"),
+            uses=frozenset({Use.PLAN}),
+        ),
+        Permission(
             actions=("ecr:DescribeImages",),
-            uses=frozenset({Use.OBSERVE}),
+            uses=frozenset({Use.PLAN}),
             resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),
         ),
         Permission(
             actions=("secretsmanager:DescribeSecret",),
-            uses=frozenset({Use.OBSERVE}),
+            uses=frozenset({Use.PLAN}),
             resources=("arn:{partition}:secretsmanager:{region}:{account}:secret:*",),
         ),
-        Permission(actions=("logs:DescribeLogGroups", "ssm:DescribeParameters"), uses=frozenset({Use.OBSERVE})),
+        Permission(
+            actions=("elasticfilesystem:DescribeFileSystems",),
+            uses=frozenset({Use.PLAN}),
+            resources=("arn:{partition}:elasticfilesystem:{region}:{account}:file-system/*",),
+        ),
+        Permission(
+            actions=("iam:GetRole",),
+            uses=frozenset({Use.PLAN}),
+            resources=("arn:{partition}:iam::{account}:role/*",),
+            modes=NOT_EMERGENCY,
+        ),
+        DESCRIBE_CERTIFICATE,
+        DESCRIBE_KEY,
         Permission(
             actions=("servicequotas:GetServiceQuota",),
-            uses=frozenset({Use.OBSERVE}),
+            uses=frozenset({Use.PLAN}),
             resources=("arn:{partition}:servicequotas:{region}:{account}:fargate/*",),
         ),
         Permission(actions=("ecs:DescribeServices", "ecs:DescribeTaskDefinition"), uses=frozenset({Use.DISCOVER})),
@@ -76,6 +102,7 @@ SPEC = Spec(
             ),
             uses=frozenset({Use.OBSERVE}),
         ),
+        Permission(actions=("elasticloadbalancing:DescribeListenerCertificates",), uses=frozenset({Use.PLAN})),
         Permission(
             actions=("ecs:UpdateService",),
             uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
@@ -172,7 +199,6 @@ SPEC = Spec(
 
 SCALABLE = "ecs:service:DesiredCount"
 FARGATE_VCPUS = ("fargate", "L-3032A538")
-QUOTA_MISSING = ("NoSuchResourceException",)
 TROUBLE = ("unable to place", "ResourceInitializationError", "CannotPullContainerError", "unable to consistently start")
 """Words in service events that mean: waiting longer will not help."""
 STALL_SECONDS = 600

@@ -107,7 +107,6 @@ PLATFORM_TAGS = (FENCED_TAG, EXECUTION_ID, DRILL_ID, *RESTORE_TAGS.values())
 FS_MISSING = ("FileSystemNotFound",)
 NOT_REPLICATED = ("ReplicationNotFound", "FileSystemNotFound")
 NO_POLICY = ("PolicyNotFound", "FileSystemNotFound")
-KEY_MISSING = ("NotFoundException",)
 NO_JOBS = ("ResourceNotFoundException",)
 
 FAILED_LIFE = ("error", "deleting", "deleted")

@@ -4,7 +4,17 @@
 
 from __future__ import annotations
 
-from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
+from adapters.specs.shared import (
+    DESCRIBE_KEY,
+    DRILL,
+    DRILL_OWNS,
+    ENABLED,
+    ENABLES,
+    MADE_BY_DRILL,
+    NOT_EMERGENCY,
+    PLANNED,
+    REAL,
+)
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Phase, Use
 
@@ -77,6 +87,13 @@ SPEC = Spec(
         Permission(actions=("lambda:ListEventSourceMappings",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})),
         Permission(actions=("lambda:GetAccountSettings",), uses=frozenset({Use.OBSERVE})),
         Permission(
+            actions=("iam:GetRole",),
+            uses=frozenset({Use.PLAN}),
+            resources=("arn:{partition}:iam::{account}:role/*",),
+            modes=NOT_EMERGENCY,
+        ),
+        DESCRIBE_KEY,
+        Permission(
             actions=("ecr:DescribeImages",),
             uses=frozenset({Use.OBSERVE}),
             resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),
@@ -129,11 +146,11 @@ SPEC = Spec(
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVpcs",
             ),
-            uses=_DEPLOYING,
+            uses=_DEPLOYING | {Use.PLAN},
         ),
         Permission(
             actions=("lambda:GetLayerVersion",),
-            uses=_DEPLOYING,
+            uses=_DEPLOYING | {Use.PLAN},
             resources=("arn:{partition}:lambda:{region}:{account}:layer:*",),
         ),
         Permission(
@@ -223,6 +240,8 @@ SPEC = Spec(
         "Deployed images need a repository policy that lets lambda.amazonaws.com read; it is not written here.",
         "A function scales by 1,000 executions every ten seconds (Lambda developer guide, scaling behaviour): many functions that "
         "move at once start slower than one. Provisioned concurrency is there from the first call.",
+        "What the code fetches by itself (secrets through the extension or the API, tables, endpoints) cannot be seen in advance: only "
+        "the names of variables that name the Region being left are told.",
         "Health looks at the function, its aliases and its mappings. It calls nothing in a real run: a call is work; a URL of the "
         "application is asked with dr:health-check-url. Triggers that are no mappings (S3, SNS, EventBridge, API Gateway, load "
         "balancers) are neither moved nor judged.",

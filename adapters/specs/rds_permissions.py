@@ -46,6 +46,7 @@ PERMISSIONS = (
             "rds:DescribeDBParameterGroups",
             "rds:DescribeDBSnapshots",
             "rds:DescribeEvents",
+            "rds:DescribeOptionGroups",
             "rds:DescribeOrderableDBInstanceOptions",
         ),
         uses=frozenset({Use.OBSERVE}),

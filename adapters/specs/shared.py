@@ -40,6 +40,17 @@ FENCE_GROUP = (
 )
 """The security group without rules that fences a data store, and that isolates the copy of a drill."""
 
+DESCRIBE_KEY = Permission(
+    actions=("kms:DescribeKey",),
+    uses=frozenset({Use.PLAN}),
+    resources=(KEYS,),
+)
+DESCRIBE_CERTIFICATE = Permission(
+    actions=("acm:DescribeCertificate",),
+    uses=frozenset({Use.PLAN}),
+    resources=("arn:{partition}:acm:{region}:{account}:certificate/*",),
+)
+
 
 def granting_to(service: str) -> dict[str, dict[str, str]]:
     """Return the condition under which a key may be given to a service, for what is made through it."""

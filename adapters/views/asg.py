@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from adapters.reading import drill_name
 from adapters.specs.asg import IMAGE_REFRESH, SCALE_UP, WARM_POOL
-from adapters.specs.asg_states import TEMPLATE_MISSING, WARM
+from adapters.specs.asg_states import SSM, TEMPLATE_MISSING, WARM
 from adapters.views.asg_checks import Checked, check
 from adapters.views.asg_models import (
     Activities,
@@ -26,18 +26,14 @@ from adapters.views.asg_models import (
 from adapters.views.asg_parts import (
     Image,
     Images,
-    Listeners,
-    LoadBalancers,
-    TargetGroups,
-    TargetHealth,
     TemplateVersion,
     TemplateVersions,
 )
+from adapters.views.balancers import endpoints, target_states
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
 ACTIVITIES_READ = 20
-SSM = "resolve:ssm:"
 GROUP_NAME_LIMIT = 255
 
 
@@ -113,7 +109,7 @@ class AsgView:
 
 def look(target: Target, aws: Clients, run: RunContext) -> AsgView:
     """Read the group on the sides that can be reached."""
-    member, planning = target.only, run.now == run.started_at
+    member, planning = target.only, run.planning
     reader = aws.at(Side.TARGET)
     name = drill_name(run, member.target.id, GROUP_NAME_LIMIT)
     groups = _groups(reader, member.target.id, *((name,) if run.mode is Mode.DRILL else ()))
@@ -138,8 +134,8 @@ def look(target: Target, aws: Clients, run: RunContext) -> AsgView:
         source=there,
         target=here,
         drill=drill,
-        load_balanced={arn: _target_states(reader, arn) for arn in arns},
-        endpoints=_endpoints(reader, arns) if arns else (),
+        load_balanced=target_states(reader, arns),
+        endpoints=endpoints(reader, arns),
         checked=check(reader, here.place, here.group, here.version, member, run) if planning and here.group else None,
     )
 
@@ -221,23 +217,3 @@ def _copies(reader: Reader, image: Image | None, there: Image | None) -> tuple[I
         return ()
     of_it: JsonValue = [{"Name": "source-image-id", "Values": [image.ImageId]}]
     return tuple(reader.read("ec2", "DescribeImages", Images, Owners=["self"], Filters=of_it).Images)
-
-
-def _target_states(reader: Reader, arn: str) -> list[str]:
-    found = reader.read("elbv2", "DescribeTargetHealth", TargetHealth, TargetGroupArn=arn)
-    return [each.TargetHealth.State for each in found.TargetHealthDescriptions]
-
-
-def _endpoints(reader: Reader, arns: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    groups = reader.read("elbv2", "DescribeTargetGroups", TargetGroups, TargetGroupArns=list(arns))
-    balancers: list[JsonValue] = [*sorted({arn for each in groups.TargetGroups for arn in each.LoadBalancerArns})]
-    if not balancers:
-        return ()
-    found = reader.read("elbv2", "DescribeLoadBalancers", LoadBalancers, LoadBalancerArns=balancers)
-    return tuple(
-        (each.DNSName, listener.Port)
-        for each in found.LoadBalancers
-        for listener in reader.read(
-            "elbv2", "DescribeListeners", Listeners, LoadBalancerArn=each.LoadBalancerArn
-        ).Listeners
-    )

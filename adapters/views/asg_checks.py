@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from adapters.specs.asg_states import (
-    GROUP_MISSING,
-    KEY_PAIR_MISSING,
-    QUOTA_MISSING,
-    STANDARD_VCPUS,
-    SUBNET_MISSING,
-    TYPE_MISSING,
-)
+from adapters.needed import Lack, key_states, quota
+from adapters.specs.asg_states import STANDARD_VCPUS, SUBNET_MISSING, TYPE_MISSING
 from adapters.views.asg_models import AccountLimits, Group, ScheduledActions
-from adapters.views.asg_parts import Anything, InstanceTypes, Key, Offerings, ServiceQuota, Subnets, TemplateVersion
+from adapters.views.asg_needs import Reservation, lacks, reservation
+from adapters.views.asg_parts import InstanceTypes, Offerings, Subnets, TemplateVersion
 from orchestrator.contract import Member, Place, Reader, RunContext
 from orchestrator.words import Mode
 
@@ -29,10 +25,13 @@ class Checked:
     vcpus: int = 0
     quota: float | None = None
     addresses: int = 0
-    missing: tuple[str, ...] = ()
-    """What the launch template or the group names and the Region does not hold, a noun each."""
+    subnets: bool = True
+    """Whether all subnets of the group are there."""
+    lacks: tuple[Lack, ...] = ()
+    """What the launch template or the group names and the Region does not hold as it must be."""
     scheduled: tuple[str, ...] = ()
-    key_state: str = ""
+    key_states: Mapping[str, str] = field(default_factory=dict)
+    reservation: Reservation | None = None
     groups_left: int | None = None
 
 
@@ -43,20 +42,18 @@ def check(
     kind = version.LaunchTemplateData.InstanceType if version else ""
     scheduled = reader.read("autoscaling", "DescribeScheduledActions", ScheduledActions, AutoScalingGroupName=place.id)
     subnets = _subnets(reader, group)
-    service, code = STANDARD_VCPUS
-    quota = reader.find(
-        "service-quotas", "GetServiceQuota", ServiceQuota, missing=QUOTA_MISSING, ServiceCode=service, QuotaCode=code
-    )
     key = image_key(member, place.region)
     limits = reader.read("autoscaling", "DescribeAccountLimits", AccountLimits) if run.mode is Mode.DRILL else None
     return Checked(
         zones=_zones(reader, kind) if kind else (),
         vcpus=_vcpus(reader, kind) if kind else 0,
-        quota=quota.Quota.Value if quota else None,
+        quota=quota(reader, *STANDARD_VCPUS),
         addresses=sum(each.AvailableIpAddressCount for each in subnets.Subnets) if subnets else 0,
-        missing=(*([] if subnets else ["a subnet of the group"]), *_missing(reader, version)),
+        subnets=subnets is not None,
+        lacks=tuple(lacks(reader, group, version.LaunchTemplateData if version else None, run)),
         scheduled=tuple(each.ScheduledActionName for each in scheduled.ScheduledUpdateGroupActions),
-        key_state=reader.read("kms", "DescribeKey", Key, KeyId=key).KeyMetadata.KeyState if key else "",
+        key_states=key_states(reader, key),
+        reservation=reservation(reader, version.LaunchTemplateData) if version else None,
         groups_left=limits.MaxNumberOfAutoScalingGroups - limits.NumberOfAutoScalingGroups if limits else None,
     )
 
@@ -84,16 +81,3 @@ def _zones(reader: Reader, kind: str) -> tuple[str, ...]:
 def _vcpus(reader: Reader, kind: str) -> int:
     found = reader.find("ec2", "DescribeInstanceTypes", InstanceTypes, missing=TYPE_MISSING, InstanceTypes=[kind])
     return found.InstanceTypes[0].VCpuInfo.DefaultVCpus if found and found.InstanceTypes else 0
-
-
-def _missing(reader: Reader, version: TemplateVersion | None) -> list[str]:
-    if version is None:
-        return []
-    data, gone = version.LaunchTemplateData, []
-    ids: list[JsonValue] = [*data.security_groups]
-    if ids and not reader.find("ec2", "DescribeSecurityGroups", Anything, missing=GROUP_MISSING, GroupIds=ids):
-        gone.append(f"one of the security groups {', '.join(data.security_groups)}")
-    names: list[JsonValue] = [data.KeyName]
-    if data.KeyName and not reader.find("ec2", "DescribeKeyPairs", Anything, missing=KEY_PAIR_MISSING, KeyNames=names):
-        gone.append(f"the key pair {data.KeyName}")
-    return gone

@@ -13,6 +13,32 @@ class _Interface(BaseModel):
     Groups: list[str] = []
 
 
+class _Profile(BaseModel):
+    Arn: str = ""
+    Name: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the profile's name, whichever way it is given."""
+        return self.Name or self.Arn.rpartition("/")[2]
+
+
+class _ReservationTarget(BaseModel):
+    CapacityReservationId: str = ""
+
+
+class _Reservation(BaseModel):
+    CapacityReservationTarget: _ReservationTarget | None = None
+
+
+class _TemplateEbs(BaseModel):
+    KmsKeyId: str | None = None
+
+
+class _TemplateDisk(BaseModel):
+    Ebs: _TemplateEbs | None = None
+
+
 class TemplateData(BaseModel):
     """What a launch template launches."""
 
@@ -21,6 +47,22 @@ class TemplateData(BaseModel):
     KeyName: str | None = None
     SecurityGroupIds: list[str] = []
     NetworkInterfaces: list[_Interface] = []
+    IamInstanceProfile: _Profile | None = None
+    CapacityReservationSpecification: _Reservation | None = None
+    BlockDeviceMappings: list[_TemplateDisk] = []
+
+    @property
+    def reservation(self) -> str:
+        """Return the capacity reservation that instances are to run in; empty when it names none."""
+        asked = self.CapacityReservationSpecification
+        return (
+            asked.CapacityReservationTarget.CapacityReservationId if asked and asked.CapacityReservationTarget else ""
+        )
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the keys that it names for volumes."""
+        return [each.Ebs.KmsKeyId for each in self.BlockDeviceMappings if each.Ebs and each.Ebs.KmsKeyId]
 
     @property
     def security_groups(self) -> list[str]:
@@ -111,68 +153,3 @@ class Subnets(BaseModel):
 
 class Anything(BaseModel):
     """A reply of which only matters that it came."""
-
-
-class _Quota(BaseModel):
-    Value: float = 0
-
-
-class ServiceQuota(BaseModel):
-    """service-quotas:GetServiceQuota."""
-
-    Quota: _Quota = _Quota()
-
-
-class _KeyMetadata(BaseModel):
-    KeyState: str = ""
-
-
-class Key(BaseModel):
-    """kms:DescribeKey."""
-
-    KeyMetadata: _KeyMetadata = _KeyMetadata()
-
-
-class _HealthState(BaseModel):
-    State: str = ""
-
-
-class _TargetHealth(BaseModel):
-    TargetHealth: _HealthState = _HealthState()
-
-
-class TargetHealth(BaseModel):
-    """elbv2:DescribeTargetHealth."""
-
-    TargetHealthDescriptions: list[_TargetHealth] = []
-
-
-class _TargetGroup(BaseModel):
-    LoadBalancerArns: list[str] = []
-
-
-class TargetGroups(BaseModel):
-    """elbv2:DescribeTargetGroups."""
-
-    TargetGroups: list[_TargetGroup] = []
-
-
-class _LoadBalancer(BaseModel):
-    LoadBalancerArn: str
-    DNSName: str = ""
-
-
-class LoadBalancers(BaseModel):
-    """elbv2:DescribeLoadBalancers."""
-
-    LoadBalancers: list[_LoadBalancer] = []
-
-
-class _Listener(BaseModel):
-    Port: int = 0
-
-
-class Listeners(BaseModel):
-    """elbv2:DescribeListeners."""
-
-    Listeners: list[_Listener] = []

@@ -12,7 +12,7 @@ from adapters.databases import CLUSTER, Database
 from adapters.fencing import find_group
 from adapters.reading import KeyValue, drill_name, is_of_this_drill, tag_map
 from adapters.specs.aurora import CLUSTER_MISSING, SNAPSHOT_MISSING, TAKEN_AT_TAG
-from adapters.views.databases import Guarded, SubnetGroup, subnet_group
+from adapters.views.databases import Guarded, ServerCertificate, SubnetGroup, subnet_group
 from orchestrator.contract import Member, Reader, RunContext
 
 
@@ -90,6 +90,7 @@ class Instance(Guarded):
     DBInstanceStatus: str = ""
     DBInstanceClass: str = ""
     DBSubnetGroup: SubnetGroup | None = None
+    CertificateDetails: ServerCertificate | None = None
 
     @property
     def vpc_id(self) -> str:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from adapters.databases import CLUSTER
+from adapters.needed import key_states
 from adapters.specs.aurora import DEFAULT_INSTANCE_CLASS
 from adapters.views.aurora import TargetSide
-from adapters.views.databases import key_states, missing, quotas_left, subnet_group
+from adapters.views.databases import missing, quotas_left, subnet_group
 from orchestrator.contract import Member, Reader, RunContext
 from orchestrator.words import Phase
 
@@ -16,8 +17,10 @@ V = TypeVar("V", bound=TargetSide)
 
 
 def with_surroundings(here: V, reader: Reader, run: RunContext) -> V:
-    """Add what judges whether the target cluster can be made, while it is not there and the plan is made."""
-    if here.target.there or run.phase is not Phase.INSTANTIATE:
+    """Add what the target cluster needs when the plan is made; while it is not there, what judges whether it can be made."""
+    if here.target.there and run.planning:
+        return replace(here, key_states=key_states(reader, here.target.KmsKeyId, here.target.secret_key))
+    if here.target.there or not (run.planning or run.phase is Phase.INSTANTIATE):
         return here
     group = subnet_group(reader, here.member.target.facts.get("subnet_group"))
     return replace(

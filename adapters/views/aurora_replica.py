@@ -51,6 +51,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> ReplicaView:
         lag_points=tuple(recent_points(reader, run.now, "AWS/RDS", "AuroraBinlogReplicaLag", name)) if measured else (),
         copy=copy_of(reader, member, run, cluster.DBSubnetGroup) if run.mode is Mode.DRILL else DrillCopy(),
     )
-    if run.mode is Mode.DRILL or not aws.reaches(Side.SOURCE):
+    if run.mode is Mode.DRILL:
         return here
-    return with_source(with_surroundings(here, reader, run), aws.at(Side.SOURCE), run)
+    here = with_surroundings(here, reader, run)
+    return with_source(here, aws.at(Side.SOURCE), run) if aws.reaches(Side.SOURCE) else here

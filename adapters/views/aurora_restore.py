@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from adapters.databases import Database, base_name
+from adapters.needed import key_states
 from adapters.specs.aurora import COPIES_AT_A_TIME, SNAPSHOTS
 from adapters.standing_in import CLUSTERS, as_databases
 from adapters.views.aurora import DrillCopy, Snapshot, Snapshots, copy_of, find_cluster, instances_of
 from adapters.views.aurora_place import with_surroundings
 from adapters.views.aurora_sides import TwoSides, with_source
-from adapters.views.databases import PlaceGroup, key_states, subnet_group, tags_of
+from adapters.views.databases import PlaceGroup, subnet_group, tags_of
 from orchestrator.contract import Clients, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 

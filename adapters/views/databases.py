@@ -9,7 +9,12 @@ from pydantic import BaseModel, JsonValue
 
 from adapters.databases import INSTANCE, Kind, own_groups
 from adapters.reading import KeyValue, tag_map
-from adapters.specs.databases import EVENT_RESTARTED, PARAMETER_GROUP_MISSING, SUBNET_GROUP_MISSING
+from adapters.specs.databases import (
+    EVENT_RESTARTED,
+    OPTION_GROUP_MISSING,
+    PARAMETER_GROUP_MISSING,
+    SUBNET_GROUP_MISSING,
+)
 from orchestrator.contract import Member, Reader, RunContext
 
 
@@ -20,8 +25,25 @@ class GroupOn(BaseModel):
     Status: str = "active"
 
 
+class ManagedSecret(BaseModel):
+    """The secret of a master password that RDS manages; "impaired": RDS cannot rotate it."""
+
+    SecretArn: str
+    SecretStatus: str = ""
+    KmsKeyId: str | None = None
+
+
+class ServerCertificate(BaseModel):
+    """What an instance shows to clients that want TLS."""
+
+    CAIdentifier: str = ""
+    ValidTill: datetime | None = None
+
+
 class Guarded(BaseModel):
     """What has security groups and tags."""
+
+    MasterUserSecret: ManagedSecret | None = None
 
     VpcSecurityGroups: list[GroupOn] = []
     TagList: list[KeyValue] = []
@@ -30,6 +52,11 @@ class Guarded(BaseModel):
     def tags(self) -> dict[str, str]:
         """Return its tags."""
         return tag_map(self.TagList)
+
+    @property
+    def secret_key(self) -> str | None:
+        """Return the key of the secret of its master password, if RDS manages that."""
+        return self.MasterUserSecret.KmsKeyId if self.MasterUserSecret else None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -74,6 +101,12 @@ class ParameterGroups(BaseModel):
     DBClusterParameterGroups: list[dict[str, JsonValue]] = []
 
 
+class OptionGroups(BaseModel):
+    """rds:DescribeOptionGroups."""
+
+    OptionGroupsList: list[dict[str, JsonValue]] = []
+
+
 class Tags(BaseModel):
     """rds:ListTagsForResource."""
 
@@ -107,18 +140,6 @@ class Quotas(BaseModel):
     AccountQuotas: list[Quota] = []
 
 
-class KeyMetadata(BaseModel):
-    """What KMS says of a key."""
-
-    KeyState: str = ""
-
-
-class Key(BaseModel):
-    """kms:DescribeKey."""
-
-    KeyMetadata: KeyMetadata
-
-
 class Orderable(BaseModel):
     """rds:DescribeOrderableDBInstanceOptions."""
 
@@ -144,6 +165,9 @@ def missing(
     parameters = facts.get("parameter_group")
     if isinstance(parameters, str) and not _has_parameters(reader, kind, parameters):
         found.append(f"{'' if kind is INSTANCE else 'cluster '}parameter group {parameters}")
+    options = facts.get("option_group")
+    if isinstance(options, str) and not _has_options(reader, options):
+        found.append(f"option group {options}")
     found += not_offered(reader, facts, member.settings.get("instanceClass") or facts.get("class") or default_class)
     return tuple(found)
 
@@ -158,6 +182,11 @@ def _has_parameters(reader: Reader, kind: Kind, name: str) -> bool:
     of_clusters: dict[str, JsonValue] = {"DBClusterParameterGroupName": name}
     found = reader.find("rds", "DescribeDBClusterParameterGroups", ParameterGroups, absent, **of_clusters)
     return bool(found and found.DBClusterParameterGroups)
+
+
+def _has_options(reader: Reader, name: str) -> bool:
+    found = reader.find("rds", "DescribeOptionGroups", OptionGroups, OPTION_GROUP_MISSING, OptionGroupName=name)
+    return found is not None and bool(found.OptionGroupsList)
 
 
 def not_offered(reader: Reader, facts: Mapping[str, JsonValue], instance_class: JsonValue) -> list[str]:
@@ -178,13 +207,6 @@ def not_offered(reader: Reader, facts: Mapping[str, JsonValue], instance_class: 
 def tags_of(reader: Reader, arn: str) -> dict[str, str]:
     """Return the tags of what has no tags in its description."""
     return tag_map(reader.read("rds", "ListTagsForResource", Tags, ResourceName=arn).TagList)
-
-
-def key_states(reader: Reader, key_id: str | None) -> dict[str, str]:
-    """Return the state of a key, by its id; nothing for no key."""
-    if not key_id:
-        return {}
-    return {key_id: reader.read("kms", "DescribeKey", Key, KeyId=key_id).KeyMetadata.KeyState}
 
 
 def quotas_left(reader: Reader) -> Mapping[str, int]:

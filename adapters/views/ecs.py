@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from adapters.reading import wrong_image
 from adapters.specs.ecs import DEPLOY, SCALABLE
-from adapters.views.ecs_balancers import balancers, target_health
+from adapters.views.balancers import endpoints, target_states
 from adapters.views.ecs_deploy import Deployment, live, plan, remembered
 from adapters.views.ecs_models import (
     Bounds,
@@ -69,9 +69,9 @@ class EcsView:
     endpoints: tuple[tuple[str, int], ...] = ()
     """Where the load balancers in front of the target side's service listen: host and port."""
     needs: Needs = Needs()
-    """What the target side's tasks need there; looked for before ACTIVATE."""
+    """What the target side's tasks need there; looked for when the run is planned."""
     missing_images: tuple[str, ...] = ()
-    """What the target side's task definition names and the target Region does not hold; looked for before ACTIVATE."""
+    """What the target side's task definition names and the target Region does not hold; looked for with `needs`."""
     deployment: Deployment | None = None
     """What deploying to the target side takes (deploy-from-source)."""
     way_back: Deployment | None = None
@@ -89,28 +89,31 @@ def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
     if aws.reaches(Side.SOURCE):
         _, there = _side(member.source, aws.at(Side.SOURCE))
     serving = run.phase is not Phase.INSTANTIATE and run.mode is not Mode.DRILL and here.settled
+    groups = here.service.target_groups if serving and here.service else []
     view = EcsView(
         member=member,
         strategy=target.strategy,
         source=there,
         target=here,
         tasks=_tasks(reader, here.cluster, serviceName=here.name) if serving else (),
-        load_balanced=target_health(reader, here.service) if serving else {},
+        load_balanced=target_states(reader, groups),
         drill_tasks=_tasks(reader, here.cluster, startedBy=f"drill-{run.short_id}") if run.mode is Mode.DRILL else (),
-        endpoints=balancers(reader, here.service) if serving and here.service else (),
+        endpoints=endpoints(reader, groups),
         draining=status == "DRAINING",
     )
     if target.strategy == DEPLOY:
         return _with_deployments(view, aws, run)
-    if run.phase is not Phase.INSTANTIATE or here.service is None:
+    if not run.planning or here.service is None:
         return view
     used = reader.read("ecs", "DescribeTaskDefinition", DescribedDefinition, taskDefinition=here.service.taskDefinition)
-    return _with_needs(view, reader, used.taskDefinition)
+    return _with_needs(view, reader, used.taskDefinition, here.service.target_groups, run)
 
 
-def _with_needs(view: EcsView, reader: Reader, definition: Definition) -> EcsView:
-    """Add what the tasks of a definition need on the target side."""
-    found = needs(reader, view.target.service, definition)
+def _with_needs(
+    view: EcsView, reader: Reader, definition: Definition, groups: Sequence[str], run: RunContext
+) -> EcsView:
+    """Add what the tasks of a definition need on the target side, and the target groups that they are put into."""
+    found = needs(reader, view.target.cluster, view.target.service, definition, groups, run)
     return replace(view, needs=found, missing_images=missing_images(reader, definition))
 
 
@@ -127,7 +130,10 @@ def _with_deployments(view: EcsView, aws: Clients, run: RunContext) -> EcsView:
         back = plan(member, own, member.source, there.service, aws.at(Side.SOURCE))
     wanted = Definition.model_validate(forth.wanted) if forth and first else None
     view = replace(view, deployment=forth, way_back=back)
-    return _with_needs(view, reader, wanted) if wanted else view
+    if wanted is None or forth is None or not run.planning:
+        return view
+    groups = here.service.target_groups if here.service else forth.target_groups
+    return _with_needs(view, reader, wanted, groups, run)
 
 
 def _side(place: Place, reader: Reader) -> tuple[str, EcsSide]:

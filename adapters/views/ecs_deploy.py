@@ -60,6 +60,12 @@ class Deployment:
     problems: tuple[str, ...] = ()
     """Why it cannot be deployed, as sentences."""
 
+    @property
+    def target_groups(self) -> list[str]:
+        """Return the ARNs of the target groups that the service is to be made with."""
+        named = {"serviceArn": "", "serviceName": "", "loadBalancers": self.service.get("loadBalancers", [])}
+        return Service.model_validate(named).target_groups
+
 
 @dataclass(frozen=True)
 class Model:

@@ -76,6 +76,11 @@ class Service(BaseModel):
     serviceRegistries: list[dict[str, JsonValue]] = []
     tags: list[Tag] = []
 
+    @property
+    def target_groups(self) -> list[str]:
+        """Return the ARNs of the target groups its tasks are put into."""
+        return [each.targetGroupArn for each in self.loadBalancers if each.targetGroupArn]
+
 
 class Services(BaseModel):
     """ecs:DescribeServices."""
@@ -150,6 +155,13 @@ class LogConfiguration(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     options: dict[str, str] = {}
+    secretOptions: list[Secret] = []
+
+
+class RepositoryCredentials(BaseModel):
+    """How a private registry is entered."""
+
+    credentialsParameter: str = ""
 
 
 class Container(BaseModel):
@@ -160,6 +172,23 @@ class Container(BaseModel):
     image: str = ""
     secrets: list[Secret] = []
     logConfiguration: LogConfiguration | None = None
+    repositoryCredentials: RepositoryCredentials | None = None
+
+
+class EfsVolume(BaseModel):
+    """A volume that lies on EFS."""
+
+    model_config = ConfigDict(extra="allow")
+
+    fileSystemId: str = ""
+
+
+class Volume(BaseModel):
+    """A volume of a task definition, with everything that ECS knows of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    efsVolumeConfiguration: EfsVolume | None = None
 
 
 REGISTERED = (
@@ -192,6 +221,7 @@ class Definition(BaseModel):
     taskDefinitionArn: str = ""
     status: str = ""
     containerDefinitions: list[Container] = []
+    volumes: list[Volume] = []
 
     @property
     def content(self) -> dict[str, JsonValue]:
@@ -204,17 +234,3 @@ class DescribedDefinition(BaseModel):
     """ecs:DescribeTaskDefinition."""
 
     taskDefinition: Definition = Definition()
-
-
-class _HealthState(BaseModel):
-    State: str = ""
-
-
-class _TargetHealth(BaseModel):
-    TargetHealth: _HealthState = _HealthState()
-
-
-class TargetHealth(BaseModel):
-    """elbv2 DescribeTargetHealth."""
-
-    TargetHealthDescriptions: list[_TargetHealth] = []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from adapters.needed import key_states
 from adapters.reading import Datapoint
 from adapters.specs.efs import REPLICATION
 from adapters.views.efs_backups import backups_of
 from adapters.views.efs_copy import DrillCopy, drill_copy
 from adapters.views.efs_models import BackupJob, Guard, JobState
-from adapters.views.efs_sides import EfsSide, Landing, key_state, landing_of, last_write, side_of, writes_since
+from adapters.views.efs_sides import EfsSide, Landing, landing_of, last_write, side_of, writes_since
 from orchestrator.contract import Clients, Member, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -26,7 +28,7 @@ class ReplicationView:
     backups: tuple[BackupJob, ...] = ()
     """Backup jobs of a source that is fenced, but was not drained."""
     landing: Landing = Landing({})
-    key_state: str = ""
+    key_states: Mapping[str, str] = field(default_factory=dict)
     copy: DrillCopy = DrillCopy()
     strategy: str = REPLICATION
 
@@ -89,9 +91,9 @@ def look(target: Target, aws: Clients, run: RunContext) -> ReplicationView:
         return ReplicationView(member, EfsSide(member.source), here, copy=drill_copy(reader, member, arns, run))
     first = run.phase is Phase.INSTANTIATE or run.mode is Mode.EMERGENCY
     landing = landing_of(reader, member) if first else Landing({})
-    state = key_state(reader, here.fs.KmsKeyId if here.fs else None) if first else ""
+    states = key_states(reader, here.fs.KmsKeyId) if first and here.fs else {}
     if not aws.reaches(Side.SOURCE):
-        return ReplicationView(member, EfsSide(member.source), here, landing=landing, key_state=state)
+        return ReplicationView(member, EfsSide(member.source), here, landing=landing, key_states=states)
     there_reader = aws.at(Side.SOURCE)
     there = side_of(there_reader, member.source)
     since = there.fenced_at
@@ -103,5 +105,5 @@ def look(target: Target, aws: Clients, run: RunContext) -> ReplicationView:
         writes=writes_since(there_reader, run, there.id, since) if since else (),
         backups=backups_of(there_reader, member.source.arn) if undrained else (),
         landing=landing,
-        key_state=state,
+        key_states=states,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from adapters.needed import key_states
 from adapters.reading import Datapoint
 from adapters.specs.efs import BACKUP_RESTORE, BUSY_JOB, DEFAULT_VAULT
 from adapters.views.efs_backups import Point, backups_of, copies_of, points_of, restores_of
@@ -17,7 +18,6 @@ from adapters.views.efs_sides import (
     EfsSide,
     Landing,
     file_system_made_as,
-    key_state,
     landing_of,
     side_of,
     writes_since,
@@ -48,7 +48,7 @@ class RestoreView:
     back_copies: tuple[CopyJob, ...] = ()
     written_to_target: float = 0.0
     landing: Landing = Landing({})
-    key_state: str = ""
+    key_states: Mapping[str, str] = field(default_factory=dict)
     copy: DrillCopy = DrillCopy()
     strategy: str = BACKUP_RESTORE
 
@@ -176,7 +176,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> RestoreView:
         back_copies=copies_of(reader, mine) if mine else (),
         written_to_target=_written(reader, run, here, job),
         landing=landing,
-        key_state=key_state(reader, landing.key),
+        key_states=key_states(reader, landing.key),
     )
     return _with_source(seen, aws.at(Side.SOURCE), run) if aws.reaches(Side.SOURCE) else seen
 
@@ -199,7 +199,7 @@ def _with_source(seen: RestoreView, reader: Reader, run: RunContext) -> RestoreV
         back_copies=seen.back_copies,
         written_to_target=seen.written_to_target,
         landing=seen.landing,
-        key_state=seen.key_state,
+        key_states=seen.key_states,
     )
 
 

@@ -17,7 +17,6 @@ from adapters.specs.efs import (
     FENCE_SID,
     FENCED_TAG,
     FS_MISSING,
-    KEY_MISSING,
     NO_POLICY,
     NOT_REPLICATED,
     POLICY_SECONDS,
@@ -25,7 +24,6 @@ from adapters.specs.efs import (
     WRITES,
     WRITES_NAMESPACE,
 )
-from adapters.views.databases import Key
 from adapters.views.efs_models import (
     AccessPoint,
     AccessPoints,
@@ -159,14 +157,6 @@ def access_points_of(reader: Reader, file_system_id: str) -> list[AccessPoint]:
     """Return the access points of a file system."""
     pages = reader.pages("efs", "DescribeAccessPoints", AccessPoints, FileSystemId=file_system_id)
     return [point for page in pages for point in page.AccessPoints]
-
-
-def key_state(reader: Reader, key: str | None) -> str:
-    """Return the state of a key (kms:DescribeKey), empty without a key."""
-    if not key:
-        return ""
-    found = reader.find("kms", "DescribeKey", Key, KEY_MISSING, KeyId=key)
-    return found.KeyMetadata.KeyState if found else "not there"
 
 
 def writes_since(reader: Reader, run: RunContext, file_system_id: str, since: datetime) -> tuple[Datapoint, ...]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from adapters.fencing import FENCE_GROUP, find_group
+from adapters.needed import key_states
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.elasticache import (
     BACKUP_RESTORE,
@@ -39,7 +40,6 @@ from adapters.views.elasticache_models import (
     Anything,
     Datastore,
     Datastores,
-    Key,
     Node,
     Nodes,
     ReplicationGroup,
@@ -262,8 +262,7 @@ def _with_surroundings(view: ElastiCacheView, here: Reader) -> ElastiCacheView:
         if here.find("elasticache", "DescribeUserGroups", Anything, USER_GROUP_MISSING, UserGroupId=name) is None:
             missing.append(f"user group {name}")
     key = str((view.target.group.KmsKeyId if view.target else None) or facts.get("kms_key") or "")
-    states = {key: here.read("kms", "DescribeKey", Key, KeyId=key).KeyMetadata.KeyState} if key else {}
-    return replace(view, target_vpc=vpc, missing=tuple(missing), key_states=states)
+    return replace(view, target_vpc=vpc, missing=tuple(missing), key_states=key_states(here, key))
 
 
 def _copy(reader: Reader, view: ElastiCacheView, run: RunContext) -> DrillCopy:

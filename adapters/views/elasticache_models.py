@@ -174,18 +174,6 @@ class Anything(BaseModel):
     """A reply of which only its being there counts."""
 
 
-class KeyMetadata(BaseModel):
-    """What KMS says of a key."""
-
-    KeyState: str = ""
-
-
-class Key(BaseModel):
-    """kms:DescribeKey."""
-
-    KeyMetadata: KeyMetadata
-
-
 class StoredObject(BaseModel):
     """An object of a bucket."""
 

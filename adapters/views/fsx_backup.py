@@ -14,9 +14,10 @@ from typing import ClassVar
 
 from pydantic import BaseModel, JsonValue
 
+from adapters.needed import key_states
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points
 from adapters.specs.fsx import FENCED_TAG, FS_MISSING, WRITES, WRITES_NAMESPACE
-from adapters.views.fsx_landing import Landing, checked, key_states, landing_of, of, source_id
+from adapters.views.fsx_landing import Landing, checked, landing_of, of, source_id
 from adapters.views.fsx_models import Backup, Backups, FileSystem, FileSystems, Volume, Volumes
 from orchestrator.contract import Clients, Member, Reader, RunContext, Target
 from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, JsonValue
 
 from adapters.fencing import SecurityGroups
-from adapters.specs.fsx import DS_MISSING, KMS_MISSING, RESTORE_TAGS
-from adapters.views.databases import Key
+from adapters.specs.fsx import DS_MISSING, RESTORE_TAGS
 from adapters.views.fsx_models import Backup, Subnets
 from orchestrator.contract import Member, Reader
 
@@ -105,11 +104,3 @@ def checked(reader: Reader, landing: Landing, member: Member) -> Landing:
         if stages.get(str(directory)) != "Active":
             missing.append(f"directory {directory} is {stages.get(str(directory), 'not there')}, expected Active")
     return Landing(landing.subnets, landing.security_groups, landing.key, landing.directory, tuple(missing))
-
-
-def key_states(reader: Reader, key: str | None) -> dict[str, str]:
-    """Return the state of a key by its id (kms:DescribeKey)."""
-    if not key:
-        return {}
-    found = reader.find("kms", "DescribeKey", Key, KMS_MISSING, KeyId=key)
-    return {key: found.KeyMetadata.KeyState if found else "not there"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from adapters.needed import Lack
 from adapters.reading import drill_name, wrong_image
 from adapters.specs.lambda_ import ARTIFACT, DEPLOY, NAME_LIMIT, NOT_FOUND, OBJECT_MISSING, SAVED_CAPACITY
 from adapters.views.lambda_models import (
@@ -24,6 +25,7 @@ from adapters.views.lambda_models import (
     Reserved,
     Versions,
 )
+from adapters.views.lambda_needs import lacks
 from adapters.views.lambda_recipe import LATEST, NEXT, Build, Recipe
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
@@ -83,6 +85,8 @@ class LambdaView:
     """What is wrong with the code's object in the target Region, as a sentence; looked for when it is needed."""
     copy: Function | None = None
     """The function a drill has made."""
+    lacks: tuple[Lack, ...] = ()
+    """What the target side's function needs and is not there as it must be; read when the run is planned."""
 
     @property
     def creates(self) -> bool:
@@ -118,7 +122,16 @@ def look(target: Target, aws: Clients, run: RunContext) -> LambdaView:
         else None,
         artifact_problem=_artifact_problem(reader, member, wanted(view)) if forward and needs_code else "",
         copy=copy,
+        lacks=tuple(_lacks(reader, view, run)) if forward and run.planning else (),
     )
+
+
+def _lacks(reader: Reader, view: LambdaView, run: RunContext) -> list[Lack]:
+    """Read what the target side's function needs, or one that is to be made there."""
+    told = view.member.settings.get(reader.region)
+    config, left = told if isinstance(told, dict) else {}, view.member.source.region
+    made = wanted(view).definition if view.creates else None
+    return lacks(reader, view.target.function, made, config, left, run)
 
 
 def look_at(reader: Reader, place: Place) -> LambdaSide:

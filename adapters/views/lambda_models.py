@@ -152,10 +152,15 @@ class Configuration(BaseModel):
         )
 
 
+class _Code(BaseModel):
+    ImageUri: str | None = None
+
+
 class Function(BaseModel):
     """lambda:GetFunction."""
 
     Configuration: Configuration
+    Code: _Code = _Code()
     Tags: dict[str, str] = {}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.fencing import find_group
+from adapters.needed import key_states
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.memorydb import (
     ACL_MISSING,
@@ -17,7 +18,7 @@ from adapters.specs.memorydb import (
     SNAPSHOT_RESTORE,
 )
 from adapters.views.memorydb_exports import Export, bucket_of, listed, ways
-from adapters.views.memorydb_models import Acls, Clusters, Key, MultiRegion, MultiRegions, Snapshots
+from adapters.views.memorydb_models import Acls, Clusters, MultiRegion, MultiRegions, Snapshots
 from adapters.views.memorydb_stand import Stand, base_name, latest, named, stand, subnet_group, tags_of, vpc_of
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
@@ -57,6 +58,7 @@ class MemoryDbView:
     snapshot: str = ""
     """Status of the snapshot that this phase takes."""
     problems: tuple[tuple[str, str], ...] = ()
+    key_states: Mapping[str, str] = field(default_factory=dict)
     """What is missing around the target, as readiness tells it: (code, message)."""
     copy: DrillCopy = DrillCopy()
     vpc_id: str = ""
@@ -131,6 +133,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> MemoryDbView:
         snapshot=_snapshot(reader, there, member, run) if target.strategy == SNAPSHOT_RESTORE else "",
         stand_in=_stand_in(there, member) if there and target.strategy == SNAPSHOT_RESTORE else None,
         problems=tuple(_problems(reader, there, view, run)) if first else (),
+        key_states=_keys(reader, view) if first else {},
         **(_drill(reader, member, view.target, run) if run.mode is Mode.DRILL else {}),
     )
 
@@ -198,7 +201,7 @@ def _stand_in(reader: Reader, member: Member) -> StandIn | None:
 
 
 def _problems(here: Reader, there: Reader | None, view: MemoryDbView, run: RunContext) -> Iterable[tuple[str, str]]:
-    """Tell what a cluster on the target side would miss: ACL, subnet group, usable key; and the way of the exports."""
+    """Tell what a cluster on the target side would miss: ACL, subnet group; and the way of the exports."""
     place, cluster, region = view.member.target, view.target.cluster, view.member.target.region
     acl = cluster.ACLName if cluster else str(view.member.source.facts.get("acl") or "open-access")
     reply = here.find("memorydb", "DescribeACLs", Acls, ACL_MISSING, ACLName=acl)
@@ -208,13 +211,14 @@ def _problems(here: Reader, there: Reader | None, view: MemoryDbView, run: RunCo
     subnets = cluster.SubnetGroupName if cluster else str(place.facts.get("subnet_group") or "")
     if not vpc_of(here, subnets):
         yield "subnet-group", f"there is no subnet group {subnets or '(none named)'} in {region}."
-    key = cluster.KmsKeyId if cluster else place.facts.get("kms_key")
-    if key:
-        state = here.read("kms", "DescribeKey", Key, KeyId=str(key)).KeyMetadata.KeyState
-        if state != "Enabled":
-            yield "kms-key", f"key {key} is {state}, expected Enabled."
     if view.strategy == SNAPSHOT_RESTORE and there is not None and run.mode is Mode.PLANNED:
         yield from ways(here, there, view.member)
+
+
+def _keys(reader: Reader, view: MemoryDbView) -> dict[str, str]:
+    """Return the state of the key that the target side's cluster is, or would be, encrypted with."""
+    key = view.target.cluster.KmsKeyId if view.target.cluster else view.member.target.facts.get("kms_key")
+    return key_states(reader, str(key) if key else None)
 
 
 def _drill(reader: Reader, member: Member, here: Stand, run: RunContext) -> dict[str, Any]:

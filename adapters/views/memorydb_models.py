@@ -202,15 +202,3 @@ class Replication(BaseModel):
     """s3:GetBucketReplication."""
 
     ReplicationConfiguration: Rules
-
-
-class KeyMetadata(BaseModel):
-    """What KMS says of a key."""
-
-    KeyState: str = ""
-
-
-class Key(BaseModel):
-    """kms:DescribeKey."""
-
-    KeyMetadata: KeyMetadata

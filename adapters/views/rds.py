@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from adapters.databases import base_name, final_name, is_fenced, is_retired, retired_name
 from adapters.fencing import FENCE_GROUP, SecurityGroup, find_group
+from adapters.needed import key_states
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from adapters.specs.rds import (
     BACKUP_READY,
@@ -18,7 +19,7 @@ from adapters.specs.rds import (
     SNAPSHOT_MISSING,
 )
 from adapters.standing_in import INSTANCES, as_databases
-from adapters.views.databases import key_states, quotas_left, restarted_at
+from adapters.views.databases import quotas_left, restarted_at
 from adapters.views.rds_carried import Carried, available, look_here, look_there, shipped
 from adapters.views.rds_models import (
     HostAndPort,
@@ -122,12 +123,16 @@ def look(target: Target, aws: Clients, run: RunContext) -> RdsView:
     here = RdsView(member, instance, strategy=target.strategy, lag_points=lag, stands_in=made_here)
     if target.strategy != READ_REPLICA or (instance is None and run.phase is Phase.INSTANTIATE):
         carried = look_here(reader, target.strategy, member, base_name(member.source.id), instance)
-        left = quotas_left(reader).get("DBInstances") if run.phase is Phase.INSTANTIATE and instance is None else None
+        made = instance is None and (run.planning or run.phase is Phase.INSTANTIATE)
+        left = quotas_left(reader).get("DBInstances") if made else None
         here = replace(here, carried=carried, instances_left=left)
+    if run.planning:
+        here = replace(
+            here, key_states=key_states(reader, _wanted_key(here), instance.secret_key if instance else None)
+        )
     if run.mode is Mode.DRILL:
         vpc_id = instance.vpc_id if instance else here.carried.vpc_id
-        key = _wanted_key(here)
-        return replace(here, key_states=key_states(reader, key), copy=_copy(reader, vpc_id, run, member))
+        return replace(here, copy=_copy(reader, vpc_id, run, member))
     return _with_source(here, aws.at(Side.SOURCE), reader, run) if aws.reaches(Side.SOURCE) else here
 
 
@@ -147,11 +152,7 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
     source, first = by_name.get(name), run.phase is Phase.INSTANTIATE
     old, replicas = by_name.get(retired) or source, here.strategy == READ_REPLICA
     postgres = replicas and source is not None and source.Engine == "postgres" and run.phase is Phase.ACTIVATE
-    keys = (
-        {**key_states(reader, _wanted_key(here)), **key_states(there, source.KmsKeyId if source else None)}
-        if first
-        else {}
-    )
+    keys = key_states(there, source.KmsKeyId) if source and run.planning else {}
     seen = replace(
         here,
         source=source,
@@ -159,7 +160,7 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
         fence=find_group(there, FENCE_GROUP, old.vpc_id) if old else None,
         slot_lag_points=_metric(there, run, "OldestReplicationSlotLag", name) if postgres else (),
         restarted_at=restarted_at(there, name, run) if run.phase is Phase.ACTIVATE else None,
-        key_states=keys,
+        key_states={**here.key_states, **keys},
         instances_left=quotas_left(there).get("DBInstances")
         if first and replicas and here.target
         else here.instances_left,

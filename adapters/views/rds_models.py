@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue
 
 from adapters.databases import INSTANCE, Database
 from adapters.reading import KeyValue
-from adapters.views.databases import Guarded, SubnetGroup
+from adapters.views.databases import Guarded, ServerCertificate, SubnetGroup
 
 
 class ParameterGroup(BaseModel):
@@ -70,6 +70,7 @@ class Instance(Guarded):
     Endpoint: HostAndPort | None = None
     InstanceCreateTime: datetime | None = None
     PubliclyAccessible: bool = False
+    CertificateDetails: ServerCertificate | None = None
     DBInstanceAutomatedBackupsReplications: list[BackupLink] = []
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 ANY_ARN = ("resourceArn", "ResourceArn", "ResourceARN", "ResourceName", "Resource", "ARN", "ResourceArns[]", "Arn")
 
 ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
+    "acm": {"certificate": ("CertificateArn",)},
     "application-autoscaling": {"ScalableTarget": ("ScalableTargetARN",)},
     "autoscaling": {"launchConfiguration": ("LaunchConfigurationName",)},
     "backup": {

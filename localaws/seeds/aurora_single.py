@@ -1,7 +1,8 @@
 """`aurora-single`: an Aurora cluster on the source side, and on both sides what one made there needs.
 
 Settings: those of `aurora-global`; `copied` (false; true has copied a cluster snapshot `<name>-nightly` to the target Region),
-`global` (false; true makes the cluster the only member of a global database of its name).
+`global` (false; true makes the cluster the only member of a global database of its name), `managed_password` (false; true lets RDS
+keep the master password in Secrets Manager).
 
 Each side has subnet group `<name>-subnets`, which carries the tags and `dr:standby-for`, `dr:security-groups` and `dr:kms-key`
 of its Region, cluster parameter group `<name>-params`, security group `<name>-db` and, if encrypted, `alias/<name>`.
@@ -12,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localaws.seeds.aurora_global import cluster, place
-from localaws.seeds.databases import Surroundings
+from localaws.seeds.databases import Surroundings, owner_password
 from localaws.seeds.network import tag_list
 from localaws.services.rds import RdsService
 
@@ -27,7 +28,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
     assert isinstance(rds, RdsService)
     account, tags = estate.account_id(entry.account), estate.tags(entry)
     source_region, target_region = estate.regions
-    owner = {"MasterUsername": "dbadmin", "MasterUserPassword": "kept-in-the-estate", "DatabaseName": "app"}
+    owner = {"MasterUsername": "dbadmin", "DatabaseName": "app", **owner_password(entry)}
     with rds.instantly():
         here = place(world, account, source_region, entry, entry.name)
         _stand_in(world, account, source_region, entry.name, here, tags)

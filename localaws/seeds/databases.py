@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.network import default_network
 
 if TYPE_CHECKING:
+    from localaws.estate import Entry
     from localaws.world import World
 
 # Clients of every estate live in private address space.
@@ -27,6 +28,13 @@ class Surroundings:
 def port_of(engine: str) -> int:
     """Return the port an engine listens on."""
     return PORTS["postgres" if "postgres" in engine else "mysql" if "mysql" in engine else engine]
+
+
+def owner_password(entry: Entry) -> dict[str, Any]:
+    """Return the master password, or that RDS is to manage one (setting `managed_password`)."""
+    if entry.setting("managed_password", False):
+        return {"ManageMasterUserPassword": True}
+    return {"MasterUserPassword": "kept-in-the-estate"}
 
 
 def surroundings(world: World, account: str, region: str, name: str, port: int, *, encrypted: bool) -> Surroundings:

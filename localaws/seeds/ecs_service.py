@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.drs_server import run_instance
 from localaws.seeds.network import default_network
+from localaws.seeds.roles import service_role
 from localaws.service import AwsError
 from localaws.services.ecs import EcsService
 
@@ -150,7 +151,9 @@ def _task_definition(side: _Side, image: str, cpu: str = "512") -> str:
         memory=str(side.entry.setting("memory", "1024")),
         networkMode="awsvpc",
         requiresCompatibilities=["EC2" if side.is_daemon else "FARGATE"],
-        executionRoleArn=f"arn:aws:iam::{side.account}:role/ecsTaskExecutionRole",
+        executionRoleArn=service_role(
+            side.world, side.account, side.region, "ecsTaskExecutionRole", "ecs-tasks.amazonaws.com"
+        ),
         taskRoleArn=f"arn:aws:iam::{side.account}:role/{side.entry.name}-task",
         tags=side.ecs_tags(),
     )

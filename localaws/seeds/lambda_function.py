@@ -13,13 +13,12 @@ The code is in the buckets `<name>-code-<account>-<Region>` of both sides as `<n
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localaws.seeds.network import default_network
-from localaws.service import AwsError
+from localaws.seeds.roles import service_role
 
 if TYPE_CHECKING:
     from localaws.estate import Entry, Estate
@@ -31,10 +30,6 @@ HANDLER = """import os
 def handler(event, context):
     return {"healthy": True, "region": os.environ["AWS_REGION"], "release": %r}
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 
 
 @dataclass(frozen=True)
@@ -82,12 +77,7 @@ def archive(release: str) -> bytes:
 
 
 def _role(side: _Side) -> None:
-    try:
-        role = {"RoleName": f"{side.name}-function", "AssumeRolePolicyDocument": json.dumps(TRUST)}
-        side.call("iam", "CreateRole", **role)
-    except AwsError as error:
-        if error.code != "EntityAlreadyExists":
-            raise
+    service_role(side.world, side.account, side.region, f"{side.name}-function", "lambda.amazonaws.com")
 
 
 def _bucket(name: str, account: str, region: str) -> str:

@@ -1,8 +1,9 @@
 """`rds-single`: a DB instance on the source side, and on both sides what one restored there needs.
 
 Settings: `engine` (default mysql), `engine_version`, `instance_class`, `storage_gib`, `multi_az`, `encrypted` (default
-true), `backup_days` (7), `connections` (24), `deletion_protection` (false), `backups` (false; true replicates its automated
-backups to the target Region), `copied` (false; true has copied a snapshot `<name>-nightly` there).
+true), `backup_days` (7), `connections` (24), `deletion_protection` (false), `managed_password` (false; true lets RDS keep the
+master password in Secrets Manager), `backups` (false; true replicates its automated backups to the target Region), `copied`
+(false; true has copied a snapshot `<name>-nightly` there).
 
 Each side has subnet group `<name>-subnets`, which carries the tags and `dr:standby-for`, `dr:security-groups` and
 `dr:kms-key` of its Region, parameter group `<name>-params`, security group `<name>-db` and, if encrypted, `alias/<name>`.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localaws.seeds.databases import owner_password
 from localaws.seeds.network import tag_list
 from localaws.seeds.rds_replica import regional
 from localaws.services.rds import RdsService
@@ -43,7 +45,7 @@ def seed(world: World, estate: Estate, entry: Entry) -> None:
             DBInstanceClass=entry.setting("instance_class", "db.r6g.large"),
             AllocatedStorage=int(entry.setting("storage_gib", 100)),
             MasterUsername="dbadmin",
-            MasterUserPassword="kept-in-the-estate",  # noqa: S106  nothing ever logs in
+            **owner_password(entry),
             MultiAZ=bool(entry.setting("multi_az", True)),
             BackupRetentionPeriod=int(entry.setting("backup_days", 7)),
             StorageEncrypted=bool(entry.setting("encrypted", True)),

@@ -2,7 +2,8 @@
 
 moto changes states at once. Here StopInstances, StartInstances, RunInstances and TerminateInstances pass
 through `stopping`, `pending` and `shutting-down`, and status checks read `initializing` until they pass. Images and
-launch templates are in `ec2_images`, everything else is moto's. DRS asks this module since when a source instance has been silent.
+launch templates are in `ec2_images`, capacity reservations in `ec2_reservations`, everything else is moto's. DRS asks this
+module since when a source instance has been silent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.ec2_images import ImagesAndTemplates
+from localaws.services.ec2_reservations import CapacityReservations
 
 BOOT_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -24,7 +26,7 @@ STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 4
 Key = tuple[str, str, str]
 
 
-class Ec2Service(ImagesAndTemplates):
+class Ec2Service(ImagesAndTemplates, CapacityReservations):
     """Amazon EC2 on top of moto's backend."""
 
     name: ClassVar[str] = "ec2"
@@ -34,6 +36,7 @@ class Ec2Service(ImagesAndTemplates):
         self._checks: dict[Key, str] = {}
         self._silent: dict[Key, datetime] = {}
         self.forget_tokens()
+        self.forget_reservations()
 
     def __init__(self, world: Any) -> None:
         super().__init__(world)

@@ -37,6 +37,29 @@ class KmsService(Service):
         super().__init__(world)
         _make_room_for_multi_region_ids()
 
+    @operation("EnableKey")
+    def enable_key(self, call: Call) -> Reply:
+        """Enable a key, named by its id or ARN; moto takes the id only."""
+        return self._by_id(call)
+
+    @operation("DisableKey")
+    def disable_key(self, call: Call) -> Reply:
+        """Disable a key, named by its id or ARN; moto takes the id only."""
+        return self._by_id(call)
+
+    @operation("ScheduleKeyDeletion")
+    def schedule_key_deletion(self, call: Call) -> Reply:
+        """Schedule the deletion of a key, named by its id or ARN; moto takes the id only."""
+        return self._by_id(call)
+
+    @operation("CancelKeyDeletion")
+    def cancel_key_deletion(self, call: Call) -> Reply:
+        """Keep a key, named by its id or ARN; moto takes the id only."""
+        return self._by_id(call)
+
+    def _by_id(self, call: Call) -> Reply:
+        return self.world.moto(call.with_params(KeyId=str(call.params["KeyId"]).rpartition("/")[2]))
+
     @operation("ReplicateKey")
     def replicate_key(self, call: Call) -> Reply:
         key_id = call.params["KeyId"].rsplit("/", 1)[-1]

@@ -38,6 +38,7 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.cloudformation.service:CloudFormation",
     "localaws.services.dynamodb:DynamoDbService",
     "localaws.services.kms:KmsService",
+    "localaws.services.acm:AcmService",
     "localaws.services.organizations:OrganizationsService",
     "localaws.services.s3:S3Service",
 )

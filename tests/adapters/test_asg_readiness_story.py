@@ -95,14 +95,116 @@ def test_an_image_that_is_still_copied_is_red(monkeypatch: pytest.MonkeyPatch) -
     assert "is pending, expected available" in run.findings["image"]
 
 
-def test_an_image_from_a_parameter_is_told_but_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_from_a_parameter_is_looked_for_by_what_the_parameter_says(monkeypatch: pytest.MonkeyPatch) -> None:
     world = asg_world(monkeypatch)
-    template_names(world, TARGET, ImageId="resolve:ssm:/golden/orders")
+    (image,) = world.aws("ec2", TARGET).describe_images(Owners=["self"])["Images"]
+    golden(world, image["ImageId"])
 
     run = world.start()
 
     assert run.ready
-    assert "resolve:ssm:/golden/orders" in run.findings["image"]
+    assert set(run.findings) == {"ready"}
+    assert world.refusals() == []
+
+
+def golden(world: World, image: str | None) -> None:
+    """Let the target side's template take its image from a parameter, which says `image`, or is not there."""
+    if image is not None:
+        world.aws("ssm", TARGET).put_parameter(Name="/golden/orders", Value=image, Type="String")
+    template_names(world, TARGET, ImageId="resolve:ssm:/golden/orders")
+
+
+def a_profile_that_is_not_there(world: World) -> None:
+    template_names(world, TARGET, IamInstanceProfile={"Name": "gone"})
+
+
+def a_profile_without_a_role(world: World) -> None:
+    arn = world.aws("iam", TARGET).create_instance_profile(InstanceProfileName="bare")["InstanceProfile"]["Arn"]
+    template_names(world, TARGET, IamInstanceProfile={"Arn": arn})
+
+
+def a_volume_key_that_is_disabled(world: World) -> None:
+    key = world.aws("kms", TARGET).create_key()["KeyMetadata"]["Arn"]
+    world.aws("kms", TARGET).disable_key(KeyId=key)
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "Encrypted": True, "KmsKeyId": key}}
+    template_names(world, TARGET, BlockDeviceMappings=[disk])
+
+
+def reserve(world: World, count: int, kind: str = "t3.medium") -> str:
+    ec2 = world.aws("ec2", TARGET)
+    asked = {"InstanceType": kind, "InstancePlatform": "Linux/UNIX", "AvailabilityZone": f"{TARGET}a"}
+    made = ec2.create_capacity_reservation(**asked, InstanceCount=count)["CapacityReservation"]
+    target = {"CapacityReservationId": made["CapacityReservationId"]}
+    template_names(world, TARGET, CapacityReservationSpecification={"CapacityReservationTarget": target})
+    return str(target["CapacityReservationId"])
+
+
+def a_reservation_that_was_cancelled(world: World) -> None:
+    world.aws("ec2", TARGET).cancel_capacity_reservation(CapacityReservationId=reserve(world, 4))
+
+
+def a_target_group_that_is_gone(world: World) -> None:
+    elb = world.aws("elbv2", TARGET)
+    for balancer in elb.describe_load_balancers()["LoadBalancers"]:
+        elb.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+    (group,) = elb.describe_target_groups()["TargetGroups"]
+    elb.delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+
+
+def https_with_a_certificate_that_is_not_issued(world: World) -> None:
+    elb = world.aws("elbv2", TARGET)
+    (balancer,), (group,) = elb.describe_load_balancers()["LoadBalancers"], elb.describe_target_groups()["TargetGroups"]
+    arn = world.aws("acm", TARGET).request_certificate(DomainName="orders.example.com")["CertificateArn"]
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTPS",
+        Port=443,
+        Certificates=[{"CertificateArn": arn}],
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
+    )
+
+
+@pytest.mark.parametrize(
+    ("deed", "code", "words", "remedy"),
+    [
+        (lambda w: golden(w, None), "image", "/golden/orders does not exist in us-west-2", "put-parameter"),
+        (lambda w: golden(w, "ami-0123456789abcdef0"), "image", "is not there, expected available", "copy the image"),
+        (a_profile_that_is_not_there, "profile", "instance profile gone does not exist", "create-instance-profile"),
+        (a_profile_without_a_role, "profile", "instance profile bare has no role", "add-role-to-instance-profile"),
+        (a_volume_key_that_is_disabled, "kms-key", "of the template's volumes is Disabled", "aws kms enable-key"),
+        (a_reservation_that_was_cancelled, "reservation", "is cancelled, expected active", "describe-capacity"),
+        (lambda w: reserve(w, 1), "reservation", "has 1 t3.medium left, 2 t3.medium are", "describe-capacity"),
+        (lambda w: reserve(w, 9, "m5.large"), "reservation", "has 9 m5.large left", "name one that fits"),
+        (a_target_group_that_is_gone, "target-group", "does not exist in us-west-2", "make it"),
+        (https_with_a_certificate_that_is_not_issued, "certificate", "is PENDING_VALIDATION", "request-certificate"),
+    ],
+)
+def test_whatever_instances_would_miss_in_the_target_region_is_red_and_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, deed: Any, code: str, words: str, remedy: str
+) -> None:
+    world = asg_world(monkeypatch)
+    deed(world)
+
+    run = world.start()
+
+    assert not run.ready
+    (found,) = (each for each in run.run.findings if each.code == code)
+    assert words in found.message
+    assert remedy in found.remedy
+    assert world.refusals() == []
+
+
+def test_an_emergency_asks_for_no_instance_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a profile that is gone, of which only IAM could tell, whose control plane may be what is lost
+    world = asg_world(monkeypatch)
+    a_profile_that_is_not_there(world)
+    a_volume_key_that_is_disabled(world)
+    dark_source(world)
+
+    run = world.start(emergency=True, AcceptDataLoss=True)
+
+    assert "kms-key" in run.findings
+    assert "profile" not in run.findings
 
 
 def test_a_quota_too_small_for_production_is_red(monkeypatch: pytest.MonkeyPatch) -> None:

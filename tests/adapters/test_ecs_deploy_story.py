@@ -178,14 +178,18 @@ def test_a_side_that_still_serves_is_not_redeployed_as_a_standby(monkeypatch: py
 def test_a_manifest_says_what_only_a_region_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service with a database host and a file system of its Region
     world = deploy_world(monkeypatch, there=True)
-    volume = {"name": "data", "efsVolumeConfiguration": {"fileSystemId": "fs-0123456789abcdef0"}}
+    east, west = (
+        world.aws("efs", region).create_file_system(CreationToken="data")["FileSystemId"] for region in (SOURCE, TARGET)
+    )
+    world.wait(5)
+    volume = {"name": "data", "efsVolumeConfiguration": {"fileSystemId": east}}
     values = [{"name": "DB_HOST", "value": "db.east.example"}]
     redeploy(world, SOURCE, environment=values, volumes=[volume])
     regions = {
         SOURCE: {"environment": {"DB_HOST": "db.east.example"}},
         TARGET: {
             "environment": {"DB_HOST": "db.west.example"},
-            "replace": {"fs-0123456789abcdef0": "fs-0fedcba9876543210"},
+            "replace": {east: west},
         },
     }
     for operation in (Operation.FAILOVER, Operation.FAILBACK):
@@ -203,7 +207,7 @@ def test_a_manifest_says_what_only_a_region_knows(monkeypatch: pytest.MonkeyPatc
     systems = [
         definition(world, region)["volumes"][0]["efsVolumeConfiguration"]["fileSystemId"] for region in (SOURCE, TARGET)
     ]
-    assert systems == ["fs-0123456789abcdef0", "fs-0fedcba9876543210"]
+    assert systems == [east, west]
     assert run.made(Phase.INSTANTIATE) == [], "the way back finds its own revision"
 
 

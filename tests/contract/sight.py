@@ -45,10 +45,18 @@ JOURNALS = frozenset(
 )
 """Reads that tell what was done, not what there is."""
 BOOKKEEPING = frozenset(
-    {"AvailableIpAddressCount", "TotalShards", "lastLaunch", "lastLaunchResult", "recoveryInstanceId"}
+    {
+        "AvailableIpAddressCount",
+        "TotalShards",
+        "lastLaunch",
+        "lastLaunchResult",
+        "recoveryInstanceId",
+        "runningTasksCount",
+        "pendingTasksCount",
+    }
 )
 """What DRS itself notes on a source server about the drills that were made of it; how many addresses a subnet has left; what a
-search domain counts over all its indices, a drill's included.
+search domain counts over all its indices, and a cluster over all its tasks, a drill's included.
 """
 ACCOUNT_WIDE = frozenset({"GetAccountSettings"})
 """Reads that sum up an account and Region, whosever resources they are."""

@@ -17,7 +17,7 @@ from orchestrator.spec import Permission, Spec
 from orchestrator.words import Use
 from tests.infra.synthesised import Assembly, Json, as_list
 
-LOOK = frozenset({Use.DISCOVER, Use.OBSERVE})
+LOOK = frozenset({Use.DISCOVER, Use.OBSERVE, Use.PLAN})
 ACT = frozenset({Use.ACTIVATE})
 CHECKED_IN: Json = json.loads(spoke.PATH.read_bytes())
 

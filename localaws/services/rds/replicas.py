@@ -70,6 +70,10 @@ class RdsReplicas(RdsGroups):
         if self.instance_state(source).status != Status.AVAILABLE:
             shown = self.instance_state(source).status
             raise errors.instance_state(f"The source DB instance is in state {shown}, expected available: {identifier}")
+        if getattr(source, "manage_master_user_password", False) and not source.engine.startswith("sqlserver"):
+            raise errors.combination(  # that it is declined is documented, in which words is not
+                "A read replica can't be created when the source manages its master password in Secrets Manager."
+            )
         if not source.backup_retention_period:
             raise errors.instance_state(
                 "Automated backups are not enabled for this database instance. To enable automated backups, use "

@@ -12,6 +12,7 @@ from localaws.services.rds.walks import RdsWalks
 
 # Point-in-time restore trails the present by up to five minutes.
 RESTORE_DELAY = timedelta(minutes=5)
+RENEWED_DAYS = 300
 UNREACHABLE = (Status.CREATING, Status.DELETING, Status.FAILED)
 
 
@@ -35,6 +36,7 @@ class RdsViews(RdsWalks):
         state = self.instance_state(instance)
         shown["DBInstanceStatus"] = str(state.status)
         shown["PendingModifiedValues"] = dict(state.pending)
+        shown["CertificateDetails"] = self._certificate(state.created)
         if state.created is not None:
             shown["InstanceCreateTime"] = state.created
         if state.status == Status.CREATING:
@@ -52,6 +54,15 @@ class RdsViews(RdsWalks):
             {"DBInstanceAutomatedBackupsArn": backup.arn} for backup in self.backups_of(instance)
         ]
         return shown
+
+    def _certificate(self, created: datetime | None) -> dict[str, Any]:
+        """Return what an instance shows to TLS clients: valid for a year, renewed by RDS before it ends."""
+        now = self.world.clock.now()
+        years = (now - created).days // RENEWED_DAYS if created else 0
+        return {
+            "CAIdentifier": "rds-ca-rsa2048-g1",
+            "ValidTill": (created or now) + timedelta(RENEWED_DAYS * years + 365),
+        }
 
     def backups_of(self, instance: Any) -> list[ReplicatedBackup]:
         """Return the replicated backups of a DB instance, in all Regions."""

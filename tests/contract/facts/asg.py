@@ -22,6 +22,8 @@ ENCRYPTED = (
     "only where images are encrypted with a key of the customer: not in an ordinary run; its story is in tests/adapters"
 )
 
+NAMED = "asked only where a launch template names one, or a listener shows one: their story is in tests/adapters"
+
 HEALTH_ONLY = "a health check looks at it, nothing waits for it"
 SETTING = "a setting, not a state"
 REPLACED = "Auto Scaling replaces what is Unhealthy by itself, and the instance that comes is waited for"
@@ -34,6 +36,11 @@ FACTS = Facts(
         "image-refresh": ({"kind": "asg", "name": "orders", "target_min": 1, "target_desired": 1},),
     },
     unused={
+        "acm:DescribeCertificate": NAMED,
+        "ec2:DescribeCapacityReservations": NAMED,
+        "elasticloadbalancing:DescribeListenerCertificates": NAMED,
+        "iam:GetInstanceProfile": NAMED,
+        "ssm:GetParameters": NAMED,
         "iam:PassRole": "AWS asks for it when a launch template names an instance profile; the embedded AWS does not",
         "kms:CreateGrant": ENCRYPTED,
         "kms:Decrypt": ENCRYPTED,

@@ -9,6 +9,8 @@ BALANCED = "asked only of target groups that a load balancer sends to: their sto
 
 HEALTH_ONLY = "a health check looks at it, nothing waits for it"
 
+LOOKED_AT_ONCE = "readiness asks for it when the run is planned; nothing waits for it"
+
 FACTS = Facts(
     estates={
         "scale-service": ({"kind": "ecs-service", "name": "orders"},),
@@ -19,6 +21,10 @@ FACTS = Facts(
         "ssm:DescribeParameters": NEEDED,
         "elasticloadbalancing:DescribeLoadBalancers": BALANCED,
         "elasticloadbalancing:DescribeListeners": BALANCED,
+        "elasticloadbalancing:DescribeListenerCertificates": BALANCED,
+        "acm:DescribeCertificate": BALANCED,
+        "elasticfilesystem:DescribeFileSystems": NEEDED,
+        "kms:DescribeKey": NEEDED,
     },
     overtaken={
         "ecs.UpdateService": "Application Auto Scaling raises the count by itself as soon as the bounds ask for it",
@@ -42,6 +48,7 @@ FACTS = Facts(
         "ecs.DescribeTaskDefinition taskDefinition.status": "readiness asks for ACTIVE; nothing waits for it",
         "ecs.DescribeTasks tasks[].healthStatus": HEALTH_ONLY,
         "ecs.DescribeTasks tasks[].lastStatus": HEALTH_ONLY,
+        "ecs.DescribeClusters clusters[].status": LOOKED_AT_ONCE,
         "elbv2.DescribeTargetHealth TargetHealthDescriptions[].TargetHealth.State": HEALTH_ONLY,
     },
 )
