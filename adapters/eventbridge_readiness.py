@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from adapters.eventbridge_endpoint import trouble
 from adapters.eventbridge_rules import differs, held_back, scheduled, synchronised
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import findings as findings_of
 from adapters.specs.eventbridge import GLOBAL_ENDPOINT, REPLICATION_MINUTES, RULE_TOGGLE, RULES_LIMIT, SPEC
 from adapters.views.eventbridge import EventBridgeView, RuleSide, is_bus
 from adapters.views.eventbridge_models import EndpointState, RuleState, facts_of
@@ -20,7 +21,12 @@ def findings(view: EventBridgeView, run: RunContext) -> list[Finding]:
     if not here.present:
         text = f"there is no event bus {here.bus} in {here.place.region}."
         return [red(me, "no-bus", text, "create it with the same dr:* tags, then: dr plan")]
-    found = [*_rules(me, view, run), *_targets(me, view), *too_slow(view.member, SPEC.strategy(view.strategy))]
+    found = [
+        *_rules(me, view, run),
+        *_targets(me, view),
+        *findings_of(me, view.lacks),
+        *too_slow(view.member, SPEC.strategy(view.strategy)),
+    ]
     if view.source is not None:
         found += _both(me, view, view.source)
     if view.strategy == GLOBAL_ENDPOINT:

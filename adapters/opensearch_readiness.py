@@ -8,6 +8,7 @@ from adapters import opensearch_ccr as ccr
 from adapters import opensearch_managed as managed
 from adapters import opensearch_snapshots as snapshots
 from adapters.judging import ready, red, warning
+from adapters.needed import findings as findings_of
 from adapters.opensearch_domains import wanted_size
 from adapters.specs.opensearch import CCR, FAILED_FOLLOWS, MANAGED, MANY_BEHIND, SNAPSHOTS, SPEC, UNFIT_INSTANCES
 from adapters.views.opensearch import DomainSide, Index, OpenSearchView, repository_of
@@ -24,6 +25,7 @@ def findings(view: OpenSearchView, run: RunContext) -> list[Finding]:
     if target.domain is None:
         return [red(me, "no-target", f"there is no domain {target.place.id} in {target.place.region}.")]
     found = _domain(view.member, target, target.domain, view.strategy, run) + _rto(view)
+    found += findings_of(me, view.lacks)
     if view.source is not None:
         found += _pair_of_domains(me, view, view.source, target.domain, run)
     if target.indices is not None or view.strategy == MANAGED:

@@ -140,6 +140,8 @@ class Customer(Strict):
     name: CustomerName
     environments: tuple[EnvironmentName, ...] = Field(min_length=1)
     """The values of the tag Environment whose inventory is kept fresh."""
+    home_region: RegionName | None = None
+    """The hub Region this customer runs in unless a run has moved it; none: the hub's home Region."""
     contacts: Contacts = Contacts()
     escalation: Contacts = Contacts()
     """Hear of this customer's gates that nobody answered for 30 minutes."""
@@ -182,6 +184,21 @@ class Config(Strict):
         """Return the terms of all drills, as the functions are told."""
         own = {customer.name: customer.lease for customer in self.customers if customer.lease}
         return Leases(**dict(self.lease), customers=own)
+
+    @property
+    def scopes_elsewhere(self) -> tuple[str, ...]:
+        """Return the scopes whose home is the hub's other Region."""
+        away = {each.name for each in self.customers if each.home_region == self.hub.peer_region}
+        return tuple(scope for scope in self.scopes if scope.rpartition("/")[0] in away)
+
+    @model_validator(mode="after")
+    def _homes_are_regions_of_the_hub(self) -> Config:
+        for each in self.customers:
+            if each.home_region not in {None, *self.hub.regions}:
+                raise ValueError(
+                    f"customer {each.name} has home_region {each.home_region}, which is no Region of this hub {self.hub.regions}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _customers_are_unique(self) -> Config:

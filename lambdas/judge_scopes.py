@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.boundary import verb
 from lambdas.composition import platform
 from lambdas.metrics import report
-from lambdas.scopes import ScopeEvent, scopes_of
+from lambdas.scopes import ScopeEvent, home_of, scopes_of
 from lambdas.settings import read_settings
 from orchestrator.errors import DrError, UpstreamError
 from orchestrator.readiness import active_region, judge
@@ -23,8 +23,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     states: dict[str, Readiness] = {}
     failed: list[str] = []
     for scope in scopes_of(asked):
-        home = settings.hub_region if settings.home else settings.peer_region
-        if not asked.Customer and active_region(platform().ledger, scope, home) == settings.hub_region:
+        serves = active_region(platform().ledger, scope, home_of(scope))
+        if not asked.Customer and serves == settings.hub_region:
             continue  # it runs here; the other Region's hub judges the move away
         try:
             states[scope.key] = judge(platform(), scope, settings.peer_region).state

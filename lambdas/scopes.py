@@ -16,6 +16,13 @@ class ScopeEvent(BaseModel):
     Environment: str | None = None
 
 
+def home_of(scope: Scope) -> str:
+    """Return the hub Region that a scope runs in unless a run has moved it."""
+    settings = read_settings()
+    here = settings.home is not (scope.key in settings.scopes_elsewhere)
+    return settings.hub_region if here else settings.peer_region
+
+
 def scopes_of(asked: ScopeEvent) -> list[Scope]:
     """Return the scope asked for, or all of the deployment; raise `ValidationError` for half a scope."""
     if asked.Customer and asked.Environment:

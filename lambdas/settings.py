@@ -28,6 +28,8 @@ class Settings(BaseModel):
     peer_region: str
     home: bool = False
     """Whether customers run in this Region unless a run has moved them."""
+    scopes_elsewhere: tuple[str, ...] = ()
+    """The scopes of which the opposite holds."""
     accounts: tuple[str, ...] = ()
     explorer_view_arn: str | None = None
     """The organisation-wide view, in the Region of Resource Explorer's aggregator index; best where a customer stands by."""
@@ -48,7 +50,7 @@ def read_settings() -> Settings:
         name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)
     }
     values.setdefault("hub_region", os.environ["AWS_REGION"])
-    for several in ("accounts", "dns_servers", "scopes"):
+    for several in ("accounts", "dns_servers", "scopes", "scopes_elsewhere"):
         if several in values:
             values[several] = tuple(part.strip() for part in str(values[several]).split(",") if part.strip())
     if "approvals" in values:

@@ -15,7 +15,7 @@ from orchestrator.planning import worst
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Environment, Request
-from orchestrator.words import Approval, Mode, Operation, Readiness, RunStatus, Severity
+from orchestrator.words import Approval, Mode, Operation, Phase, Readiness, RunStatus, Severity
 
 STALE_AFTER = timedelta(minutes=90)
 """The inventory is refreshed every 30 minutes unless the deployment says otherwise; one that missed it twice is stale."""
@@ -42,10 +42,14 @@ def judge(platform: Platform, scope: Scope, source_region: str) -> ReadinessReco
 
 
 def active_region(ledger: Ledger, scope: Scope, home_region: str) -> str:
-    """Return where a scope runs: where its last successful move went, else at home."""
+    """Return where a scope runs: where its last successful move went, else at home.
+
+    A run of other phases alone (the standby made ready, an old side put to sleep) moved nothing.
+    """
     for run in ledger.runs_of(scope):
         well = run.status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
-        if well and not run.dry_run and run.mode is not Mode.DRILL:
+        activated = not run.phases or Phase.ACTIVATE in run.phases
+        if well and activated and not run.dry_run and run.mode is not Mode.DRILL:
             return run.target_region
     return home_region
 

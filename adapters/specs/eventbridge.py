@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.specs.shared import DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
+from adapters.specs.shared import DESCRIBE_KEY, DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
 from orchestrator.spec import Permission, Quota, Spec, Strategy
 from orchestrator.words import Phase, Side, Use
 
@@ -74,6 +74,15 @@ SPEC = Spec(
                 _CHECKS,
             ),
         ),
+        Permission(
+            actions=("events:DescribeApiDestination", "events:DescribeConnection"),
+            uses=frozenset({Use.PLAN}),
+            resources=(
+                "arn:{partition}:events:{region}:{account}:api-destination/*",
+                "arn:{partition}:events:{region}:{account}:connection/*",
+            ),
+        ),
+        DESCRIBE_KEY,
         Permission(
             actions=(
                 "sqs:GetQueueUrl",

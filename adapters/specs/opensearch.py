@@ -4,7 +4,7 @@ snapshots", "Identity and Access Management"); API reference (ReplicationPeer); 
 
 from __future__ import annotations
 
-from adapters.specs.shared import DRILL, ENABLED, PLANNED, REAL
+from adapters.specs.shared import DESCRIBE_CERTIFICATE, DESCRIBE_KEY, DRILL, ENABLED, PLANNED, REAL
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -65,6 +65,8 @@ SPEC = Spec(
             uses=frozenset({Use.DISCOVER}),
             resources=("arn:{partition}:es:{region}:{account}:domain/*/_plugins/_replication/autofollow_stats",),
         ),
+        DESCRIBE_CERTIFICATE,
+        DESCRIBE_KEY,
         Permission(actions=("es:DescribeDomainHealth",), uses=frozenset({Use.OBSERVE}), resources=(_DOMAIN,)),
         Permission(actions=("es:ESHttpGet",), uses=frozenset({Use.OBSERVE}), resources=(f"{_DOMAIN}/*",)),
         Permission(

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from adapters.needed import Lack
 from adapters.reading import drill_name, tag_map
 from adapters.specs.eventbridge import MISSING, QUEUE_MISSING
 from adapters.specs.route53 import CHECK_MISSING
 from adapters.views import eventbridge_checks as checks
+from adapters.views import eventbridge_needs as needed
 from adapters.views.eventbridge_models import (
     Endpoint,
     EndpointFacts,
@@ -99,6 +101,8 @@ class EventBridgeView:
     endpoint: EndpointView | None = None
     missing: tuple[str, ...] = ()
     """What is wrong with the targets on the target side, as sentences; looked for before ACTIVATE."""
+    lacks: tuple[Lack, ...] = ()
+    """What bus and API destinations of the target side need and is not as it must be; read when the run is planned."""
     failures: Mapping[str, float] = field(default_factory=dict)
     """Rule -> invocations that failed in the last minutes on the target side, once it serves."""
     drill: DrillView | None = None
@@ -151,6 +155,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> EventBridgeView:
         tags=_tags_of_missing(aws, names, there, here) if there and run.phase is not Phase.ACTIVATE else {},
         endpoint=_endpoint(aws, endpoint, run) if endpoint else None,
         missing=checks.missing(reader, here.targets) if first and run.mode is not Mode.DRILL else (),
+        lacks=tuple(needed.lacks(reader, here.bus, here.targets)) if run.planning and first else (),
         failures=checks.failures(reader, here.bus, sorted(on), run)
         if serving and run.phase is not Phase.INSTANTIATE
         else {},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from adapters.needed import Lack, certificate_lacks, key_lacks, key_states
 from adapters.specs.opensearch import CCR, DOMAIN_MISSING, DRILL_PREFIX, HTTP, MANAGED, NO_REPLICATION, SNAPSHOTS
 from adapters.views.opensearch_models import (
     CatIndices,
@@ -111,6 +112,8 @@ class OpenSearchView:
     strategy: str
     target: DomainSide
     source: DomainSide | None = None
+    lacks: tuple[Lack, ...] = ()
+    """What the target side's domain needs and is not as it must be; read when the run is planned."""
 
 
 def look(target: Target, aws: Clients, run: RunContext) -> OpenSearchView:
@@ -122,7 +125,18 @@ def look(target: Target, aws: Clients, run: RunContext) -> OpenSearchView:
         if aws.reaches(Side.SOURCE)
         else None
     )
-    return OpenSearchView(member, target.strategy, here, there)
+    lacks = _lacks(aws.at(Side.TARGET), here.domain, run) if run.planning and here.domain else ()
+    return OpenSearchView(member, target.strategy, here, there, tuple(lacks))
+
+
+def _lacks(reader: Reader, domain: Domain, run: RunContext) -> list[Lack]:
+    """Judge the key of a domain, and the certificate of the name that clients know it by."""
+    states, told = key_states(reader, domain.EncryptionAtRestOptions.KmsKeyId), domain.DomainEndpointOptions
+    found = key_lacks(reader.region, states, f"domain {domain.DomainName}")
+    if told.CustomEndpointEnabled and told.CustomEndpointCertificateArn:
+        shown = f"custom endpoint {told.CustomEndpoint} of {domain.DomainName}"
+        found += certificate_lacks(reader, told.CustomEndpointCertificateArn, shown, run.now)
+    return found
 
 
 def _side(reader: Reader, place: Place, other: Place, strategy: str, run: RunContext) -> DomainSide:

@@ -27,6 +27,12 @@ class _Encryption(_Switch):
     KmsKeyId: str | None = None
 
 
+class _Address(BaseModel):
+    CustomEndpointEnabled: bool = False
+    CustomEndpoint: str = ""
+    CustomEndpointCertificateArn: str = ""
+
+
 class _Change(BaseModel):
     ChangeId: str = ""
     ConfigChangeStatus: str = ""
@@ -48,6 +54,7 @@ class Domain(BaseModel):
     NodeToNodeEncryptionOptions: _Switch = _Switch()
     AdvancedSecurityOptions: _Switch = _Switch()
     EncryptionAtRestOptions: _Encryption = _Encryption()
+    DomainEndpointOptions: _Address = _Address()
     ChangeProgressDetails: _Change = _Change()
 
     @property

@@ -113,6 +113,8 @@ class FunctionFactory:
             variables["DR_ACCOUNTS"] = ",".join(self._config.spokes.accounts)
         if region == self._hub.home_region:
             variables["DR_HOME"] = "true"
+        if self._config.scopes_elsewhere:
+            variables["DR_SCOPES_ELSEWHERE"] = ",".join(self._config.scopes_elsewhere)
         if self._config.spokes.probe:
             variables["DR_PROBE"] = "true"
         if self._config.approvals != Approvals():

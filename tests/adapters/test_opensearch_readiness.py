@@ -242,3 +242,36 @@ def test_a_domain_that_was_promoted_before_is_said_to_be_unprotected(monkeypatch
         run = estate.world.start()
 
         assert "protected by nothing until REPLICATE" in run.findings["promoted"]
+
+
+def disable_key(estate: Estate) -> None:
+    key = moto(estate, TARGET).encryption_at_rest_options["KmsKeyId"]
+    estate.world.aws("kms", TARGET).disable_key(KeyId=key)
+
+
+def request_certificate(estate: Estate) -> None:
+    arn = estate.world.aws("acm", TARGET).request_certificate(DomainName="search.example.com")["CertificateArn"]
+    shown = {"CustomEndpointEnabled": True, "CustomEndpoint": "search.example.com", "CustomEndpointCertificateArn": arn}
+    moto(estate, TARGET).domain_endpoint_options = shown
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words", "remedy"),
+    [
+        (disable_key, "kms-key", "is Disabled, expected Enabled", "aws kms enable-key"),
+        (request_certificate, "certificate", "of custom endpoint search.example.com", "aws acm request-certificate"),
+    ],
+)
+def test_what_a_domain_needs_of_the_target_region_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, spoil: Spoil, code: str, words: str, remedy: str
+) -> None:
+    estate = open_estate(monkeypatch)
+    spoil(estate)
+
+    run = estate.world.start()
+
+    assert not run.ready
+    (found,) = (each for each in run.run.findings if each.code == code)
+    assert words in found.message
+    assert remedy in found.remedy
+    assert estate.world.refusals() == []

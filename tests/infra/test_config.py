@@ -125,6 +125,10 @@ def test_local_configuration_fits_the_demo_estate() -> None:
         ({"customers": [{"name": "A", "environments": ["production"]}] * 2}, "more than once"),
         ({"customers": [{"name": "A", "environments": ["prod"]}]}, "customers.0.environments.0"),
         ({"customers": [{"name": "A/B", "environments": ["production"]}]}, "customers.0.name"),
+        (
+            {"customers": [{"name": "A", "environments": ["production"], "home_region": "eu-west-1"}]},
+            "customer A has home_region eu-west-1, which is no Region of this hub",
+        ),
         ({"refresh_minutes": 1}, "refresh_minutes"),
     ],
 )
@@ -156,3 +160,13 @@ def test_scopes_are_every_customer_and_environment(tmp_path: Path) -> None:
     ]
     loaded = configuration.load(written(tmp_path, customers=customers))
     assert loaded.scopes == ("A/production", "A/staging", "B/production")
+
+
+def test_customers_at_home_in_the_hubs_other_region_are_told_apart(tmp_path: Path) -> None:
+    customers = [
+        {"name": "A", "environments": ["production", "staging"], "home_region": "us-west-2"},
+        {"name": "B", "environments": ["production"], "home_region": "us-east-1"},
+        {"name": "C", "environments": ["production"]},
+    ]
+    loaded = configuration.load(written(tmp_path, customers=customers))
+    assert loaded.scopes_elsewhere == ("A/production", "A/staging")

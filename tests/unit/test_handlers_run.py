@@ -154,6 +154,31 @@ def test_scopes_are_judged_where_they_stand_by(hub: Functions, capsys: pytest.Ca
     assert asked == {"Scopes": {SCOPE.key: "ready"}}
 
 
+def test_scope_is_judged_where_it_stands_by_whatever_the_hubs_home_is(hub: Functions) -> None:
+    # Given one of two customers whose home is the Region that is no home to the others
+    hub.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
+    hub.configure(DR_SCOPES_ELSEWHERE=SCOPE.key)
+
+    # Then the hub of that Region judges only the other one
+    assert hub.call("judge_scopes") == {"Scopes": {"Nobody/staging": "draft"}}
+
+    # And the hub at home to the others judges this one
+    hub.configure(DR_HOME="true", DR_SCOPES_ELSEWHERE=SCOPE.key)
+    assert list(hub.call("judge_scopes")["Scopes"]) == [SCOPE.key]
+
+
+def test_scope_that_was_moved_here_is_not_judged_here_whatever_its_home_is(hub: Functions) -> None:
+    hub.call("refresh_inventory")
+    hub.world.darken(SOURCE)
+    run_id = hub.planned(Emergency=True, AcceptDataLoss=True)
+    move = hub.call("next_move", RunId=run_id)
+    hub.stage(run_id, move["StageId"])
+    hub.call("finish_run", RunId=run_id, ExecutionArn="arn:x")
+
+    # The scope runs in this hub's Region now: the hub of the other one judges the way back, as the ledger tells both
+    assert list(hub.call("judge_scopes")["Scopes"]) == ["Nobody/staging"]
+
+
 def test_inventory_of_one_scope_can_be_refreshed_by_hand(hub: Functions) -> None:
     refreshed = hub.call("refresh_inventory", Customer=SCOPE.customer, Environment=SCOPE.environment)
 

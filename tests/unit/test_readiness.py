@@ -6,7 +6,7 @@ from orchestrator import stocktaking
 from orchestrator.ledger.records import ReadinessRecord
 from orchestrator.notify import Notice
 from orchestrator.readiness import active_region, judge
-from orchestrator.words import Readiness
+from orchestrator.words import Readiness, RunStatus
 from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET, Cloud, Operator
 
 BOTH = (SOURCE, TARGET)
@@ -111,3 +111,14 @@ def test_scope_runs_where_its_last_move_went_and_a_drill_moves_nothing() -> None
     cloud.clock.advance(3600)
     Operator(platform, cloud).drive(cloud.accept(platform, "run-2"))
     assert active_region(cloud.ledger, SCOPE, SOURCE) == TARGET
+
+
+def test_scope_whose_standby_alone_was_made_ready_still_runs_at_home() -> None:
+    cloud = a_cloud()
+    platform = cloud.platform()
+    run_id = cloud.accept(platform, "run-1", Phases=["INSTANTIATE"])
+
+    Operator(platform, cloud).drive(run_id)
+
+    assert cloud.ledger.run(run_id).status is RunStatus.SUCCEEDED
+    assert active_region(cloud.ledger, SCOPE, SOURCE) == SOURCE

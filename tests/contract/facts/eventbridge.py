@@ -10,12 +10,17 @@ WISHED = "a replay is made only when the manifest asks for it: its story is in t
 
 SETTING = "a setting, not a state: EventBridge has no rules on their way"
 
+OF_DESTINATIONS = "asked only of rules that send to API destinations: their story is in tests/adapters"
+
 FACTS = Facts(
     estates={
         "rule-toggle": ({"kind": "eventbridge-rules", "name": "orders"},),
         "global-endpoint": ({"kind": "eventbridge-rules", "name": "orders", "endpoint": True},),
     },
     unused={
+        "events:DescribeApiDestination": OF_DESTINATIONS,
+        "events:DescribeConnection": OF_DESTINATIONS,
+        "kms:DescribeKey": "asked only of buses with a key of the customer",
         "events:DescribeEventBus": OTHER_TARGETS,
         "lambda:GetFunctionConfiguration": OTHER_TARGETS,
         "sns:GetTopicAttributes": OTHER_TARGETS,

@@ -31,6 +31,7 @@ FACTS = Facts(
         "snapshot-restore": _domain(replication="snapshot"),
     },
     unused={
+        "acm:DescribeCertificate": "asked only of domains with a custom endpoint: their story is in tests/adapters",
         "es:AddReplicationPeer": "for pairs that are not made yet, and for an ejected primary that comes back: its stories are in "
         "tests/adapters",
     },
@@ -89,6 +90,7 @@ FACTS = Facts(
         ),
     ),
     judged={
+        "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
         "opensearch-http.CatIndices items[].status": "open or close: a setting, not a state",
     },
 )
