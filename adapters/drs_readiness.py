@@ -6,6 +6,7 @@ from adapters import drs_launch as job
 from adapters import drs_plans as plans
 from adapters import drs_prepared as prepared
 from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import findings as findings_of
 from adapters.specs.drs import CATCHING_UP, NO_DATA_YET, SPEC
 from adapters.specs.drs_permissions import PLAN
 from adapters.views.drs_server import DrsView, ServerView
@@ -25,8 +26,9 @@ def judged(view: DrsView, run: RunContext) -> list[Finding]:
         if view.source_ready is False:
             text = f"DRS has no replication template in {each.member.source.region}: it cannot protect the way back."
             mine.append(red(each.id, "no-way-back", text, "initialise DRS there, then: dr plan"))
+        mine += findings_of(each.id, view.lacks.get(each.id, ()))
         findings += mine or [ready(each.id, f"{each.member.target.id} can be launched, {_lag(each)}.")]
-    return findings
+    return findings + (findings_of(view.servers[0].id, view.lacks_together) if view.servers else [])
 
 
 def _of(each: ServerView, run: RunContext) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.shared import DRILL, ENABLED, ENABLES, MAKING, PLANNED, REAL
+from adapters.specs.shared import DESCRIBE_KEY, DRILL, ENABLED, ENABLES, MAKING, PLANNED, REAL
 from orchestrator.spec import Permission
 from orchestrator.words import Use
 
@@ -95,6 +95,23 @@ PERMISSIONS = (
         uses=frozenset({Use.OBSERVE}),
         resources=_SINGLE,
     ),
+    Permission(
+        actions=(
+            "ec2:DescribeInstanceTypes",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+        ),
+        uses=frozenset({Use.PLAN}),
+        session_actions=("ec2:Describe*",),
+    ),
+    Permission(
+        actions=("servicequotas:GetServiceQuota",),
+        uses=frozenset({Use.PLAN}),
+        resources=("arn:{partition}:servicequotas:{region}:{account}:ec2/*",),
+    ),
+    Permission(actions=("drs:GetReplicationConfiguration",), uses=frozenset({Use.PLAN}), resources=_SINGLE),
+    DESCRIBE_KEY,
     Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=_SINGLE),
     Permission(
         actions=("drs:UpdateLaunchConfiguration",),

@@ -11,6 +11,7 @@ from adapters.reading import KeyValue
 
 class _Interface(BaseModel):
     Groups: list[str] = []
+    SubnetId: str = ""
 
 
 class _Profile(BaseModel):
@@ -63,6 +64,11 @@ class TemplateData(BaseModel):
     def keys(self) -> list[str]:
         """Return the keys that it names for volumes."""
         return [each.Ebs.KmsKeyId for each in self.BlockDeviceMappings if each.Ebs and each.Ebs.KmsKeyId]
+
+    @property
+    def subnet(self) -> str:
+        """Return the subnet of the first network interface; empty when the template leaves it to whoever launches."""
+        return self.NetworkInterfaces[0].SubnetId if self.NetworkInterfaces else ""
 
     @property
     def security_groups(self) -> list[str]:
@@ -132,6 +138,7 @@ class _Cpu(BaseModel):
 
 
 class _Type(BaseModel):
+    InstanceType: str = ""
     VCpuInfo: _Cpu = _Cpu()
 
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from adapters.reading import remaining
 from adapters.specs.drs import ACTIVE_JOB, JOB_LOOKBACK_HOURS, UNINITIALIZED
 from adapters.specs.drs_permissions import INTO, PLAN
+from adapters.views.drs_landing import Landing, landing_of
 from adapters.views.drs_machines import Machine, Machines, MachineStatuses
 from adapters.views.drs_models import (
     Job,
@@ -72,6 +73,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
     if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
         views = _with_sources(views, aws.at(Side.SOURCE), run)
     active = [job for job in jobs if job.status in ACTIVE_JOB]
+    landing = landing_of(here, [v for v in views if _unlaunched(v, run)]) if run.planning else Landing()
     return DrsView(
         servers=tuple(views),
         strategy=target.strategy,
@@ -80,6 +82,8 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
         servers_in_jobs=sum(len(job.participatingServers) for job in active),
         source_ready=_source_ready(aws, run),
         source_reached=aws.reaches(Side.SOURCE),
+        lacks=landing.of_servers,
+        lacks_together=landing.of_all,
     )
 
 

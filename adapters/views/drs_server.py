@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from adapters.needed import Lack
 from adapters.specs.drs import LAUNCH_ENDED_BADLY
 from adapters.views.drs_machines import Machine, MachineStatus
 from adapters.views.drs_models import Job, Launch, LogItem, Recovered, Server
@@ -111,3 +113,7 @@ class DrsView:
     servers_in_jobs: int = 0
     source_ready: bool | None = None
     source_reached: bool = True
+    lacks: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)
+    """Resource id -> what launching its server needs and is not as it must be; read when the run is planned."""
+    lacks_together: tuple[Lack, ...] = ()
+    """What the servers of the batch need together."""

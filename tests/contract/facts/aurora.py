@@ -69,6 +69,8 @@ FACTS = Facts(
         ),
     ),
     judged={
+        "rds.DescribeDBClusters DBClusters[].MasterUserSecret.SecretStatus": "readiness warns of an impaired one",
+        "rds.DescribeDBInstances DBInstances[].MasterUserSecret.SecretStatus": "readiness warns of an impaired one",
         "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
         "rds.DescribeDBInstances DBInstances[].DBSubnetGroup.SubnetGroupStatus": "not judged: only the VPC of the group is used",
         "rds.DescribeDBInstances DBInstances[].VpcSecurityGroups[].Status": "the fence is on the cluster; of instances nobody asks",

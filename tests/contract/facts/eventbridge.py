@@ -21,7 +21,6 @@ FACTS = Facts(
         "events:DescribeApiDestination": OF_DESTINATIONS,
         "events:DescribeConnection": OF_DESTINATIONS,
         "kms:DescribeKey": "asked only of buses with a key of the customer",
-        "events:DescribeEventBus": OTHER_TARGETS,
         "lambda:GetFunctionConfiguration": OTHER_TARGETS,
         "sns:GetTopicAttributes": OTHER_TARGETS,
         "states:DescribeStateMachine": OTHER_TARGETS,

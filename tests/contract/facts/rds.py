@@ -14,7 +14,10 @@ FACTS = Facts(
         "automated-backup-replication": ({"kind": "rds-single", "name": "orders", "backups": True},),
         "snapshot-copy": ({"kind": "rds-single", "name": "orders", "copied": True, "deletion_protection": True},),
     },
-    unused={"ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not"},
+    unused={
+        "ec2:CreateTags": "AWS asks for it when a security group is made with tags; the embedded AWS does not",
+        "rds:DescribeOptionGroups": "asked only where a database has an option group of its own: its story is in tests/adapters",
+    },
     statuses=(
         Statuses(
             "rds.DescribeDBInstances DBInstances[].DBInstanceStatus",
@@ -36,6 +39,7 @@ FACTS = Facts(
         ),
     ),
     judged={
+        "rds.DescribeDBInstances DBInstances[].MasterUserSecret.SecretStatus": "readiness warns of an impaired one",
         "kms.DescribeKey KeyMetadata.KeyState": "readiness asks for Enabled; nothing waits for it",
         "rds.DescribeDBInstances DBInstances[].DBParameterGroups[].ParameterApplyStatus": "readiness warns of it; nothing waits for it",
         "rds.DescribeDBInstances DBInstances[].DBSubnetGroup.SubnetGroupStatus": "not judged: only the name of the group is used",
