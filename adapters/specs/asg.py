@@ -245,6 +245,7 @@ SPEC = Spec(
         "(AWS::AutoScaling::WarmPool reference); warm pools and refreshes exclude each other while they change.",
         "An image encrypted with a customer managed key launches only when Auto Scaling's service-linked role may use "
         "that key (user guide, Required AWS KMS key policy for use with encrypted volumes); nothing else shows that before.",
+        "Reservations that a resource group holds, and what running instances leave of a quota, are not looked at.",
         "Capacity of the target Region is contended while a Region is lost: warm pools or capacity reservations help.",
         "A drill's instance starts from the production launch template, outside the load balancer: what the image does "
         "at boot (consume a queue, for instance) it does.",

@@ -87,6 +87,8 @@ SPEC = Spec(
         "five replica clusters at most (Aurora user guide, replicating Aurora MySQL DB clusters across Regions).",
         "A retired cluster, and snapshots of runs, cost money until they are removed: run with Decommission, delete by hand.",
         "Cluster parameter groups and subnet groups are Regional: keep the same names of the first in both Regions.",
+        "A master password that RDS manages excludes global databases and cross-Region replicas (Aurora user guide, Password "
+        "management); a restored cluster keeps the snapshot's, which no secret there tells: readiness says what to type.",
         "Log exports, IAM roles and auto scaling of a cluster are not restored with it: set them again, or let the stack do it.",
         "Nothing repeats the copy made by REPLICATE under snapshot-copy: a schedule must copy later snapshots.",
         "A drill's copy has a security group of its own that lets nobody in: the in-VPC probe needs a rule there.",

@@ -184,6 +184,7 @@ SPEC = Spec(
         "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas). The Fargate "
         "vCPU quota L-3032A538 of the target Region is compared with one service at a time, not with all that move together.",
         "UpdateService is throttled per cluster (API reference): services of one cluster, in one wave, take their turns.",
+        "Environment files in S3, and secrets that the application fetches by itself, cannot be seen in a task definition.",
         "Service Connect and Cloud Map namespaces are Regional, and are neither copied nor compared.",
         "Health looks at the service, its tasks and their targets; a URL of the application is asked with dr:health-check-url.",
         "A deleted service keeps its name while it drains; the same name can be created afterwards (API reference, "

@@ -74,7 +74,8 @@ SPEC = Spec(
         "Parameter groups, option groups and subnet groups are Regional: keep the same names of the first two in both Regions.",
         "A restored instance reads its blocks from S3 at first access: the first hours are slow (RDS user guide, restoring).",
         "The endpoint's name changes with the Region: let clients follow a DNS record that a later wave moves.",
-        "Passwords kept by ManageMasterUserPassword do not follow: use a secret replicated to the other Region.",
+        "A master password that RDS manages stays in its Region: AWS makes no replica of such a source (RDS user guide, Password "
+        "management), and a restored instance keeps the snapshot's, which no secret there tells: readiness says what to type.",
         "Retired instances, and snapshots of runs, cost money until they are removed: run with Decommission, delete by hand.",
         "Nothing repeats the copy made by REPLICATE under snapshot-copy: a schedule must copy later snapshots.",
         "Snapshots that AWS Backup copies are not looked at (DescribeDBSnapshots lists them only when asked for).",
