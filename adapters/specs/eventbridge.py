@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from adapters.specs.shared import DESCRIBE_KEY, DRILL, DRILL_OWNS, ENABLED, ENABLES, MADE_BY_DRILL, PLANNED, REAL
 from orchestrator.spec import Permission, Quota, Spec, Strategy
@@ -276,24 +275,3 @@ FAILED_REPLAYS: Mapping[str, str] = {
 }
 ONE_REGION_ONLY = re.compile(r"\b(?:subnet|sg|vpc|eni)-[0-9a-f]{8,17}\b|:api-destination/")
 """What of a definition names a thing that has another id in the other Region."""
-
-
-@dataclass(frozen=True)
-class Existence:
-    """How to ask whether a target exists: the read, the parameter, and what AWS answers when it does not."""
-
-    service: str
-    operation: str
-    parameter: str
-    missing: tuple[str, ...]
-    whole_arn: bool = True
-
-
-EXISTENCE: Mapping[str, Existence] = {
-    "sqs": Existence("sqs", "GetQueueUrl", "QueueName", QUEUE_MISSING, whole_arn=False),
-    "lambda": Existence("lambda", "GetFunctionConfiguration", "FunctionName", MISSING),
-    "sns": Existence("sns", "GetTopicAttributes", "TopicArn", ("NotFound", "NotFoundException")),
-    "states": Existence("stepfunctions", "DescribeStateMachine", "stateMachineArn", ("StateMachineDoesNotExist",)),
-    "events": Existence("events", "DescribeEventBus", "Name", MISSING),
-}
-"""The service in a target's ARN -> how to ask for it. Other kinds of targets are not asked for."""

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pydantic import BaseModel, JsonValue
 
 from adapters.reading import LAG_WINDOW_MINUTES
-from adapters.specs.eventbridge import EXISTENCE, METRICS_AT_ONCE
+from adapters.specs.eventbridge import METRICS_AT_ONCE
+from adapters.specs.eventbridge_targets import EXISTENCE
 from adapters.views.eventbridge_models import EventBus, RuleTarget
 from orchestrator.contract import Reader, RunContext
 
