@@ -24,6 +24,7 @@ def run_context(
     excluded: frozenset[str] = frozenset(),
     *,
     rolling_back: bool = False,
+    held: bool = False,
 ) -> RunContext:
     """Return the context of one look; without a past it is the look before the run's first change."""
     targets = {member.resource_id: member.tags.get(RPO, "") for member in target.members}
@@ -42,4 +43,5 @@ def run_context(
         excluded=excluded,
         planning=started_at is None,
         rolling_back=rolling_back,
+        held=held,
     )

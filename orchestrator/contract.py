@@ -115,6 +115,8 @@ class RunContext:
     """True for the look that a plan and readiness are made from, before anything was started; its session may only read."""
     rolling_back: bool = False
     """True while `phase` is being undone; the session then holds the permissions of `Use.ROLLBACK` instead."""
+    held: bool = False
+    """True while nobody has let the stage cross the line of no return that it holds; the session then may only read."""
 
     @property
     def began(self) -> datetime:

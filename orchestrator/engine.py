@@ -28,7 +28,7 @@ from orchestrator.errors import (
     UnreachableError,
 )
 from orchestrator.fencing import check_may_act
-from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, judge, refuse, token_of
+from orchestrator.judgement import NOT_COMMITTED, action_id_of, describe, held, judge, refuse, token_of
 from orchestrator.ledger.records import Action, Event, Run, Stage
 from orchestrator.ledger.store import Ledger
 from orchestrator.reducer import GOOD
@@ -161,6 +161,7 @@ class Engine:
             action.called_at,
             excluded,
             rolling_back=rolling_back,
+            held=held(run, stage),
         )
         try:
             session = self.open_session(run, adapter, context, target)

@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from orchestrator.contract import NOTHING_TO_DO, Call, Step
 from orchestrator.errors import RefusedError
 from orchestrator.ledger.records import Action, Run, Stage
+from orchestrator.policies import DRILL_DENIED
 from orchestrator.words import ActionStatus, Effect, Mode, Outcome, Phase, Side, StepState
 
+IAM_PREFIXES = {"efs": "elasticfilesystem", "opensearch": "es"}
+"""Client name -> how IAM calls the service, where that differs."""
 NOT_COMMITTED = "NotCommitted"
 NOT_APPROVED = "NotApproved"
 
@@ -80,14 +84,35 @@ def refuse(run: Run, stage: Stage, step: Step) -> RefusedError | None:
     return None
 
 
+def held(run: Run, stage: Stage) -> bool:
+    """Say whether a stage may not change anything yet; its sessions get no more than reading permissions. Pure.
+
+    It repeats from the ledger what `refuse` says of each step, so that either holds when the other is broken.
+    """
+    if stage.rolling_back or run.mode is Mode.DRILL:
+        return False
+    if stage.phase is Phase.DECOMMISSION:
+        return not (run.decommission and stage.approved_by)
+    return stage.irreversible and not run.committed
+
+
 def _refuse_in_drill(run: Run, step: Step) -> RefusedError | None:
     """Drills work on copies beside the target side, and need no commitment there; nowhere else may they change anything."""
-    if step.call is None or step.call.side is Side.TARGET:
+    if step.call is None:
         return None
-    return RefusedError(
-        f"{step.name} changes the {step.call.side} side; drill {run.run_id} may only change copies on the target side.",
-        "this is a defect of the adapter: report it; nothing was changed.",
-    )
+    if step.call.side is not Side.TARGET:
+        why = f"changes the {step.call.side} side; drill {run.run_id} may only change copies on the target side."
+    elif switches_roles(step.call):
+        why = f"switches roles ({describe(step.call)}); drill {run.run_id} may not, wherever it is."
+    else:
+        return None
+    return RefusedError(f"{step.name} {why}", "this is a defect of the adapter: report it; nothing was changed.")
+
+
+def switches_roles(call: Call) -> bool:
+    """Say whether a call is of the kind that no drill may make; the session policies of drills deny the same."""
+    action = f"{IAM_PREFIXES.get(call.service, call.service)}:{call.operation}"
+    return any(fnmatchcase(action, pattern) for pattern in DRILL_DENIED)
 
 
 def end_unfinished(action: Action, now: datetime, detail: str, remedy: str) -> Action:

@@ -73,7 +73,7 @@ def spoke_session(hub: Hub) -> OpenSession:
     """Return the opener of spoke sessions for runs: caller, session tags and session policy from run and target."""
 
     def open_session(run: Run, adapter: Adapter[Any], context: RunContext, target: Target) -> RunClients:
-        phase = None if run.dry_run or context.planning else context.phase
+        phase = None if run.dry_run or context.planning or context.held else context.phase
         return RunClients(hub, caller_of(run), adapter.spec, context, phase, target)
 
     return open_session

@@ -66,7 +66,7 @@ def drill_denied(spec: Spec) -> list[str]:
 
 def permissions_for(spec: Spec, use: Use, mode: Mode, strategy: str | None = None) -> list[Permission]:
     """Return the permissions needed to observe and to do `use` in `mode`, by a strategy (None: whichever)."""
-    wanted = {Use.OBSERVE, use} | ({Use.DRILL} if mode is Mode.DRILL else set())
+    wanted = {Use.OBSERVE, use} | ({Use.DRILL} if mode is Mode.DRILL and use is not Use.OBSERVE else set())
     found = [p for p in spec.permissions if p.uses & wanted and mode in p.modes]
     return [p for p in found if strategy is None or not p.strategies or strategy in p.strategies]
 

@@ -58,7 +58,7 @@ _READS = Config(
     user_agent_extra="dr-orchestrator",
 )
 _AROUND = _READS.merge(Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=PARALLEL))
-"""For finding things, which asks a lot of one account: the client slows itself down while AWS throttles it."""
+"""For finding things, which asks a lot of one account: the client slows down while AWS throttles it."""
 _ONE_OF_FIVE = _READS.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
 _CHANGES = _READS.merge(Config(read_timeout=40, retries={"mode": "standard", "total_max_attempts": 1}))
 
@@ -323,7 +323,11 @@ class RunClients:
         self._spec = spec
         self._run = run
         self._target = target
-        self._policy = session_policy(spec, phase, run.mode, target, rolling_back=run.rolling_back, tags=caller.tags)
+        mode, undo = run.mode, run.rolling_back
+        there = None if mode is Mode.DRILL else phase  # a drill's copies are on the target side; elsewhere it reads
+        self._policies = [
+            session_policy(spec, p, mode, target, rolling_back=undo, tags=caller.tags) for p in (there, phase)
+        ]
         self._readers: dict[Side, AwsReader] = {}
 
     def reaches(self, side: Side) -> bool:
@@ -361,7 +365,7 @@ class RunClients:
                 region,
                 self._spec.key,
                 self._caller,
-                self._policy,
+                self._policies[side is Side.TARGET],
                 frozenset(service for service, where in HOMES.items() if emergency and where != home),
                 frozenset({self._run.source_region} if emergency else ()),
             )
