@@ -323,11 +323,9 @@ class RunClients:
         self._spec = spec
         self._run = run
         self._target = target
-        mode, undo = run.mode, run.rolling_back
+        mode, undo, tags = run.mode, run.rolling_back, caller.tags
         there = None if mode is Mode.DRILL else phase  # a drill's copies are on the target side; elsewhere it reads
-        self._policies = [
-            session_policy(spec, p, mode, target, rolling_back=undo, tags=caller.tags) for p in (there, phase)
-        ]
+        self._policies = [session_policy(spec, p, mode, target, rolling_back=undo, tags=tags) for p in (there, phase)]
         self._readers: dict[Side, AwsReader] = {}
 
     def reaches(self, side: Side) -> bool:

@@ -8,8 +8,10 @@ import pytest
 
 from orchestrator import commands, ending, pausing
 from orchestrator.errors import RefusedError
+from orchestrator.escalating import escalate
 from orchestrator.identity import Identity
 from orchestrator.ledger.memory import MemoryLedger
+from orchestrator.linked import filled
 from orchestrator.platform import Platform
 from orchestrator.words import RunStatus
 from tests.unit.scripted_platform import HOME, SCOPE, START, Cloud, Operator
@@ -32,6 +34,20 @@ def _paused(platform: Platform) -> None:
     pausing.pause(platform.ledger, "run-1", KIM.arn, "", platform.clock.now())
 
 
+def _escalated(platform: Platform) -> bool:
+    """Say whether the planned run is marked once, and the emergency that goes on with it may take its scope."""
+    run = platform.ledger.run("run-1")
+    lines = [event for event in platform.ledger.events("run-1") if event.kind == "escalate"]
+    asked = filled(platform.ledger, {"Escalate": "run-1"}, "run-2")
+    return (
+        run.escalation is not None
+        and (run.escalation.by, run.escalation.accept_data_loss, run.cancelled_by) == (KIM.arn, True, KIM.arn)
+        and len(lines) >= 1
+        and isinstance(asked, dict)
+        and asked["Emergency"] is True
+    )
+
+
 ORDERS: Mapping[str, tuple[Callable[[Platform], None], Order, Callable[[Platform], bool]]] = {
     "pause": (
         lambda _platform: None,
@@ -47,6 +63,11 @@ ORDERS: Mapping[str, tuple[Callable[[Platform], None], Order, Callable[[Platform
         lambda _platform: None,
         lambda platform: ending.cancel(platform, "run-1", KIM.arn, ""),
         lambda platform: platform.ledger.run("run-1").cancelled_by == KIM.arn,
+    ),
+    "escalate": (
+        lambda _platform: None,
+        lambda platform: escalate(platform, "run-1", KIM, "us-east-1 is dead", accept_data_loss=True),
+        _escalated,
     ),
     "watchdog": (
         lambda _platform: None,

@@ -95,8 +95,15 @@ class TestGuard:
         assert refuse(a_run(), a_stage(), todo("scale", CALL, Effect.COMPENSABLE, "x")) is None
 
     def test_drill_works_on_copies_and_needs_no_commit(self) -> None:
-        launch = todo("launch", replace(CALL, side=Side.TARGET), Effect.IRREVERSIBLE, "x")
+        copied = replace(CALL, operation="RestoreDBClusterToPointInTime", side=Side.TARGET)
+        launch = todo("launch", copied, Effect.IRREVERSIBLE, "x")
         assert refuse(a_run(mode=Mode.DRILL), a_stage(), launch) is None
+
+    def test_drill_switches_no_roles_on_either_side(self) -> None:
+        switch = todo("switch", replace(CALL, side=Side.TARGET), Effect.COMPENSABLE, "x")
+        refused = refuse(a_run(mode=Mode.DRILL), a_stage(), switch)
+        assert refused is not None
+        assert "switches roles (rds.SwitchoverGlobalCluster on the target side)" in refused.message
 
     @pytest.mark.parametrize("side", [Side.SOURCE, Side.GLOBAL])
     def test_drill_changes_nothing_but_the_target_side(self, side: Side) -> None:
