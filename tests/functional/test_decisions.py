@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -97,6 +100,73 @@ def test_paused_run_begins_nothing_until_somebody_resumes_it(world: World) -> No
     assert pause.by == pause.resumed_by == run.hub.caller
     report = world.run_command("dr", "report", run.execution_arn).json()
     assert report["recovery_time_seconds"]["human_wait"] > 0
+
+
+class Page(ThreadingHTTPServer):
+    """An application's health page on this machine, which answers what the story says."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.status = 503
+
+    @property
+    def url(self) -> str:
+        """Return the page's address."""
+        return f"http://127.0.0.1:{self.server_address[1]}/health"
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One answer of the page."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+        """Answer."""
+        assert isinstance(self.server, Page)
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """Serve a health page for one story."""
+    page = Page()
+    thread = threading.Thread(target=page.serve_forever, daemon=True)
+    thread.start()
+    yield page
+    page.shutdown()
+    page.server_close()
+
+
+def test_application_that_is_not_well_stops_activate_and_its_neighbour_of_another_customer_notices_nothing(
+    world: World, page: Page
+) -> None:
+    # Given a service whose application has a health page that answers 503, and the same service of another customer beside it
+    neighbour = world.shop("Neighbour", ["ecs-service"])
+    shop = world.shop("Unwell", ["ecs-service"], {"ecs-service": {"tags": {"dr:health-check-url": page.url}}})
+    picture, mark = neighbour.attributes(), world.mark()
+    run = shop.start("failover")
+    # When it is activated, and paused and resumed on the way
+    assert world.run_command("dr", "pause", run.run_id).code == 0
+    assert world.run_command("dr", "resume", run.run_id).code == 0
+    gate = run.gate(GateKind.FAILURE)
+    # Then ACTIVATE does not pass, and the page is named with its answer
+    assert any(f"{page.url}: HTTP 503" in line for line in gate.checklist), gate.checklist
+    assert run.outcome("ACTIVATE", shop.service) == "succeeded"
+    assert run.outcome("CLEANUP", shop.service) == "pending"
+    # When the application is repaired, and a person says retry
+    page.status = 200
+    said = world.run_command("dr", "decide", gate.gate_id, "retry", "--reason", "the cache is warm")
+    assert said.code == 0, said.err
+    # Then the run ends well
+    ended = run.ended()
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    assert run.not_served() == []
+    # And of the other customer nothing has changed to the last attribute, and nothing was tried
+    assert neighbour.attributes() == picture
+    changes = [c for c in world.platform_calls_since(mark) if c.mutating and c.account != HUB]
+    assert not [c for c in changes if neighbour.slug in str(c.params)]
 
 
 def test_validation_refused_is_rolled_back_before_the_commit_gate_and_refused_after_it_with_the_way_back(

@@ -48,10 +48,15 @@ def test_failed_resource_is_shown_with_remedy_and_succeeds_by_retry_after_repair
 
 
 def test_failed_resource_skipped_is_left_alone_and_its_source_goes_on_serving(world: World) -> None:
-    # Given a database that moves and a service that cannot
+    # Given a database that moves and a service that cannot, and another customer's identical ones beside them
+    neighbour = world.shop("Adjacent", ["aurora-global", "ecs-service"])
+    picture = neighbour.attributes()
     shop, run, gate = without_capacity(world, "Skip", ["aurora-global", "ecs-service"])
     # When a person says skip
-    run.answer(gate, "skip")
+    said = world.run_command(
+        *("dr", "decide", gate.gate_id, "skip", "--resource", f"ecs/{shop.service}", "--reason", "replaced by v2")
+    )
+    assert said.code == 0, said.err
     ended = run.ended()
     # Then the run ends with warnings, and the service's failure is kept as ignored
     assert ended.status is RunStatus.SUCCEEDED_WITH_WARNINGS, ended.failure
@@ -61,6 +66,8 @@ def test_failed_resource_skipped_is_left_alone_and_its_source_goes_on_serving(wo
     assert shop.tasks(EAST) == (2, 2)
     (missing,) = run.not_served()
     assert shop.service in missing
+    # And of the other customer nothing has changed to the last attribute
+    assert neighbour.attributes() == picture
 
 
 def test_failed_resource_rolled_back_sleeps_again_and_the_scope_is_free(world: World) -> None:

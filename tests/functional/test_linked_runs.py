@@ -14,7 +14,9 @@ pytestmark = pytest.mark.functional
 def test_source_that_dies_in_the_middle_of_activate_is_left_by_dr_escalate_and_completed_when_it_is_back(
     world: World,
 ) -> None:
-    # Given a planned failover whose database has been activated, with the services still to come
+    # Given a planned failover whose database has been activated, with the services still to come, and a neighbour's estate
+    neighbour = world.shop("Nextdoor", ["aurora-global", "ecs-service"])
+    picture = neighbour.attributes()
     shop = world.shop("Midway", ["aurora-global", "ecs-service"])
     shop.inventory()
     run = shop.start("failover", ApprovalMode="required")
@@ -73,3 +75,5 @@ def test_source_that_dies_in_the_middle_of_activate_is_left_by_dr_escalate_and_c
     again = world.run_command(*complete)
     assert again.code == 3
     assert "was completed by run" in again.err
+    # And of the other customer nothing has changed to the last attribute
+    assert neighbour.attributes() == picture
