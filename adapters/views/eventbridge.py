@@ -155,7 +155,9 @@ def look(target: Target, aws: Clients, run: RunContext) -> EventBridgeView:
         tags=_tags_of_missing(aws, names, there, here) if there and run.phase is not Phase.ACTIVATE else {},
         endpoint=_endpoint(aws, endpoint, run) if endpoint else None,
         missing=checks.missing(reader, here.targets) if first and run.mode is not Mode.DRILL else (),
-        lacks=tuple(needed.lacks(reader, here.bus, here.targets)) if run.planning and first else (),
+        lacks=tuple(needed.lacks(reader, here.bus, here.targets))
+        if run.planning and first and run.mode is not Mode.DRILL
+        else (),
         failures=checks.failures(reader, here.bus, sorted(on), run)
         if serving and run.phase is not Phase.INSTANTIATE
         else {},

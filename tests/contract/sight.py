@@ -58,7 +58,7 @@ BOOKKEEPING = frozenset(
 """What DRS itself notes on a source server about the drills that were made of it; how many addresses a subnet has left; what a
 search domain counts over all its indices, and a cluster over all its tasks, a drill's included.
 """
-ACCOUNT_WIDE = frozenset({"GetAccountSettings"})
+ACCOUNT_WIDE = frozenset({"DescribeAccountAttributes", "GetAccountSettings"})
 """Reads that sum up an account and Region, whosever resources they are."""
 NAMED_BY_DRILL = re.compile(r'"drill[-_][0-9a-f]{8}[-_]')
 """Names of what carries no tags: indices of search domains, FlexClones of ONTAP."""
