@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.databases import Database, not_yet
+from adapters.databases.shared import Database, not_yet
 from adapters.fencing import FENCE_GROUP, FENCED_TAG, SecurityGroup, group_call
 from adapters.reading import tag_list
 from orchestrator.contract import Call, Later, Param, RunContext, Step, blocked, busy, done, todo

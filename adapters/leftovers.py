@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.databases import unknown
-from adapters.specs.databases import SNAPSHOT_FAILED, SNAPSHOT_PASSING
+from adapters.databases.shared import unknown
+from adapters.databases.spec import SNAPSHOT_FAILED, SNAPSHOT_PASSING
 from orchestrator.contract import Step, busy, done, failed
 
 

@@ -16,19 +16,19 @@ from orchestrator.contract import Adapter
 from orchestrator.errors import ValidationError
 
 MODULES = {
-    "asg": "adapters.asg:AsgAdapter",
-    "aurora": "adapters.aurora:AuroraAdapter",
-    "drs": "adapters.drs:DrsAdapter",
-    "ecs": "adapters.ecs:EcsAdapter",
-    "efs": "adapters.efs:EfsAdapter",
-    "elasticache": "adapters.elasticache:ElastiCacheAdapter",
-    "eventbridge": "adapters.eventbridge:EventBridgeAdapter",
-    "fsx": "adapters.fsx:FsxAdapter",
-    "memorydb": "adapters.memorydb:MemoryDbAdapter",
-    "lambda": "adapters.lambda_:LambdaAdapter",
-    "opensearch": "adapters.opensearch:OpenSearchAdapter",
-    "rds": "adapters.rds:RdsAdapter",
-    "route53": "adapters.route53:Route53Adapter",
+    "asg": "adapters.asg.adapter:AsgAdapter",
+    "aurora": "adapters.aurora.adapter:AuroraAdapter",
+    "drs": "adapters.drs.adapter:DrsAdapter",
+    "ecs": "adapters.ecs.adapter:EcsAdapter",
+    "efs": "adapters.efs.adapter:EfsAdapter",
+    "elasticache": "adapters.elasticache.adapter:ElastiCacheAdapter",
+    "eventbridge": "adapters.eventbridge.adapter:EventBridgeAdapter",
+    "fsx": "adapters.fsx.adapter:FsxAdapter",
+    "memorydb": "adapters.memorydb.adapter:MemoryDbAdapter",
+    "lambda": "adapters.lambda_.adapter:LambdaAdapter",
+    "opensearch": "adapters.opensearch.adapter:OpenSearchAdapter",
+    "rds": "adapters.rds.adapter:RdsAdapter",
+    "route53": "adapters.route53.adapter:Route53Adapter",
 }
 
 

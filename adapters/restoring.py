@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from adapters.databases import Database, base_name, not_yet
+from adapters.databases.shared import Database, base_name, not_yet
 from orchestrator.contract import Call, Loss, Member, RunContext, Step, blocked, busy, done, failed, skip, todo
 from orchestrator.tags import CUSTOMER, ENVIRONMENT
 from orchestrator.words import Effect, Mode, Phase

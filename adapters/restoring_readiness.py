@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from adapters.databases import base_name
+from adapters.databases.shared import base_name
 from adapters.judging import red, warning
 from orchestrator.contract import Finding, Member, RunContext
 from orchestrator.words import Mode

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from adapters.databases import Database, base_name, not_yet, unknown
-from adapters.specs.databases import SNAPSHOT_FAILED, SNAPSHOT_PASSING
+from adapters.databases.shared import Database, base_name, not_yet, unknown
+from adapters.databases.spec import SNAPSHOT_FAILED, SNAPSHOT_PASSING
 from orchestrator.contract import Call, Later, Member, Param, RunContext, Step, busy, done, failed, todo
 from orchestrator.words import Effect, Side
 

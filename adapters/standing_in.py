@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from adapters.databases import base_name, own_tags
+from adapters.databases.shared import base_name, own_tags
+from adapters.databases.spec import GROUPS_TAG, KEY_TAG, STANDBY_FOR_TAG
+from adapters.databases.view import PlaceGroup, PlaceGroups, tags_of
 from adapters.reading import tag_list
-from adapters.specs.databases import GROUPS_TAG, KEY_TAG, STANDBY_FOR_TAG
-from adapters.views.databases import PlaceGroup, PlaceGroups, tags_of
 from orchestrator.contract import Call, Member, Param, Place, Reader, Step, blocked, done, todo
 from orchestrator.tags import ENABLED
 from orchestrator.words import Effect, Side

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from adapters.asg import AsgAdapter
-from adapters.views.asg import AsgSide, AsgView
-from adapters.views.asg_checks import Checked
-from adapters.views.asg_models import Activity, Group, Refresh
-from adapters.views.asg_parts import Image, TemplateVersion
+from adapters.asg.adapter import AsgAdapter
+from adapters.asg.models import Activity, Group, Refresh
+from adapters.asg.view import AsgSide, AsgView
+from adapters.asg.view_checks import Checked
+from adapters.asg.view_parts import Image, TemplateVersion
 from orchestrator.contract import Member, Place, RunContext, Step
 from orchestrator.errors import UpstreamError
 from orchestrator.words import Mode, Operation, Phase, Severity, StepState

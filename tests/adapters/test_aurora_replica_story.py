@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from adapters.aurora import AuroraAdapter
+from adapters.aurora.adapter import AuroraAdapter
+from adapters.aurora.view_replica import ReplicaView
 from adapters.reading import Datapoint
-from adapters.views.aurora_replica import ReplicaView
 from orchestrator.context import run_context
 from orchestrator.contract import RunContext, Step
 from orchestrator.targets import load_target

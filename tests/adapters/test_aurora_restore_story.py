@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.aurora import AuroraAdapter
+from adapters.aurora.adapter import AuroraAdapter
+from adapters.aurora.view_restore import Copies, RestoreView
 from adapters.reading import KeyValue
-from adapters.views.aurora_restore import Copies, RestoreView
 from orchestrator.context import run_context
 from orchestrator.contract import RunContext, Step
 from orchestrator.errors import DrError, UpstreamError

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.elasticache import ElastiCacheAdapter
-from adapters.elasticache_global import _associated as associated
-from adapters.elasticache_readiness import findings
-from adapters.views.elasticache import Cache, ElastiCacheView, base_name, fresh_name, made_name
-from adapters.views.elasticache_models import Datastore, DatastoreMember, Membership, ReplicationGroup
+from adapters.elasticache.adapter import ElastiCacheAdapter
+from adapters.elasticache.global_datastore import _associated as associated
+from adapters.elasticache.models import Datastore, DatastoreMember, Membership, ReplicationGroup
+from adapters.elasticache.readiness import findings
+from adapters.elasticache.view import Cache, ElastiCacheView, base_name, fresh_name, made_name
 from orchestrator.contract import Endpoint
 from orchestrator.errors import UpstreamError
 from orchestrator.words import Operation, Outcome, Phase, Side

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.elasticache_making import alone, wait
-from adapters.elasticache_restore import exporting
-from adapters.views.elasticache import Cache, ElastiCacheView
-from adapters.views.elasticache_models import ReplicationGroup
+from adapters.elasticache.making import alone, wait
+from adapters.elasticache.models import ReplicationGroup
+from adapters.elasticache.restore import exporting
+from adapters.elasticache.view import Cache, ElastiCacheView
 from orchestrator.context import run_context
 from orchestrator.contract import Call
 from orchestrator.errors import UpstreamError

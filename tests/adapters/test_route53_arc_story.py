@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.views.route53_models import Facts
+from adapters.route53.models import Facts
 from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
 from tests.adapters.test_route53_story import NAME, ON, Shop

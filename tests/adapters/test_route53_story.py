@@ -8,7 +8,7 @@ from typing import Any
 import dns.resolver
 import pytest
 
-from adapters.views.route53_models import Facts
+from adapters.route53.models import Facts
 from orchestrator.errors import RefusedError
 from orchestrator.words import Operation, Outcome, Phase
 from tests.support.driver import APPS, DNS_SERVER, SOURCE, TARGET, Journey, World, open_world

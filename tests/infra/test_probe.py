@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.specs.fsx_permissions import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
+from adapters.fsx.permissions import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
 from infra import probe
 from orchestrator import names
 from orchestrator.contract import Check, Endpoint

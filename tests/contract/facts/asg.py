@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.asg_states import (
+from adapters.asg.states import (
     FAILED_ACTIVITIES,
     FAILED_IMAGES,
     FAILED_REFRESHES,

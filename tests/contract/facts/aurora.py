@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.databases import (
+from adapters.databases.spec import (
     CLUSTER_FAILED,
     CLUSTER_PASSING,
     INSTANCE_FAILED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.specs.drs import ACTIVE_JOB, CATCHING_UP, ENDED, LAUNCH_ENDED_BADLY, PLAN_ACTIVE, REPLICATING
+from adapters.drs.spec import ACTIVE_JOB, CATCHING_UP, ENDED, LAUNCH_ENDED_BADLY, PLAN_ACTIVE, REPLICATING
 from tests.contract.facts import Entry, Facts, Statuses
 
 BY_DRS = "DRS uses it with its caller's rights while it launches; the embedded AWS names only what it calls itself"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.efs import BUSY_JOB, FAILED_JOB, FAILED_LIFE, TROUBLED
+from adapters.efs.spec import BUSY_JOB, FAILED_JOB, FAILED_LIFE, TROUBLED
 from tests.contract.facts import Facts, Statuses
 
 COMPANION = "AWS asks for it beside the call that needs it; the embedded AWS does not"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.elasticache import (
+from adapters.elasticache.spec import (
     DATASTORE_PASSING,
     FAILED_STATUSES,
     PASSING_STATUSES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.eventbridge import FAILED_ENDPOINTS
+from adapters.eventbridge.spec import FAILED_ENDPOINTS
 from tests.contract.facts import Facts, Statuses
 
 OTHER_TARGETS = "asked only of rules that have such targets: their story is in tests/adapters"

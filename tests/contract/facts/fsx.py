@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.fsx import (
+from adapters.fsx.spec import (
     BUSY_ACTION,
     BUSY_BACKUP,
     BUSY_FILE_SYSTEM,

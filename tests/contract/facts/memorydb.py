@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.specs.memorydb import FAILED_STATUSES, PASSING_STATUSES
+from adapters.memorydb.spec import FAILED_STATUSES, PASSING_STATUSES
 from tests.contract.facts import Facts, Statuses
 
 OF_THE_CLUSTER = "shards and nodes are waited for together with their cluster, whose status tells of failures"

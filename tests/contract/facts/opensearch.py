@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.specs.opensearch import (
+from adapters.opensearch.spec import (
     FAILED_CHANGES,
     FAILED_FOLLOWS,
     FAILED_LINKS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.specs.databases import INSTANCE_FAILED, INSTANCE_PASSING, SNAPSHOT_FAILED, SNAPSHOT_PASSING
-from adapters.specs.rds import BACKUP_KEPT, BACKUP_PASSING, BACKUP_READY
+from adapters.databases.spec import INSTANCE_FAILED, INSTANCE_PASSING, SNAPSHOT_FAILED, SNAPSHOT_PASSING
+from adapters.rds.spec import BACKUP_KEPT, BACKUP_PASSING, BACKUP_READY
 from tests.contract.facts import Facts, Statuses
 
 OF_REPLICATION = "tells how replication goes on; what a phase waits for is the instance and its lag"

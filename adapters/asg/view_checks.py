@@ -1,0 +1,83 @@
+"""What only readiness wants to know of an Auto Scaling group's Region: capacity, addresses, quotas, what a template names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from adapters.asg.models import AccountLimits, Group, ScheduledActions
+from adapters.asg.states import STANDARD_VCPUS, SUBNET_MISSING, TYPE_MISSING
+from adapters.asg.view_needs import Reservation, lacks, reservation
+from adapters.asg.view_parts import InstanceTypes, Offerings, Subnets, TemplateVersion
+from adapters.needed import Lack, key_states, quota
+from orchestrator.contract import Member, Place, Reader, RunContext
+from orchestrator.words import Mode
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What only readiness wants to know of the target side."""
+
+    zones: tuple[str, ...] = ()
+    """Where the template's instance type is offered."""
+    vcpus: int = 0
+    quota: float | None = None
+    addresses: int = 0
+    subnets: bool = True
+    """Whether all subnets of the group are there."""
+    lacks: tuple[Lack, ...] = ()
+    """What the launch template or the group names and the Region does not hold as it must be."""
+    scheduled: tuple[str, ...] = ()
+    key_states: Mapping[str, str] = field(default_factory=dict)
+    reservation: Reservation | None = None
+    groups_left: int | None = None
+
+
+def check(
+    reader: Reader, place: Place, group: Group, version: TemplateVersion | None, member: Member, run: RunContext
+) -> Checked:
+    """Read what readiness wants to know of the target side."""
+    kind = version.LaunchTemplateData.InstanceType if version else ""
+    scheduled = reader.read("autoscaling", "DescribeScheduledActions", ScheduledActions, AutoScalingGroupName=place.id)
+    subnets = _subnets(reader, group)
+    key = image_key(member, place.region)
+    limits = reader.read("autoscaling", "DescribeAccountLimits", AccountLimits) if run.mode is Mode.DRILL else None
+    return Checked(
+        zones=_zones(reader, kind) if kind else (),
+        vcpus=_vcpus(reader, kind) if kind else 0,
+        quota=quota(reader, *STANDARD_VCPUS),
+        addresses=sum(each.AvailableIpAddressCount for each in subnets.Subnets) if subnets else 0,
+        subnets=subnets is not None,
+        lacks=tuple(lacks(reader, group, version.LaunchTemplateData if version else None, run)),
+        scheduled=tuple(each.ScheduledActionName for each in scheduled.ScheduledUpdateGroupActions),
+        key_states=key_states(reader, key),
+        reservation=reservation(reader, version.LaunchTemplateData) if version else None,
+        groups_left=limits.MaxNumberOfAutoScalingGroups - limits.NumberOfAutoScalingGroups if limits else None,
+    )
+
+
+def image_key(member: Member, region: str) -> str | None:
+    """Return the KMS key that the manifest's `imageKeys` names for images in a Region."""
+    keys = member.settings.get("imageKeys")
+    key = keys.get(region) if isinstance(keys, dict) else None
+    return key if isinstance(key, str) else None
+
+
+def _subnets(reader: Reader, group: Group) -> Subnets | None:
+    ids: list[JsonValue] = [each.strip() for each in group.VPCZoneIdentifier.split(",") if each.strip()]
+    return reader.find("ec2", "DescribeSubnets", Subnets, missing=SUBNET_MISSING, SubnetIds=ids) if ids else Subnets()
+
+
+def _zones(reader: Reader, kind: str) -> tuple[str, ...]:
+    of_kind: JsonValue = [{"Name": "instance-type", "Values": [kind]}]
+    pages = reader.pages(
+        "ec2", "DescribeInstanceTypeOfferings", Offerings, LocationType="availability-zone", Filters=of_kind
+    )
+    return tuple(sorted(each.Location for page in pages for each in page.InstanceTypeOfferings))
+
+
+def _vcpus(reader: Reader, kind: str) -> int:
+    found = reader.find("ec2", "DescribeInstanceTypes", InstanceTypes, missing=TYPE_MISSING, InstanceTypes=[kind])
+    return found.InstanceTypes[0].VCpuInfo.DefaultVCpus if found and found.InstanceTypes else 0

@@ -1,0 +1,1 @@
+"""What the adapters of RDS and Aurora share."""

@@ -1,0 +1,74 @@
+"""What is judged of an ECS service before a run. Pure."""
+
+from __future__ import annotations
+
+from adapters.ecs.models import Service
+from adapters.ecs.scaling import wanted
+from adapters.ecs.spec import DEPLOY, FARGATE_VCPUS, SPEC
+from adapters.ecs.view import EcsView
+from adapters.judging import ready, red, too_slow, warning
+from adapters.needed import findings as findings_of
+from orchestrator.contract import Finding, RunContext
+from orchestrator.words import Mode
+
+
+def findings(view: EcsView, run: RunContext) -> list[Finding]:
+    """Return every finding; in an emergency only the target side counts."""
+    me, service, place = view.member.resource_id, view.target.service, view.target.place
+    found = too_slow(view.member, SPEC.strategy(view.strategy))
+    if view.strategy == DEPLOY:
+        found += _deployable(view)
+    elif service is None:
+        return [red(me, "missing", f"there is no active service {place.id} in {place.region}.")]
+    for each in (service, view.source.service if view.strategy == DEPLOY else None):
+        found += _scalable(me, each) if each is not None else []
+    if wanted(view.member).desired == 0:
+        text = f"the production size of {view.member.name} is 0 on both sides; nothing would run."
+        remedy = "set dr:saved-capacity (min/max/desired, such as 2/6/3) on the service."
+        found.append(red(me, "size", text, remedy))
+    rolling = service is not None and any(d.rolloutState == "IN_PROGRESS" for d in service.deployments)
+    if rolling and run.mode is not Mode.EMERGENCY:
+        found.append(warning(me, "deploying", f"{place.id} has a deployment in progress."))
+    found += [red(me, "image", f"{each}.", "push or replicate the image there.") for each in view.missing_images]
+    found += _needed(view)
+    return found or [ready(me, f"{place.id} can be scaled to {wanted(view.member).desired}.")]
+
+
+def _needed(view: EcsView) -> list[Finding]:
+    """Judge what the tasks need of the target Region."""
+    me, needs, count = view.member.resource_id, view.needs, wanted(view.member).desired
+    found = findings_of(me, needs.lacks)
+    if needs.quota is not None and count * needs.vcpus > needs.quota:
+        total, region = count * needs.vcpus, view.target.place.region
+        text = f"{count} tasks of {needs.vcpus:g} vCPU need {total:g} on Fargate, the quota of {region} is {needs.quota:g}."
+        found.append(red(me, "quota", text, f"ask for a higher quota (fargate {FARGATE_VCPUS[1]}), then: dr plan"))
+    return found
+
+
+def _scalable(me: str, service: Service) -> list[Finding]:
+    found, owner = [], service.deploymentController.type
+    if service.schedulingStrategy == "DAEMON":
+        found.append(red(me, "daemon", f"{service.serviceName} is a DAEMON service: it has no desired count."))
+    if owner != "ECS":
+        found.append(red(me, "controller", f"{service.serviceName} is deployed by {owner}, expected ECS."))
+    return found
+
+
+def _deployable(view: EcsView) -> list[Finding]:
+    """Judge what deploying to the target side takes."""
+    me, place, deployment = view.member.resource_id, view.target.place, view.deployment
+    if deployment is None and view.target.service is not None:
+        text = (
+            f"{place.id} is used as it is: the serving side is not reached, and the inventory remembers nothing of it."
+        )
+        return [warning(me, "as-it-is", text)]
+    if deployment is None:
+        text = f"the service to deploy {place.id} from is not there, and the inventory remembers none."
+        return [red(me, "no-source", text, f"create it in {place.region} by hand, with the same dr:* tags.")]
+    found = [
+        red(me, "not-deployable", f"{each}.", "say it in the manifest or the tags, then: dr plan")
+        for each in deployment.problems
+    ]
+    if view.draining:
+        found.append(warning(me, "draining", f"an old service {place.id} still drains in {place.region}."))
+    return found

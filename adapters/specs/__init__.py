@@ -1,1 +1,0 @@
-"""The declarations of the adapters: strategies, permissions, statuses, times. Data, no code."""
