@@ -75,9 +75,11 @@ def refuse(run: Run, stage: Stage, step: Step) -> RefusedError | None:
             f"dr status {run.run_id} shows its gate; a run without Decommission: true deletes nothing.",
             code=NOT_APPROVED,
         )
-    if step.effect is Effect.IRREVERSIBLE and not run.committed:
+    irreversible = step.effect is Effect.IRREVERSIBLE
+    if not run.committed and (irreversible or held(run, stage)):
+        why = "is irreversible" if irreversible else f"belongs to {stage.stage_id}, which cannot be taken back whole,"
         return RefusedError(
-            f"{step.name} is irreversible and the commit gate of run {run.run_id} was not passed.",
+            f"{step.name} {why} and the commit gate of run {run.run_id} was not passed.",
             f"dr approve the commit gate shown by: dr status {run.run_id}",
             code=NOT_COMMITTED,
         )
