@@ -207,7 +207,7 @@ def test_breaking_a_mirror_that_is_mounted_asks_for_the_commitment(monkeypatch: 
     action = world.start(commit=False).phase(Phase.ACTIVATE)
     assert action.outcome is Outcome.FAILED
     assert "commit gate" in action.detail
-    assert [m["state"] for m in mirrors(world, TARGET)] == ["paused"]
+    assert [m["state"] for m in mirrors(world, TARGET)] == ["snapmirrored"], "nothing was begun"
 
 
 def test_a_copy_of_another_drill_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_what_parted_from_the_new_side_is_backed_up_before_it_is_overwritten(mon
 
     # Then nothing is overwritten; with it, only after a backup
     assert refused.outcome is Outcome.FAILED
-    assert "irreversible" in refused.detail
+    assert "commit gate" in refused.detail
     assert "lost" in files(world, SOURCE, "data")
     assert run.commit().retry(Phase.REPLICATE).outcome is Outcome.SUCCEEDED
     assert run.made(Phase.REPLICATE) == ["CreateBackup", "CreateMirror", "ResyncMirror"]

@@ -107,7 +107,7 @@ def test_what_parted_from_the_new_side_is_backed_up_before_it_is_overwritten(mon
 
     # Then nothing is overwritten; with it, only after a backup
     assert refused.outcome is Outcome.FAILED
-    assert "irreversible" in refused.detail
+    assert "commit gate" in refused.detail
     assert "CopySnapshotAndUpdateVolume" not in run.made(Phase.REPLICATE)
     assert run.commit().retry(Phase.REPLICATE).outcome is Outcome.SUCCEEDED
     made = run.made(Phase.REPLICATE)
