@@ -6,12 +6,13 @@ import logging
 import os
 import socket
 import threading
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
-from localaws import tls
+from localaws import pace, tls
 from localaws.dispatcher import LocalAws
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("localaws.server")
 TICK_SECONDS = 0.05
+JUDGES_BY_ITS_OWN_CLOCK = "aws-sdk-js"
+"""The SDK of the CDK's command line: where the `Date` of a refusal is five minutes away from the last one it takes its own clock
+for wrong, corrects it and tries again. In a world whose clock runs faster that never ends: every refusal costs minutes.
+"""
 
 
 class _Handler(MotoRequestHandler):  # type: ignore[misc]
@@ -30,6 +35,13 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]
     def handle_expect_100(self) -> bool:
         """Leave `100 Continue` to werkzeug, which sends it too."""
         return True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the `Date` of an answer: the world's, and the wall's for who judges by it."""
+        if timestamp is None and JUDGES_BY_ITS_OWN_CLOCK in self.headers.get("User-Agent", ""):
+            return format_datetime(pace.wall_now(), usegmt=True)
+        shown: str = super().date_time_string(timestamp)
+        return shown
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the call log has it."""

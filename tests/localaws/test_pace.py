@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 
 from localaws import pace
 from localaws.clock import ScaledClock
+from localaws.dispatcher import LocalAws
 from localaws.server import Server
 from tests.localaws.engine_room import HUB, REGION, Shop
 
@@ -101,3 +104,22 @@ def test_what_takes_aws_two_minutes_is_as_long_on_the_clock_as_its_rate_says(hur
     assert clock.wall_seconds(120) == 0.02
     assert clock.clock_seconds(120) == 12
     assert clock.aws_seconds(clock.clock_seconds(120)) == 120
+
+
+def test_an_sdk_that_corrects_its_clock_by_every_refusal_is_told_the_walls_time(hurried: pace.Pace) -> None:
+    # Given the embedded AWS a day ahead
+    server = Server(LocalAws({"111111111111": "hub"}), 0)
+    server.start()
+    try:
+        told = {}
+        for agent in ("aws-sdk-js/3.9 ua/2.1", "Boto3/1.40"):
+            request = Request(f"http://127.0.0.1:{server.port}/?Action=DescribeStacks", headers={"User-Agent": agent})
+            with pytest.raises(HTTPError) as refused:
+                urlopen(request, timeout=10)  # noqa: S310 - the server just started
+            told[agent] = parsedate_to_datetime(refused.value.headers["Date"])
+            refused.value.close()
+    finally:
+        server.stop()
+    # Then who judges by its own clock finds nothing to correct, and everybody else lives in the same time as its services
+    assert abs(told["aws-sdk-js/3.9 ua/2.1"] - pace.wall_now()) < timedelta(minutes=1)
+    assert told["Boto3/1.40"] - pace.wall_now() > timedelta(hours=23)
