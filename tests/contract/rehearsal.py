@@ -337,10 +337,8 @@ class Rehearsal:
         raise AssertionError(f"{action_id} does not end: {self.world.ledger.action(run_id, action_id).steps}")
 
     def _let_pass(self, least_seconds: float) -> None:
-        clock = self.world.clock
-        to_come = (each.at for each in clock._queue if not each.cancelled)
-        next_seconds = min(((at - clock.now()).total_seconds() for at in to_come), default=0.0)
-        clock.advance(max(least_seconds, SHORTEST_JUMP_SECONDS, min(next_seconds, LONGEST_JUMP_SECONDS)))
+        jump = min(self.world.seconds_to_next_event(), LONGEST_JUMP_SECONDS)
+        self.world.clock.advance(max(least_seconds, SHORTEST_JUMP_SECONDS, jump))
 
     # --- the other ends of a phase -------------------------------------------------------------------------------------
 

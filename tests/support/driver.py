@@ -297,9 +297,12 @@ class World:
         if least_seconds <= SOON_SECONDS:
             self.clock.advance(least_seconds)
             return
+        self.clock.advance(max(least_seconds, min(self.seconds_to_next_event(), LONGEST_JUMP_SECONDS)))
+
+    def seconds_to_next_event(self) -> float:
+        """Return how long it is until AWS does something by itself; 0 when nothing is to come."""
         to_come = (each.at for each in self.clock._queue if not each.cancelled)
-        next_seconds = min(((at - self.clock.now()).total_seconds() for at in to_come), default=0.0)
-        self.clock.advance(max(least_seconds, min(next_seconds, LONGEST_JUMP_SECONDS)))
+        return min(((at - self.clock.now()).total_seconds() for at in to_come), default=0.0)
 
     def darken(self, region: str) -> None:
         """Black a Region out."""
