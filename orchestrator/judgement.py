@@ -89,7 +89,7 @@ def refuse(run: Run, stage: Stage, step: Step) -> RefusedError | None:
 def held(run: Run, stage: Stage) -> bool:
     """Say whether a stage may not change anything yet; its sessions get no more than reading permissions. Pure.
 
-    It repeats from the ledger what `refuse` says of each step, so that either holds when the other is broken.
+    `refuse` judges irreversible and deleting steps without it too, so that either holds when the other is broken.
     """
     if stage.rolling_back or run.mode is Mode.DRILL:
         return False
