@@ -1,12 +1,15 @@
 """Measure what one planned failover costs the hub, in the embedded AWS; prints one JSON object.
 
-    python benchmarks/run_overhead.py [--estate demo] [--speed 120]
+    python benchmarks/run_overhead.py [--estate demo] [--speed 240] [--rate 24]
 
 Events and transitions: the histories of all executions of the run, those of the Distributed Maps included. A state
 transition is what Step Functions bills: one per state entered. Invocations: of the hub's functions, by verb. API calls:
-everything the hub's roles and their spoke sessions called, by service. Overhead: the run's time minus the time in which at
-least one resource was changing by itself; AWS's durations are divided by the speed, what the hub computes is not, so the
-overhead is the hub's own computing and waiting on this machine, and shrinks on AWS where 1,000 workers share it.
+everything the hub's roles and their spoke sessions called, by service.
+
+Overhead: the run's time minus the time in which at least one resource was changing by itself, in seconds of the wall. It has two
+parts: computing (a function of the hub runs, nothing changes) and waiting (nothing runs: until the next look, or because
+a rule asks for it, like the five minutes after an NFS fence). AWS's durations are divided by the speed and waits by the clock by the
+rate; what the hub computes is not, so that part is this machine's, and shrinks on AWS where each function has a processor.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from typing import Any
 
 from cli.hub import HubRegion, enter
 from cli.local_hub import ROOT, LocalHub
-from localaws import estate
+from localaws import estate, pace
 from localaws.clock import ScaledClock
 from localaws.dispatcher import LocalAws
 from localaws.dns import DnsServer
@@ -51,22 +54,24 @@ def main() -> None:
     """Deploy, run, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--estate", default="demo", help="demo, small, or a YAML file")
-    parser.add_argument("--speed", type=float, default=120.0, help="AWS seconds per second")
+    parser.add_argument("--speed", type=float, default=240.0, help="AWS seconds per second of the wall")
+    parser.add_argument("--rate", type=float, default=24.0, help="seconds of the world's clock per second of the wall")
     options = parser.parse_args()
     shipped = ROOT / "localaws/estates" / f"{options.estate}.yaml"
     path = shipped if shipped.exists() else Path(options.estate).resolve()
     with tempfile.TemporaryDirectory() as state:
-        print(json.dumps(measure(path, options.speed, Path(state)), indent=2))
+        print(json.dumps(measure(path, options.speed, options.rate, Path(state)), indent=2))
 
 
-def measure(path: Path, speed: float, state: Path) -> dict[str, Any]:
+def measure(path: Path, speed: float, rate: float, state: Path) -> dict[str, Any]:
     """Return the figures of one run of an estate."""
+    pace.keep(pace.at_rate(rate))
     local = LocalAws({}, clock=ScaledClock(speed))
     server, dns_port = Server(local, 0), _free_port()
     names = DnsServer(local, dns_port).start()
     estate.load(local, path)
     server.start()
-    hub = LocalHub(state, server.port, dns_port, speed)
+    hub = LocalHub(state, server.port, dns_port, speed, rate)
     began = time.monotonic()
     hub.deploy(path)
     deployed_seconds = time.monotonic() - began
@@ -83,9 +88,12 @@ def measure(path: Path, speed: float, state: Path) -> dict[str, Any]:
     calls = [c for c in list(local.call_log)[mark:] if "assumed-role/" in c.principal_arn]
     figures = {
         "estate": path.stem,
-        "clock_speed": speed,
+        "aws_seconds_per_second": speed,
+        "clock_seconds_per_second": rate,
+        "load_average": os.getloadavg()[0],
         "deployment_seconds": round(deployed_seconds, 1),
-        **_of_ledger(region, wall_seconds, changes),
+        **_of_ledger(region, wall_seconds, rate),
+        **_of_time(region, changes, [_computed(call, rate) for call in calls if _invokes(call)], rate),
         **_of_machines(local),
         **_of_calls(calls, len(region.ledger.actions("overhead"))),
     }
@@ -111,13 +119,8 @@ def _gates(region: HubRegion) -> list[Any]:
     return region.ledger.gates("overhead")
 
 
-def _of_ledger(region: HubRegion, wall_seconds: float, changes: Iterable[Span]) -> dict[str, Any]:
+def _of_ledger(region: HubRegion, wall_seconds: float, rate: float) -> dict[str, Any]:
     run, stages = region.ledger.run("overhead"), region.ledger.stages("overhead")
-    assert run.ended_at is not None
-    window = (run.created_at.timestamp(), run.ended_at.timestamp())
-    busy = _union(changes, window)
-    in_stages = sum(_seconds(stage.started_at, stage.ended_at) for stage in stages)
-    run_seconds = window[1] - window[0]
     actions = region.ledger.actions("overhead")
     return {
         "outcome": str(run.status),
@@ -126,20 +129,45 @@ def _of_ledger(region: HubRegion, wall_seconds: float, changes: Iterable[Span]) 
         "stages": len(stages),
         "actions": len(actions),
         "wall_seconds": round(wall_seconds, 2),
-        "run_seconds": round(run_seconds, 2),
-        "resources_changing_seconds": round(busy, 2),
-        "overhead_seconds": round(run_seconds - busy, 2),
-        "overhead_seconds_per_stage": round((run_seconds - busy) / max(1, len(stages)), 2),
-        "outside_stages_seconds": round(run_seconds - in_stages, 2),
         "looks": sum(action.looks for action in actions),
         "changing_calls": sum(action.calls for action in actions),
-        "slowest_actions_seconds": dict(sorted(_times(actions), key=lambda pair: -pair[1])[:8]),
+        "slowest_actions_seconds": dict(sorted(_times(actions, rate), key=lambda pair: -pair[1])[:8]),
     }
 
 
-def _times(actions: Iterable[Any]) -> Iterable[tuple[str, float]]:
+def _of_time(region: HubRegion, changes: list[Span], computing: list[Span], rate: float) -> dict[str, Any]:
+    """Return what the run's time went to, in seconds of the wall."""
+    run, stages = region.ledger.run("overhead"), region.ledger.stages("overhead")
+    assert run.ended_at is not None
+    window = (run.created_at.timestamp(), run.ended_at.timestamp())
+    in_stages = sum(_seconds(stage.started_at, stage.ended_at) for stage in stages)
+    run_seconds = window[1] - window[0]
+    changing, active = _union(changes, window), _union([*changes, *computing], window)
+    clock = {
+        "run_seconds": run_seconds,
+        "resources_changing_seconds": changing,
+        "overhead_seconds": run_seconds - changing,
+        "overhead_computing_seconds": active - changing,
+        "overhead_waiting_seconds": run_seconds - active,
+        "overhead_seconds_per_stage": (run_seconds - changing) / max(1, len(stages)),
+        "outside_stages_seconds": run_seconds - in_stages,
+    }
+    return {name: round(seconds / rate, 2) for name, seconds in clock.items()}
+
+
+def _invokes(call: LoggedCall) -> bool:
+    return (call.service, call.operation) == ("lambda", "Invoke")
+
+
+def _computed(call: LoggedCall, rate: float) -> Span:
+    """Return when a function ran, on the world's clock; the log measures the duration on the wall."""
+    ended = call.at.timestamp()
+    return ended - call.duration_ms / 1000 * rate, ended
+
+
+def _times(actions: Iterable[Any], rate: float) -> Iterable[tuple[str, float]]:
     for action in actions:
-        yield action.action_id, round(_seconds(action.started_at, action.ended_at), 2)
+        yield action.action_id, round(_seconds(action.started_at, action.ended_at) / rate, 2)
 
 
 def _of_machines(local: LocalAws) -> dict[str, Any]:
@@ -169,7 +197,7 @@ def _of_calls(calls: Iterable[LoggedCall], actions: int) -> dict[str, Any]:
     busy_ms: Counter[str] = Counter()
     for call in calls:
         by_service[call.service] += 1
-        if (call.service, call.operation) == ("lambda", "Invoke"):
+        if _invokes(call):
             verb = str(call.params["FunctionName"]).rsplit(":function:", 1)[-1].partition(":")[0]
             verbs[verb] += 1
             busy_ms[verb] += round(call.duration_ms)
