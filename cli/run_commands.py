@@ -64,7 +64,7 @@ def plan(diff: bool, export_script: Path | None, output: str, region: str | None
         click.echo(frozen.model_dump_json(indent=1))
     else:
         show.console().print(show.plan(frozen))
-        for finding in hub.ledger.run(run_id).findings:
+        for finding in (each for each in hub.ledger.run(run_id).findings if each not in frozen.undoing):
             say(f"{finding.severity}: {finding.resource_id}: {finding.message} {finding.remedy}".rstrip())
     if failure:
         say(f"not ready: {failure}")

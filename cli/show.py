@@ -12,7 +12,7 @@ from rich.tree import Tree
 from orchestrator.costs import cost_lines
 from orchestrator.plan import Plan, PlannedStep
 from orchestrator.status import OpenGate, RunView, StageLine
-from orchestrator.undoing import warnings
+from orchestrator.undoing import as_line
 from orchestrator.words import Effect, RunStatus, StageStatus
 
 COLOURS = {
@@ -122,7 +122,7 @@ def plan(frozen: Plan) -> RenderableType:
                     leaf.add(_step(step))
     parts: list[RenderableType] = [tree, critical_path(frozen), *_inventory(frozen.inventory_taken_at)]
     parts += [Text(each, style="yellow") for each in frozen.remarks]
-    parts += [Text(each, style="yellow") for each in warnings(frozen.targets, frozen.mode)]
+    parts += [Text(f"may undo this run: {as_line(each)}", style="yellow") for each in frozen.undoing]
     parts += [Text(each, style="yellow") for each in (cost_lines(frozen.costs) if frozen.costs else [])]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))

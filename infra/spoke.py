@@ -58,8 +58,23 @@ DISCOVERY = (
         uses=frozenset({Use.DISCOVER}),
         resources=("arn:{partition}:cloudformation:{region}:{account}:stack/*",),
     ),
+    Permission(
+        actions=("codepipeline:GetPipelineState", "codepipeline:ListPipelineExecutions"),
+        uses=frozenset({Use.DISCOVER}),
+        resources=("arn:{partition}:codepipeline:{region}:{account}:*",),
+    ),
+    Permission(
+        actions=("events:DescribeRule", "events:ListTargetsByRule"),
+        uses=frozenset({Use.DISCOVER}),
+        resources=("arn:{partition}:events:{region}:{account}:rule/*",),
+    ),
+    Permission(
+        actions=("codedeploy:BatchGetDeployments", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"),
+        uses=frozenset({Use.DISCOVER}),
+        resources=("arn:{partition}:codedeploy:{region}:{account}:deploymentgroup:*",),
+    ),
 )
-"""What finding tagged resources needs, whatever they are, and what a manifest's references point to."""
+"""What finding tagged resources needs, whatever they are; what a manifest's references point to; and what may undo a run."""
 
 ASKING = (
     Permission(

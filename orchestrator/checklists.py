@@ -8,7 +8,7 @@ from orchestrator.costs import cost_lines
 from orchestrator.ledger.records import Action, FindingRecord, Stage
 from orchestrator.plan import Plan, PlannedStage
 from orchestrator.reducer import GOOD, outcome_counts
-from orchestrator.undoing import warnings
+from orchestrator.undoing import as_line
 from orchestrator.words import CheckState, Effect, Mode, Severity
 
 LINES = 10
@@ -22,9 +22,11 @@ def plan_overview(plan: Plan, findings: Sequence[FindingRecord]) -> list[str]:
         f"of machine time ({plan.order} order: {plan.order_reason})"
     ]
     lines += [f"left out: {resource}: {why}" for resource, why in sorted(plan.excluded.items())[:LINES]]
-    unready = [f for f in findings if f.severity is not Severity.OK]
-    lines += [f"readiness {f.severity}: {f.resource_id}: {f.message} {f.remedy}".rstrip() for f in unready[:LINES]]
-    lines += warnings(plan.targets, plan.mode)[:LINES]
+    unready = [f for f in findings if f.severity is not Severity.OK and f not in plan.undoing]
+    lines += [f"readiness {f.severity}: {as_line(f)}" for f in unready[:LINES]]
+    lines += [f"may undo this run: {as_line(each)}" for each in plan.undoing[:LINES]]
+    more = len(plan.undoing) - LINES
+    lines += [f"may undo this run: {more} more, see dr plan"] if more > 0 else []
     crossing = next((s.stage_id for s in plan.stages if s.irreversible), None)
     lines += [f"the first step that cannot be taken back is in {crossing}"] if crossing else []
     lines += cost_lines(plan.costs) if plan.costs else []

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from orchestrator.blobs import Blobs
 from orchestrator.costs import CostEstimate, estimate
-from orchestrator.ledger.records import Action, Scope, Stage
+from orchestrator.ledger.records import Action, FindingRecord, Scope, Stage
 from orchestrator.tags import RTO
 from orchestrator.targets import PlannedTarget, load_target
 from orchestrator.words import Effect, Mode, Operation, Order, Phase, Priority, Side, StepState
@@ -106,6 +106,8 @@ class Plan(_Frozen):
     """How old what the plan is built on is; None in plans of earlier versions."""
     costs: CostEstimate | None = None
     """What the copies of a drill would cost while its lease lasts."""
+    undoing: tuple[FindingRecord, ...] = ()
+    """What would undo the run while it goes on, or soon after, the gravest first."""
 
     @property
     def hash(self) -> str:
@@ -149,6 +151,10 @@ class Plan(_Frozen):
         }
         stages = tuple(s.model_copy(update={"irreversible": s.stage_id in crossing}) for s in self.stages)
         return self.model_copy(update={"actions": actions, "stages": stages, "losses": losses})
+
+    def with_undoing(self, undoing: tuple[FindingRecord, ...]) -> Self:
+        """Return the plan with what would undo it."""
+        return self.model_copy(update={"undoing": undoing})
 
     def with_costs(self, minutes: int) -> Self:
         """Return the plan of a drill with what its copies would cost in so many minutes."""

@@ -23,6 +23,8 @@ from orchestrator.request import Request, check_hub_region, parse
 from orchestrator.soundness import above_ceiling, moved_before, unmoved_dependencies, without_moved
 from orchestrator.stocktaking import inventory_key
 from orchestrator.targets import save_target
+from orchestrator.undoing import undoing
+from orchestrator.undoing_look import look
 from orchestrator.words import Mode, RunStatus, Severity
 
 FINDINGS_KEPT = 100
@@ -147,6 +149,8 @@ def build_plan(platform: Platform, run_id: str) -> Run:
     snapshot = Snapshot.model_validate_json(platform.blobs.get(inventory_key(run_id)))
     draft = planner.build(request_of(run), snapshot, platform.adapter, past_minutes(platform.ledger, run))
     plan, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
+    looked += look(plan, platform.accounts, platform.open_reader)
+    plan = plan.with_undoing(undoing(looked, plan.mode))
     if run.lease is not None:
         plan = plan.with_costs(run.lease.minutes)
     moved = moved_before(platform.ledger, run) if run.waves or run.phases else frozenset[str]()

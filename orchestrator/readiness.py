@@ -15,6 +15,8 @@ from orchestrator.planning import worst
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Environment, Request
+from orchestrator.undoing import OWNED
+from orchestrator.undoing_look import look
 from orchestrator.words import Approval, Mode, Operation, Phase, Readiness, RunStatus, Severity
 
 STALE_AFTER = timedelta(minutes=90)
@@ -62,7 +64,8 @@ def _judged(platform: Platform, scope: Scope, source_region: str, snapshot: Snap
         return _record(platform, scope, Readiness.DRAFT, err.message, snapshot, [_problem(err)])
     run = _unwritten_run(scope, source_region, platform.hub_region, platform.clock.now())
     _, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
-    findings = [*snapshot.findings, *looked]
+    undoing = look(draft, platform.accounts, platform.open_reader)
+    findings = [*snapshot.findings, *looked, *(each for each in undoing if each.code != OWNED)]  # that one is no news
     red = [each for each in findings if each.severity is Severity.RED]
     old = platform.clock.now() - snapshot.taken_at
     if old > STALE_AFTER:

@@ -28,6 +28,8 @@ ARN_RULES: dict[str, dict[str, tuple[str, ...]]] = {
         "dashboard": ("DashboardName", "DashboardNames[]"),
         "insight-rule": ("RuleName", "RuleNames[]"),
     },
+    "codedeploy": {"application": ("applicationName",), "deploymentgroup": ("deploymentGroupName",)},
+    "codepipeline": {"pipeline": ("pipelineName", "name", "pipeline.name")},
     "drs": {
         "SourceServerResource": (
             "sourceServerID",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SERVICES = """
-acm application-autoscaling autoscaling backup cloudformation cloudwatch drs ds dynamodb ec2 ecr ecs elasticache
-elasticfilesystem elasticloadbalancing es events fsx iam kms lambda logs memorydb organizations rds
+acm application-autoscaling autoscaling backup cloudformation cloudwatch codedeploy codepipeline drs ds dynamodb ec2 ecr ecs
+elasticache elasticfilesystem elasticloadbalancing es events fsx iam kms lambda logs memorydb organizations rds
 resource-explorer-2 route53 route53-recovery-cluster route53-recovery-control-config s3 scheduler secretsmanager
 servicequotas sns sqs ssm states sts synthetics tag xray
 """

@@ -39,6 +39,8 @@ SERVICES: tuple[str, ...] = (
     "localaws.services.dynamodb:DynamoDbService",
     "localaws.services.kms:KmsService",
     "localaws.services.acm:AcmService",
+    "localaws.services.codedeploy:CodeDeployService",
+    "localaws.services.codepipeline:CodePipelineService",
     "localaws.services.organizations:OrganizationsService",
     "localaws.services.s3:S3Service",
 )

@@ -16,6 +16,7 @@ from localaws.services.resource_explorer_2.collect import collect
 
 ADDED_TYPES = frozenset(
     {
+        "codepipeline:pipeline",
         "es:domain",
         "events:rule",
         "lambda:function",

@@ -1,4 +1,4 @@
-"""Whatever adapters ask or do, the embedded AWS answers: a gap would let a whole technology go unrehearsed."""
+"""Whatever adapters ask or do, and the platform asks of accounts, the embedded AWS answers: nothing goes unrehearsed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from moto.core.responses import BaseResponse
 from localaws.dispatcher import LocalAws
 from tests.support.driver import _local
 
-ADAPTERS = Path(__file__).resolve().parents[2] / "adapters"
+ROOT = Path(__file__).resolve().parents[2]
+ASKING = (*(ROOT / "adapters").rglob("*.py"), *(ROOT / "orchestrator").glob("*.py"))
 OVER_HTTP = frozenset({"opensearch-http"})
 """Services without a botocore model: the signed interface of a resource itself, told apart by verb."""
 
 
 def operations() -> list[tuple[str, str]]:
-    """Return every (service, operation) that stands in the adapters' code."""
-    found = {pair for path in ADAPTERS.rglob("*.py") for pair in _named_in(ast.parse(path.read_text()))}
+    """Return every (service, operation) that stands in the code of those who ask."""
+    found = {pair for path in ASKING for pair in _named_in(ast.parse(path.read_text()))}
     return sorted(pair for pair in found if pair[0] not in OVER_HTTP)
 
 
@@ -44,7 +45,7 @@ def _core() -> botocore.session.Session:
 
 
 @pytest.mark.parametrize(("service", "operation"), operations(), ids=".".join)
-def test_operation_that_an_adapter_uses_is_answered_by_the_embedded_aws(service: str, operation: str) -> None:
+def test_operation_that_is_used_is_answered_by_the_embedded_aws(service: str, operation: str) -> None:
     assert operation in _core().get_service_model(service).operation_names, "AWS has no such operation"
     assert _served(_local(), service, operation), f"the embedded AWS does not serve {service}.{operation}"
 

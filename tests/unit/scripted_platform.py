@@ -143,6 +143,10 @@ class Cloud:
     dark_accounts: set[str] = field(default_factory=set)
     dark_technologies: set[str] = field(default_factory=set)
     looked_at: list[str] = field(default_factory=list)
+    beside: Callable[[str, str, str, Mapping[str, Any]], Any] = lambda _operation, _account, _region, _params: {}
+    """(operation, account, Region, parameters) -> what AWS tells of stacks, pipelines and the like, or the error it answers."""
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """(operation, account, Region) of every question about those."""
     interrupt: Callable[[str], None] = lambda _where: None
     ledger: Ledger = field(default_factory=MemoryLedger)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
@@ -241,8 +245,10 @@ class _Reader:
     account: str
     region: str
 
-    def pages(self, _service: str, operation: str, model: type[Any], /, **_params: Any) -> list[Any]:
+    def pages(self, service: str, operation: str, model: type[Any], /, **params: Any) -> list[Any]:
         """Answer Resource Explorer, which sees all, and the Tagging API, which sees an account and Region."""
+        if service != "resource-explorer-2" and (operation != "GetResources" or "ResourceTypeFilters" in params):
+            return [self.read(service, operation, model, **params)]
         asked = {"ListResources": (SOURCE, TARGET), "GetResources": (self.region,), "ListIndexesForMembers": ()}
         arns = {
             _arn(region, resource["adapter"], name): (region, resource["adapter"])
@@ -258,12 +264,21 @@ class _Reader:
         mappings = [{"ResourceARN": arn} for arn in arns]
         return [model.model_validate({"Resources": hits, "ResourceTagMappingList": mappings, "Indexes": indexes})]
 
-    def read(self, *_args: Any, **_params: Any) -> Any:
-        """Refuse: the scripted adapters know the cloud."""
-        raise AssertionError("the scripted adapters read nothing")
+    def read(self, _service: str, operation: str, model: type[Any], /, **params: Any) -> Any:
+        """Answer what is asked of what stands beside the resources; the scripted adapters know the cloud, and read nothing."""
+        self.cloud.asked.append((operation, self.account, self.region))
+        told = self.cloud.beside(operation, self.account, self.region, params)
+        if isinstance(told, DrError):
+            raise told
+        return model.model_validate(told)
 
-    find = read
-    resolve = read
+    def find(self, service: str, operation: str, model: type[Any], /, missing: tuple[str, ...], **params: Any) -> Any:
+        """As `read`: what is asked for is there."""
+        return self.read(service, operation, model, **params)
+
+    def resolve(self, *_args: Any) -> Any:
+        """Refuse: nobody asks for names here."""
+        raise AssertionError("nobody asks for names here")
 
 
 def _arn(region: str, adapter: str, name: str) -> str:

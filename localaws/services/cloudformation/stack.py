@@ -116,6 +116,9 @@ class Stack:
     deleted_at: datetime | None = None
     protected: bool = False
     policy: str | None = None
+    drift: str = "NOT_CHECKED"
+    drift_checked_at: datetime | None = None
+    """What the last detection found, and when it was."""
 
     def __post_init__(self) -> None:
         self.id = f"arn:aws:cloudformation:{self.region}:{self.account}:stack/{self.name}/{uuid.uuid4()}"

@@ -63,9 +63,14 @@ def described(stack: Stack) -> dict[str, Any]:
         "RoleARN": stack.inputs.role_arn,
         "Tags": pairs(stack.inputs.tags),
         "EnableTerminationProtection": stack.protected,
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": _drift(stack),
     }
     return {key: value for key, value in described.items() if value is not None}
+
+
+def _drift(stack: Stack) -> dict[str, Any]:
+    checked = {"LastCheckTimestamp": stack.drift_checked_at} if stack.drift_checked_at else {}
+    return {"StackDriftStatus": stack.drift, **checked}
 
 
 def _plain(value: Any) -> str:

@@ -163,6 +163,11 @@ def _rules(backend: Any) -> Found:
             yield rule.arn, "events:rule", backend.tagger.get_tag_dict_for_resource(rule.arn)
 
 
+def _codepipeline(backend: Any) -> Found:
+    for pipeline in backend.pipelines.values():
+        yield pipeline._arn, "codepipeline:pipeline", pipeline.tags
+
+
 def _route53(backend: Any) -> Found:
     for zone in backend.zones.values():
         zone_id = zone.id.removeprefix("/hostedzone/")
@@ -186,4 +191,5 @@ LISTERS: Mapping[str, Callable[[Any], Found]] = {
     "memorydb": _memorydb,
     "rds": _rds,
     "events": _rules,
+    "codepipeline": _codepipeline,
 }
