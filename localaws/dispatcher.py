@@ -22,7 +22,6 @@ from typing import Any
 import boto3
 import botocore.loaders
 import botocore.session
-from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.organizations.models import organizations_backends
 
@@ -227,7 +226,7 @@ class LocalAws:
     def reset(self) -> None:
         """Forget all resources and what was about to happen; accounts and hooks stay."""
         with self.lock:
-            BackendDict.reset()
+            moto_speed.forget_all()
             self.clock.clear()
             self.call_log.clear()
             for service in self._services.values():
@@ -365,7 +364,7 @@ def _configure_moto() -> None:
     default_user_config["lambda"]["use_docker"] = False
     default_user_config["batch"]["use_docker"] = False
     os.environ.pop("MOTO_ACCOUNT_ID", None)
-    BackendDict.reset()
+    moto_speed.forget_all()
     organizations_backends.master_accounts.clear()
 
 

@@ -5,6 +5,8 @@
 - Under which spellings a member is looked for in an object depends on the shape and the object's class.
 - Which methods a class of responses has is listed once per class.
 - XML is written straight into a list of strings, without a SAX handler per element.
+- A symmetric KMS key gets no RSA key of its own: it can neither sign nor show a public key.
+- The 1,200 ECS-optimized machine images of each Region are left out, and what is forgotten is not built up once more.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from moto.core import responses, utils
+from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
 from moto.core.serialize import (
     DEFAULT_ALIAS_PROVIDERS,
     AttributePicker,
@@ -21,9 +24,13 @@ from moto.core.serialize import (
     BaseXMLSerializer,
     JSONSerializer,
 )
+from moto.ec2.models import amis
+from moto.kms import models as kms
 
 _every_member = BaseJSONSerializer._serialize_type_structure
 _picked = AttributePicker.__call__
+_private_key = kms.generate_private_key
+_resource = amis.load_resource
 _MISSING = object()
 _SPELLINGS = "_spellings_by_class"
 
@@ -34,9 +41,32 @@ def install() -> None:
     AttributePicker.__call__ = _picked_by_known_spellings
     BaseXMLSerializer._serialize_body = _as_xml
     responses.method_names_from_class = _methods
+    kms.generate_private_key = _key_of_asymmetric
+    amis.load_resource = _without_ecs_images
+
+
+def forget_all() -> None:
+    """Drop every resource. moto's own reset builds each backend anew first, only to drop it."""
+    with backend_lock:
+        for services in BackendDict._instances:
+            for regions in services.values():
+                for backend in regions.values():
+                    if type(backend).reset is not BaseBackend.reset:
+                        backend.reset()
+                regions.clear()
+            services.clear()
+        BackendDict._instances.clear()
 
 
 _methods = cache(utils.method_names_from_class)
+
+
+def _key_of_asymmetric(key_spec: str) -> Any:
+    return None if key_spec == "SYMMETRIC_DEFAULT" else _private_key(key_spec)
+
+
+def _without_ecs_images(path: str) -> Any:
+    return [] if path.startswith("ec2/resources/ecs/") else _resource(path)
 
 
 def _own_keys(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from tests.support import fast_botocore
 from tests.support.sharing import Sharing
 
 TESTS_PER_COLLECTION = 25
@@ -24,13 +25,15 @@ def pytest_configure() -> None:
     A trace function, with which coverage counts lines, makes everything slow: the calls to AWS go without.
     """
     gc.set_threshold(200_000, 50, 1_000_000)
+    fast_botocore.install()
     BaseClient._make_api_call = _untraced(BaseClient._make_api_call)  # type: ignore[method-assign]
 
 
 def pytest_runtest_logfinish() -> None:
-    """Let go of the worlds of the tests so far."""
+    """Let go of the worlds of the tests so far; what is still there stays, and need not be looked through again."""
     if next(_ended) % TESTS_PER_COLLECTION == 0:
         gc.collect()
+        gc.freeze()
 
 
 def _untraced(call: Callable[..., Any]) -> Callable[..., Any]:
