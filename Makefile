@@ -4,6 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := $(BIN)/pytest -p no:cacheprovider
 PARALLEL := -n 2
+MEASURED := $(BIN)/python -m slipcover --source orchestrator,adapters,lambdas
 
 .PHONY: install demo test check lint format types unit contract functional asl infra generate package bench clean
 
@@ -27,7 +28,8 @@ test: install ## all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) tests/unit tests/adapters $(PARALLEL) --cov --cov-report=term --cov-fail-under=85
+	$(MEASURED) --json --out .coverage.json -m pytest -p no:cacheprovider tests/unit tests/adapters $(PARALLEL)
+	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 85
 	$(PYTEST) tests/contract $(PARALLEL)
 	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
 	$(PYTEST) tests/functional $(PARALLEL)

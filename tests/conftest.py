@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gc
-import sys
-from collections.abc import Callable
-from functools import wraps
 from itertools import count
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from tests.support import fast_botocore
 from tests.support.sharing import Sharing
@@ -20,13 +16,9 @@ _ended = count(1)
 
 
 def pytest_configure() -> None:
-    """Collect garbage rarely: with AWS's service models in memory, looking through them took half of the time.
-
-    A trace function, with which coverage counts lines, makes everything slow: the calls to AWS go without.
-    """
+    """Collect garbage rarely: with AWS's service models in memory, looking through them took half of the time."""
     gc.set_threshold(200_000, 50, 1_000_000)
     fast_botocore.install()
-    BaseClient._make_api_call = _untraced(BaseClient._make_api_call)  # type: ignore[method-assign]
 
 
 def pytest_runtest_logfinish() -> None:
@@ -34,19 +26,6 @@ def pytest_runtest_logfinish() -> None:
     if next(_ended) % TESTS_PER_COLLECTION == 0:
         gc.collect()
         gc.freeze()
-
-
-def _untraced(call: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(call)
-    def untraced(*given: Any, **named: Any) -> Any:
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        try:
-            return call(*given, **named)
-        finally:
-            sys.settrace(tracer)
-
-    return untraced
 
 
 @pytest.hookimpl(optionalhook=True)
