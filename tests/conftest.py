@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Generator
 from itertools import count
 from typing import Any
 
 import pytest
 
 from tests.support import fast_botocore
-from tests.support.sharing import Sharing
+from tests.support.sharing import Sharing, dearest_first
 
 TESTS_PER_COLLECTION = 25
 _ended = count(1)
@@ -34,12 +35,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
     return Sharing(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the cases that the fast gate has no time for."""
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Mark the cases that the fast gate has no time for; after the shuffle, begin with what takes longest."""
     for item in items:
         if isinstance(item, pytest.Function) and getattr(_case(item), "exhaustive", False):
             item.add_marker(pytest.mark.exhaustive)
+    yield
+    order = dearest_first(item.nodeid for item in items)
+    items.sort(key=lambda item: order[item.nodeid])
 
 
 def _case(item: pytest.Function) -> Any:

@@ -10,9 +10,7 @@ import gc
 import os
 import pickle
 import signal
-import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,8 +58,6 @@ class Copies:
         pid = os.fork()
         if pid == 0:
             signal.alarm(self._lives_seconds)
-            sys.settrace(None)  # what a copy covers nobody is told, and measuring it cost as much as the copy
-            threading.settrace(None)
             self._mine, self._running = Path(name), {}
             self._begin()
             return True

@@ -3,6 +3,7 @@
 - What a service's model says is read once per service, and so are the methods a client gets from it.
 - Which new name an old event name has is remembered for all sessions, not anew in each.
 - Whether a handler takes any keyword is seen in its code, without a signature.
+- The words of a user agent are made fit for a header once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from botocore import compat, hooks
+from botocore import compat, hooks, useragent
 from botocore.client import ClientCreator
 from botocore.model import ServiceModel
 
@@ -31,6 +32,7 @@ def install() -> None:
     hooks.accepts_kwargs = _takes_any_keyword
     ClientCreator._load_service_model = _known_model
     ClientCreator._create_methods = _known_methods
+    useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
 
 
 @cache

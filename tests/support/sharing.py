@@ -5,6 +5,9 @@ pytest-xdist's own groups get lost on pytest 9.2 without a word, and what is dea
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from xdist.scheduler import LoadScopeScheduling
 
 
@@ -24,3 +27,17 @@ def shared_by(nodeid: str) -> str:
     if path.startswith("tests/contract/") and drawn:
         return f"contract {drawn.partition('-')[0]}"
     return path
+
+
+def dearest_first(nodeids: Iterable[str]) -> dict[str, tuple[bool, int]]:
+    """Return what to sort tests by, so that no process is still at something long when the others have nothing left.
+
+    Rehearsals and stories in the embedded AWS come first, and what shares more tests before what shares fewer.
+    """
+    shared = {nodeid: shared_by(nodeid) for nodeid in nodeids}
+    tests = Counter(shared.values())
+    return {nodeid: (not _is_dear(nodeid), -tests[name]) for nodeid, name in shared.items()}
+
+
+def _is_dear(nodeid: str) -> bool:
+    return nodeid.startswith(("tests/contract/", "tests/adapters/", "tests/infra/"))
