@@ -3,7 +3,7 @@
 - JSON structures given as plain dictionaries are walked by their own keys. moto looks up every member of the shape, under
   several spellings, in every structure: a page of a hundred DynamoDB items took 100 ms.
 - Under which spellings a member is looked for in an object depends on the shape and the object's class.
-- Which methods a class of responses has is listed once per class.
+- Which methods a class of responses has is listed once per class, which Regions a service has once per service.
 - XML is written straight into a list of strings, without a SAX handler per element.
 - A symmetric KMS key gets no RSA key of its own: it can neither sign nor show a public key.
 - The 1,200 ECS-optimized machine images of each Region are left out, and what is forgotten is not built up once more.
@@ -16,7 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from moto.core import responses, utils
-from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
+from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend, backend_lock
 from moto.core.serialize import (
     DEFAULT_ALIAS_PROVIDERS,
     AttributePicker,
@@ -31,6 +31,8 @@ _every_member = BaseJSONSerializer._serialize_type_structure
 _picked = AttributePicker.__call__
 _private_key = kms.generate_private_key
 _resource = amis.load_resource
+_listed_regions = AccountSpecificBackend._generate_regions.__wrapped__
+_regions_of: dict[str, tuple[str, ...]] = {}
 _MISSING = object()
 _SPELLINGS = "_spellings_by_class"
 
@@ -41,6 +43,7 @@ def install() -> None:
     AttributePicker.__call__ = _picked_by_known_spellings
     BaseXMLSerializer._serialize_body = _as_xml
     responses.method_names_from_class = _methods
+    AccountSpecificBackend._generate_regions = _regions
     kms.generate_private_key = _key_of_asymmetric
     amis.load_resource = _without_ecs_images
 
@@ -56,6 +59,12 @@ def forget_all() -> None:
                 regions.clear()
             services.clear()
         BackendDict._instances.clear()
+
+
+def _regions(self: Any, service_name: str) -> list[str]:
+    if service_name not in _regions_of:
+        _regions_of[service_name] = tuple(_listed_regions(self, service_name))
+    return list(_regions_of[service_name])
 
 
 _methods = cache(utils.method_names_from_class)

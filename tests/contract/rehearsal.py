@@ -245,6 +245,7 @@ class Rehearsal:
         run, plan = self.world.ledger.run(run_id), load_plan(self.platform.blobs, run_id)
         before = self._production(run_id)
         copies_before = self._drill_sight(run_id)
+        self._tagged(run_id)  # what this loads, no copy of the process loads again
         phases = {stage.phase: self._phase(run_id, stage) for stage in self.world.ledger.stages(run_id)}
         calls = log[self.dark_since or begun :]
         self.world.ledger.unlock(SCOPE, run_id)
