@@ -68,6 +68,7 @@ generate: install ## rewrite what is generated and checked in
 	$(BIN)/python -m infra.probe
 	$(BIN)/python -m cli.main manifest schema > docs/manifest.schema.json
 	$(BIN)/python -m tests.docs.readme
+	$(BIN)/python -m tests.docs.run_input
 	$(BIN)/python -m tests.contract.cards
 
 package: install ## build the functions for AWS

@@ -45,9 +45,14 @@ def _rows() -> Iterator[str]:
 
 def with_table(text: str) -> str:
     """Return the README's text with the table as it is now."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    return between(text, BEGIN, END, table())
+
+
+def between(text: str, begin: str, end: str, made: str) -> str:
+    """Return a page's text with what is made put between two marks."""
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    return f"{head}{begin}\n{made}\n{end}{tail}"
 
 
 def main() -> int:

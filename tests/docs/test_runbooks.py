@@ -16,7 +16,7 @@ from cli.main import dr
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOKS = sorted((ROOT / "docs/runbooks").glob("*.md"))
-ALSO = [ROOT / "README.md", ROOT / "docs/in-command.md"]
+ALSO = [ROOT / "README.md", ROOT / "docs/in-command.md", ROOT / "docs/run-input.md"]
 USE_CASES = {
     "planned-failover",
     "emergency",
