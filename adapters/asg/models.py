@@ -198,8 +198,48 @@ class Refreshes(BaseModel):
     InstanceRefreshes: list[Refresh] = []
 
 
+class _Tracking(BaseModel):
+    DisableScaleIn: bool = False
+
+
+class _Step(BaseModel):
+    ScalingAdjustment: int = 0
+
+
+class Policy(BaseModel):
+    """A scaling policy."""
+
+    PolicyName: str
+    Enabled: bool = True
+    TargetTrackingConfiguration: _Tracking | None = None
+    ScalingAdjustment: int | None = None
+    StepAdjustments: list[_Step] = []
+
+    @property
+    def scales_in(self) -> bool:
+        """Say whether it may take instances away."""
+        tracking, steps = self.TargetTrackingConfiguration, [each.ScalingAdjustment for each in self.StepAdjustments]
+        less = any(each < 0 for each in (*steps, self.ScalingAdjustment or 0))
+        return self.Enabled and (less or (tracking is not None and not tracking.DisableScaleIn))
+
+
+class Policies(BaseModel):
+    """autoscaling:DescribePolicies."""
+
+    ScalingPolicies: list[Policy] = []
+
+
 class _ScheduledAction(BaseModel):
     ScheduledActionName: str
+    Recurrence: str = ""
+    StartTime: datetime | None = None
+
+    @property
+    def when(self) -> str:
+        """Return its name, and when it comes next."""
+        times = [self.Recurrence, f"{self.StartTime:%Y-%m-%d %H:%M} UTC" if self.StartTime else ""]
+        shown = ", next ".join(each for each in times if each)
+        return f"{self.ScheduledActionName} ({shown})" if shown else self.ScheduledActionName
 
 
 class ScheduledActions(BaseModel):

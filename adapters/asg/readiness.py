@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from adapters.asg.images import unfit
 from adapters.asg.models import Group
-from adapters.asg.sizes import wanted
+from adapters.asg.sizes import busier, suspended_at, wanted
 from adapters.asg.spec import IMAGE_REFRESH, SPEC, WARM_POOL
 from adapters.asg.states import IMAGE_READY, REFRESHING, SSM, STANDARD_FAMILIES, VCPU_FAMILY_LIKELY_OTHER
-from adapters.asg.view import AsgView
+from adapters.asg.view import AsgSide, AsgView
 from adapters.asg.view_checks import Checked
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
@@ -25,7 +25,7 @@ def findings(view: AsgView, run: RunContext) -> list[Finding]:
         ]
     found = _group(me, group, view) + _template(me, view)
     if view.checked is not None:
-        found += _region(me, group, view, view.checked)
+        found += _region(me, group, view, view.checked) + _scaling(me, view, view.checked, run)
     if view.strategy == WARM_POOL:
         found += _pool(me, group, view, run)
     if view.strategy == IMAGE_REFRESH:
@@ -52,8 +52,40 @@ def _group(me: str, group: Group, view: AsgView) -> list[Finding]:
         found.append(warning(me, "suspended", text, "look at its activities; ACTIVATE resumes what is suspended."))
     elif "Launch" in group.suspended:
         found.append(warning(me, "suspended", f"Launch is suspended on {name}; the run resumes it."))
-    if any(each.Status in REFRESHING for each in view.target.refreshes[:1]):
-        found.append(warning(me, "refreshing", f"an instance refresh of {name} is under way."))
+    return found + _refreshing(me, view.target) + _refreshing(me, view.source)
+
+
+def _refreshing(me: str, side: AsgSide) -> list[Finding]:
+    if not any(each.Status in REFRESHING for each in side.refreshes[:1]):
+        return []
+    name, region = side.place.id, side.place.region
+    text = (
+        f"an instance refresh of {name} in {region} is under way: it replaces instances while the run counts on them."
+    )
+    command = f"aws autoscaling cancel-instance-refresh --region {region} --auto-scaling-group-name {name}"
+    return [warning(me, "refreshing", text, f"wait for its end, or: {command}")]
+
+
+def _scaling(me: str, view: AsgView, checked: Checked, run: RunContext) -> list[Finding]:
+    """Tell what changes the target side's size after ACTIVATE; the source side's scaling CLEANUP itself suspends."""
+    if run.mode is Mode.DRILL:
+        return []
+    name, region, size, found = view.target.place.id, view.target.place.region, wanted(view.member), []
+    asleep = suspended_at(busier(view.member))
+    hold = f"aws autoscaling suspend-processes --region {region} --auto-scaling-group-name {name} --scaling-processes"
+    if checked.unseen:
+        text = f"what scales {name} in {region} could not be looked at: {checked.unseen}"
+        found.append(warning(me, "undoing-not-seen", text, "update the spoke roles (StackSet), then: dr plan"))
+    if checked.scheduled and "ScheduledActions" not in asleep:
+        text = f"scheduled actions of {name} will change its size after ACTIVATE: {', '.join(checked.scheduled)}."
+        found.append(warning(me, "scheduled-actions", text, f"when ACTIVATE has ended: {hold} ScheduledActions"))
+    if checked.scaling_in and "AlarmNotification" not in asleep and size.low < size.desired:
+        text = (
+            f"{', '.join(checked.scaling_in)} may scale {name} in {region} in from {size.desired} to {size.low} after "
+            "ACTIVATE, before traffic arrives."
+        )
+        remedy = f"when ACTIVATE has ended, until traffic has come: {hold} AlarmNotification"
+        found.append(warning(me, "scaling", text, remedy))
     return found
 
 
@@ -105,9 +137,6 @@ def _region(me: str, group: Group, view: AsgView, checked: Checked) -> list[Find
     if group.VPCZoneIdentifier and checked.subnets and checked.addresses < size.desired - group.DesiredCapacity:
         text = f"the subnets of {name} have {checked.addresses} free addresses, {size.desired} instances are to run."
         found.append(red(me, "addresses", text, "add a subnet to the group, then: dr plan"))
-    if checked.scheduled:
-        text = f"scheduled actions of {name} will change its size after ACTIVATE: {', '.join(checked.scheduled)}."
-        found.append(warning(me, "scheduled-actions", text))
     found += key_findings(me, region, checked.key_states, "images")
     if checked.groups_left is not None and checked.groups_left < 1:
         text = f"the quota of Auto Scaling groups in {region} is used up; a drill makes one."

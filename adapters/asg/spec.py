@@ -103,6 +103,7 @@ SPEC = Spec(
             uses=frozenset({Use.OBSERVE}),
             session_actions=("elasticloadbalancing:Describe*",),
         ),
+        Permission(actions=("autoscaling:DescribePolicies",), uses=frozenset({Use.PLAN}), modes=REAL),
         Permission(
             actions=("servicequotas:GetServiceQuota",),
             uses=frozenset({Use.PLAN}),

@@ -156,7 +156,7 @@ def _filled(side: AsgSide, reader: Reader, strategy: str, run: RunContext, plann
     if planning or (strategy != SCALE_UP and run.phase in {Phase.INSTANTIATE, Phase.REPLICATE}):
         side = replace(side, versions=versions_of(reader, group.template))
         side = replace(side, image=_image(reader, side.version))
-    if strategy == IMAGE_REFRESH and side.versions and (group.present or side.warm):
+    if (planning or (strategy == IMAGE_REFRESH and side.versions)) and (group.present or side.warm):
         refreshes = reader.read(
             "autoscaling", "DescribeInstanceRefreshes", Refreshes, AutoScalingGroupName=side.place.id, MaxRecords=5
         )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from adapters.asg.models import AccountLimits, Group, ScheduledActions
+from adapters.asg.models import AccountLimits, Group, Policies, ScheduledActions
 from adapters.asg.states import STANDARD_VCPUS, SUBNET_MISSING, TYPE_MISSING
 from adapters.asg.view_needs import Reservation, lacks, reservation
 from adapters.asg.view_parts import InstanceTypes, Offerings, Subnets, TemplateVersion
 from adapters.needed import Lack, key_states, quota
 from orchestrator.contract import Member, Place, Reader, RunContext
+from orchestrator.errors import DrError
 from orchestrator.words import Mode
 
 
@@ -30,6 +31,10 @@ class Checked:
     lacks: tuple[Lack, ...] = ()
     """What the launch template or the group names and the Region does not hold as it must be."""
     scheduled: tuple[str, ...] = ()
+    scaling_in: tuple[str, ...] = ()
+    """Policies that may take instances away; a drill does not ask."""
+    unseen: str = ""
+    """Why the policies could not be looked at; empty when they were."""
     key_states: Mapping[str, str] = field(default_factory=dict)
     reservation: Reservation | None = None
     groups_left: int | None = None
@@ -44,6 +49,7 @@ def check(
     subnets = _subnets(reader, group)
     key = image_key(member, place.region)
     limits = reader.read("autoscaling", "DescribeAccountLimits", AccountLimits) if run.mode is Mode.DRILL else None
+    scaling_in, unseen = ((), "") if run.mode is Mode.DRILL else _scaling_in(reader, place.id)
     return Checked(
         zones=_zones(reader, kind) if kind else (),
         vcpus=_vcpus(reader, kind) if kind else 0,
@@ -51,11 +57,22 @@ def check(
         addresses=sum(each.AvailableIpAddressCount for each in subnets.Subnets) if subnets else 0,
         subnets=subnets is not None,
         lacks=tuple(lacks(reader, group, version.LaunchTemplateData if version else None, run)),
-        scheduled=tuple(each.ScheduledActionName for each in scheduled.ScheduledUpdateGroupActions),
+        scheduled=tuple(each.when for each in scheduled.ScheduledUpdateGroupActions),
+        scaling_in=scaling_in,
+        unseen=unseen,
         key_states=key_states(reader, key),
         reservation=reservation(reader, version.LaunchTemplateData) if version else None,
         groups_left=limits.MaxNumberOfAutoScalingGroups - limits.NumberOfAutoScalingGroups if limits else None,
     )
+
+
+def _scaling_in(reader: Reader, name: str) -> tuple[tuple[str, ...], str]:
+    """Return the policies that may take instances away, or why nobody can say."""
+    try:
+        pages = reader.pages("autoscaling", "DescribePolicies", Policies, AutoScalingGroupName=name)
+    except DrError as err:
+        return (), err.message
+    return tuple(sorted(each.PolicyName for page in pages for each in page.ScalingPolicies if each.scales_in)), ""
 
 
 def image_key(member: Member, region: str) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from adapters.ecs.models import Service
 from adapters.ecs.scaling import wanted
-from adapters.ecs.spec import DEPLOY, FARGATE_VCPUS, SPEC
-from adapters.ecs.view import EcsView
+from adapters.ecs.spec import DEPLOY, FARGATE_VCPUS, SCALABLE, SPEC
+from adapters.ecs.view import EcsSide, EcsView
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
+from adapters.scaled import suspend
 from orchestrator.contract import Finding, RunContext
-from orchestrator.words import Mode
 
 
 def findings(view: EcsView, run: RunContext) -> list[Finding]:
@@ -26,12 +26,41 @@ def findings(view: EcsView, run: RunContext) -> list[Finding]:
         text = f"the production size of {view.member.name} is 0 on both sides; nothing would run."
         remedy = "set dr:saved-capacity (min/max/desired, such as 2/6/3) on the service."
         found.append(red(me, "size", text, remedy))
-    rolling = service is not None and any(d.rolloutState == "IN_PROGRESS" for d in service.deployments)
-    if rolling and run.mode is not Mode.EMERGENCY:
-        found.append(warning(me, "deploying", f"{place.id} has a deployment in progress."))
+    found += [*_deploying(me, view.target), *_deploying(me, view.source), *_scaling(view)]
     found += [red(me, "image", f"{each}.", "push or replicate the image there.") for each in view.missing_images]
     found += _needed(view)
     return found or [ready(me, f"{place.id} can be scaled to {wanted(view.member).desired}.")]
+
+
+def _deploying(me: str, side: EcsSide) -> list[Finding]:
+    """Tell of a deployment that goes on while the run would scale; an emergency reads the target side alone."""
+    service, region = side.service, side.place.region
+    if service is None or not any(each.rolloutState == "IN_PROGRESS" for each in service.deployments):
+        return []
+    text = f"{side.place.id} in {region} has a deployment in progress: the run would scale two versions of it."
+    wait = f"aws ecs wait services-stable --region {region} --cluster {side.cluster} --services {side.name}"
+    return [warning(me, "deploying", text, f"wait for its end: {wait}")]
+
+
+def _scaling(view: EcsView) -> list[Finding]:
+    """Tell what changes the target side's count after ACTIVATE; the source side's autoscaling CLEANUP itself holds."""
+    me, place, size, rules = view.member.resource_id, view.target.place, wanted(view.member), view.rules
+    held, found = ("ecs", f"service/{place.id}", SCALABLE), []
+    if rules.unseen:
+        text = f"what scales {place.id} in {place.region} could not be looked at: {rules.unseen}"
+        found.append(warning(me, "undoing-not-seen", text, "update the spoke roles (StackSet), then: dr plan"))
+    if rules.scheduled:
+        text = f"scheduled actions of {place.id} in {place.region} change its bounds after ACTIVATE: {', '.join(rules.scheduled)}."
+        command = suspend(place.region, *held, ["ScheduledScalingSuspended"])
+        found.append(warning(me, "scheduled-actions", text, f"when ACTIVATE has ended: {command}"))
+    if rules.scaling_in and size.low < size.desired:
+        text = (
+            f"{', '.join(rules.scaling_in)} may scale {place.id} in {place.region} in from {size.desired} to {size.low} "
+            "after ACTIVATE, before traffic arrives."
+        )
+        command = suspend(place.region, *held, ["DynamicScalingInSuspended"])
+        found.append(warning(me, "scaling", text, f"when ACTIVATE has ended, until traffic has come: {command}"))
+    return found
 
 
 def _needed(view: EcsView) -> list[Finding]:

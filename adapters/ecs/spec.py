@@ -62,6 +62,14 @@ SPEC = Spec(
             uses=frozenset({Use.PLAN}),
         ),
         Permission(
+            actions=(
+                "application-autoscaling:DescribeScalingPolicies",
+                "application-autoscaling:DescribeScheduledActions",
+            ),
+            uses=frozenset({Use.PLAN}),
+            modes=REAL,
+        ),
+        Permission(
             actions=("ecr:DescribeImages",),
             uses=frozenset({Use.PLAN}),
             resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),

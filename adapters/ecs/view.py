@@ -23,6 +23,7 @@ from adapters.ecs.spec import DEPLOY, SCALABLE
 from adapters.ecs.view_deploy import Deployment, live, plan, remembered
 from adapters.ecs.view_needs import Needs, needs
 from adapters.reading import wrong_image
+from adapters.scaled import Rules, rules
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -78,6 +79,8 @@ class EcsView:
     """What deploying to the source side takes, to make it the standby."""
     draining: bool = False
     """Whether a deleted service of that name still has tasks on the target side."""
+    rules: Rules = Rules()
+    """What scales the target side's service by itself; read when the run is planned."""
 
 
 def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
@@ -100,6 +103,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> EcsView:
         drill_tasks=_tasks(reader, here.cluster, startedBy=f"drill-{run.short_id}") if run.mode is Mode.DRILL else (),
         endpoints=endpoints(reader, groups),
         draining=status == "DRAINING",
+        rules=_rules(reader, here) if run.planning and run.mode is not Mode.DRILL and here.bounds else Rules(),
     )
     if target.strategy == DEPLOY:
         return _with_deployments(view, aws, run)
@@ -155,6 +159,10 @@ def bounds_of(reader: Reader, service_id: str) -> Bounds | None:
         ScalableDimension=SCALABLE,
     )
     return found.ScalableTargets[0] if found.ScalableTargets else None
+
+
+def _rules(reader: Reader, side: EcsSide) -> Rules:
+    return rules(reader, "ecs", f"service/{side.place.id}", SCALABLE)
 
 
 def _tasks(reader: Reader, cluster: str, **which: JsonValue) -> tuple[Task, ...]:

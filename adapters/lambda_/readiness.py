@@ -11,6 +11,7 @@ from adapters.lambda_.spec import ARTIFACT, LEAST_UNRESERVED, SAVED_CAPACITY, SP
 from adapters.lambda_.switch import missing_mappings, told
 from adapters.lambda_.view import LambdaSide, LambdaView, production, remembered, wanted
 from adapters.lambda_.view_recipe import LATEST, Recipe
+from adapters.lambda_.view_scaling import provisioner_findings
 from adapters.needed import findings as findings_of
 from orchestrator.contract import Finding, RunContext
 from orchestrator.words import Mode, Phase
@@ -29,6 +30,7 @@ def findings(view: LambdaView, job: Deployment, run: RunContext) -> list[Finding
         found += _source(view, run)
     if view.artifact_problem and (view.target.function is None or _is_outdated(view.target, recipe)):
         found.append(red(me, "artifact-object", f"{view.artifact_problem}.", "put the right object there; dr plan"))
+    found += provisioner_findings(me, view.provisioners)
     found += too_slow(view.member, SPEC.strategy(view.strategy))
     opened = told(recipe.reserved)
     return found or [ready(me, f"{view.target.name} can take over, reserved concurrency {opened}.")]

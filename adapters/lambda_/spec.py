@@ -94,6 +94,16 @@ SPEC = Spec(
         ),
         DESCRIBE_KEY,
         Permission(
+            actions=(
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingPolicies",
+                "application-autoscaling:DescribeScheduledActions",
+            ),
+            uses=frozenset({Use.PLAN}),
+            modes=REAL,
+            session_actions=("application-autoscaling:Describe*",),
+        ),
+        Permission(
             actions=("ecr:DescribeImages",),
             uses=frozenset({Use.OBSERVE}),
             resources=("arn:{partition}:ecr:{region}:{account}:repository/*",),
@@ -231,7 +241,7 @@ SPEC = Spec(
         "asynchronous events are retried for up to six hours (Lambda developer guide, reserved concurrency).",
         "100 of an account's concurrency per Region must stay unreserved (PutFunctionConcurrency).",
         "Provisioned concurrency cannot exceed the reserved one, and takes minutes (PutProvisionedConcurrencyConfig). "
-        "Where Application Auto Scaling manages it, its scalable target is not moved.",
+        "Where Application Auto Scaling manages it, its scalable target is neither moved nor held: a warning says how.",
         "All control-plane calls but GetFunction share 15 requests per second (Lambda quotas).",
         "A function that was made has no resource policy, URL, destinations or mappings: whatever triggers it belongs to "
         "the tool that deploys it. Its environment is copied by value and stands in inventory and plan: keep secrets in "

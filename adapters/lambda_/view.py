@@ -25,6 +25,7 @@ from adapters.lambda_.models import (
 from adapters.lambda_.spec import ARTIFACT, DEPLOY, NAME_LIMIT, NOT_FOUND, OBJECT_MISSING, SAVED_CAPACITY
 from adapters.lambda_.view_needs import lacks
 from adapters.lambda_.view_recipe import LATEST, NEXT, Build, Recipe
+from adapters.lambda_.view_scaling import Provisioner, provisioners
 from adapters.needed import Lack
 from adapters.reading import drill_name, wrong_image
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
@@ -87,6 +88,8 @@ class LambdaView:
     """The function a drill has made."""
     lacks: tuple[Lack, ...] = ()
     """What the target side's function needs and is not there as it must be; read when the run is planned."""
+    provisioners: tuple[Provisioner, ...] = ()
+    """What manages provisioned concurrency on either side; read when the run is planned, but for drills."""
 
     @property
     def creates(self) -> bool:
@@ -123,7 +126,15 @@ def look(target: Target, aws: Clients, run: RunContext) -> LambdaView:
         artifact_problem=_artifact_problem(reader, member, wanted(view)) if forward and needs_code else "",
         copy=copy,
         lacks=tuple(_lacks(reader, view, run)) if forward and run.planning else (),
+        provisioners=_provisioners(aws, view) if run.planning and run.mode is not Mode.DRILL else (),
     )
+
+
+def _provisioners(aws: Clients, view: LambdaView) -> tuple[Provisioner, ...]:
+    here = provisioners(aws.at(Side.TARGET), view.target.place, view.target.aliases)
+    if not aws.reaches(Side.SOURCE):
+        return here
+    return (*provisioners(aws.at(Side.SOURCE), view.source.place, view.source.aliases), *here)
 
 
 def _lacks(reader: Reader, view: LambdaView, run: RunContext) -> list[Lack]:

@@ -16,6 +16,8 @@ FACTS = Facts(
         "ec2:DescribeSubnets": "Lambda asks for it when a function in a VPC is made; the embedded AWS does not",
         "ec2:DescribeVpcs": "Lambda asks for it when a function in a VPC is made; the embedded AWS does not",
         "lambda:GetLayerVersion": "Lambda asks for it when a function with layers is made; the embedded AWS does not",
+        "application-autoscaling:DescribeScalingPolicies": "asked where a scalable target is found; a story of the adapter does",
+        "application-autoscaling:DescribeScheduledActions": "asked where a scalable target is found; a story of the adapter does",
         "kms:DescribeKey": "asked for functions with a key of the customer only; a story of the adapter does",
         "ecr:DescribeImages": "asked for functions of images only; a story of the adapter does",
         "lambda:InvokeFunction": "a drill calls its copy only with dr:drill-safe; a story of the adapter does",
