@@ -32,7 +32,10 @@ def _zone(name: str) -> str:
 
 
 class Drill(BaseModel):
-    """One drill of a customer's environment, started by EventBridge Scheduler in the hub of `dr_region`."""
+    """One drill of a customer's environment, by EventBridge Scheduler.
+
+    It is held in the hub of `dr_region`; while the customer runs there, the other way round in the hub of `primary_region`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

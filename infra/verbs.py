@@ -37,7 +37,9 @@ class Verb:
     watches_executions: bool = False
     """Asks Step Functions whether a run's execution still lives and whether a gate's token is still good."""
     starts_runs: bool = False
-    """Starts a run by itself: the removal of a drill's copies."""
+    """Starts a run by itself: a drill by the calendar, the removal of a drill's copies."""
+    stops_runs: bool = False
+    """Stops a run's execution by itself: of a drill that does not come to its CLEANUP any more."""
     asynchronous: bool = False
     """Invoked by an event source that does not wait: what it could not handle goes to the dead-letter queue."""
 
@@ -87,13 +89,20 @@ VERBS = (
         enters_spokes=True,
     ),
     Verb("close_stage", "Records how a stage ended", publishes=True),
-    Verb("finish_run", "Writes the report, releases the lock, tells everybody", timeout_seconds=120, publishes=True),
+    Verb(
+        "finish_run",
+        "Writes the report, releases the lock, tells everybody, has a failed drill's copies removed",
+        timeout_seconds=120,
+        publishes=True,
+        starts_runs=True,
+    ),
     Verb("take_up", "Takes up an interrupted run when its execution is redriven", publishes=True),
     Verb(
         "on_execution_ended",
         "Leaves a true ledger when an execution failed, timed out or was stopped from outside",
         timeout_seconds=120,
         publishes=True,
+        starts_runs=True,
         asynchronous=True,
     ),
     Verb(
@@ -121,7 +130,15 @@ VERBS = (
         publishes=True,
         answers_tokens=True,
         starts_runs=True,
+        stops_runs=True,
         watches_executions=True,
+        asynchronous=True,
+    ),
+    Verb(
+        "start_drill",
+        "Holds a scheduled drill in the direction that the customer could be moved now",
+        publishes=True,
+        starts_runs=True,
         asynchronous=True,
     ),
     Verb(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lambdas.boundary import verb
 from lambdas.composition import platform
+from lambdas.executions import remove_at_once
 from lambdas.metrics import report
 from orchestrator.ending import finish
 from orchestrator.redriving import go_on_unless_ended
@@ -43,6 +44,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     ending = finish(platform(), run_id, why)
     report("Runs", "Status", {ending.status: 1})
     if ended.RunId:
+        remove_at_once(run_id)
         parts = recovery_time(platform().ledger, run_id, platform().clock.now()).model_dump(exclude_none=True)
         report("RecoverySeconds", "Part", parts, MetricUnit.Seconds)
     refused = why if ended.RunId is None else None  # an earlier run of the same name may have answered

@@ -12,7 +12,8 @@ from lambdas.metrics import report
 from lambdas.scopes import ScopeEvent, home_of, scopes_of
 from lambdas.settings import read_settings
 from orchestrator.errors import DrError, UpstreamError
-from orchestrator.readiness import active_region, judge
+from orchestrator.home import whereabouts
+from orchestrator.readiness import judge, stands_by
 from orchestrator.words import Readiness
 
 
@@ -23,11 +24,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     states: dict[str, Readiness] = {}
     failed: list[str] = []
     for scope in scopes_of(asked):
-        serves = active_region(platform().ledger, scope, home_of(scope))
-        if not asked.Customer and serves == settings.hub_region:
+        where = whereabouts(platform().ledger, scope, home_of(scope))
+        if not asked.Customer and not stands_by(platform(), scope, where):
             continue  # it runs here; the other Region's hub judges the move away
         try:
-            states[scope.key] = judge(platform(), scope, settings.peer_region).state
+            states[scope.key] = judge(platform(), scope, settings.peer_region, where).state
         except DrError as err:  # the other scopes are judged all the same
             failed.append(f"{scope}: {err}")
     if not asked.Customer:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lambdas.boundary import logger, verb
 from lambdas.composition import platform
+from lambdas.executions import remove_at_once
 from orchestrator.ending import stopped
 from orchestrator.errors import NotFoundError
 
@@ -38,4 +39,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     except NotFoundError:
         logger.info("no run", extra={"execution": ended.executionArn})
         return {"Status": "unknown"}
+    remove_at_once(ended.name)
     return {"Status": ending.status}

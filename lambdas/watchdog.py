@@ -8,15 +8,12 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.boundary import verb
-from lambdas.callers import own_hub
 from lambdas.composition import platform
+from lambdas.executions import executions, orchestrator_arn
 from lambdas.metrics import report
 from lambdas.scopes import ScopeEvent, scopes_of
-from lambdas.settings import read_settings
 from orchestrator.errors import UpstreamError
-from orchestrator.executions import StepFunctionsExecutions
 from orchestrator.findings import Finding
-from orchestrator.names import Machine
 from orchestrator.watchdog import watch
 
 
@@ -24,17 +21,9 @@ from orchestrator.watchdog import watch
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Look at what this Region's hub has under way; fail after the last when something could not be looked at."""
     scopes = scopes_of(ScopeEvent.model_validate(event))
-    executions = StepFunctionsExecutions(own_hub().client("stepfunctions"))
-    found = watch(platform(), executions, scopes, _machine_arn())
+    found = watch(platform(), executions(), scopes, orchestrator_arn())
     counts = Counter(each.finding for each in found.sightings)
     report("WatchdogFindings", "Finding", {finding.value: counts[finding] for finding in Finding})
     if found.failed:
         raise UpstreamError(f"{len(found.failed)} could not be looked at: {'; '.join(found.failed)}")
     return {"Found": [{"Finding": each.finding, "What": each.what, "Next": each.command} for each in found.sightings]}
-
-
-def _machine_arn() -> str:
-    """Return the orchestrator's ARN: it lives where the topic does."""
-    settings = read_settings()
-    partition, account = settings.topic_arn.split(":")[1], settings.topic_arn.split(":")[4]
-    return f"arn:{partition}:states:{settings.hub_region}:{account}:stateMachine:{Machine.ORCHESTRATOR}"

@@ -30,7 +30,7 @@ class Execution:
 
 
 class Executions(ABC):
-    """Looks at executions and tokens; `let_go` and `start` are the only changes."""
+    """Looks at executions and tokens; `let_go`, `start` and `stop` are the only changes."""
 
     @abstractmethod
     def find(self, arn: str) -> Execution | None:
@@ -47,6 +47,10 @@ class Executions(ABC):
     @abstractmethod
     def start(self, machine_arn: str, name: str, given: Mapping[str, object]) -> None:
         """Start an execution; one of that name that was started before stays the only one."""
+
+    @abstractmethod
+    def stop(self, arn: str, why: str) -> None:
+        """Stop an execution with everything it waits for; one that has ended, or is not known, stays as it is."""
 
 
 class StepFunctionsExecutions(Executions):
@@ -98,6 +102,16 @@ class StepFunctionsExecutions(Executions):
                 raise translate(err, f"states.StartExecution of {name}") from err
         except BotoCoreError as err:
             raise translate(err, f"states.StartExecution of {name}") from err
+
+    def stop(self, arn: str, why: str) -> None:
+        """See `Executions.stop` (states:StopExecution)."""
+        try:
+            self._client.stop_execution(executionArn=arn, error="StoppedByWatchdog", cause=why)
+        except ClientError as err:
+            if _code(err) != "ExecutionDoesNotExist":
+                raise translate(err, f"states.StopExecution of {arn}") from err
+        except BotoCoreError as err:
+            raise translate(err, f"states.StopExecution of {arn}") from err
 
 
 def _code(err: ClientError) -> str:

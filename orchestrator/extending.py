@@ -9,7 +9,7 @@ from datetime import timedelta
 from orchestrator.commands import own_run
 from orchestrator.errors import NotFoundError, RefusedError
 from orchestrator.identity import Identity
-from orchestrator.leases import LONGEST_MINUTES, copies_left
+from orchestrator.leases import LONGEST_MINUTES, copies_left, goes_at_once, new_drill_command
 from orchestrator.ledger.records import Action, Extension, Lease, Run
 from orchestrator.plan import load_plan
 from orchestrator.platform import Platform
@@ -50,8 +50,10 @@ def _extendable(run: Run, actions: Sequence[Action], minutes: int, hourly: float
         kind = "a preview" if run.dry_run else "the removal of a drill" if run.completes else f"{run.mode}"
         raise RefusedError(f"run {run.run_id} is {kind}; only a drill has a lease.", status, code="NoLease")
     if lease.over_at is not None or lease.removals:
-        why = f"the lease of run {run.run_id} ended {lease.until:%Y-%m-%d %H:%M} UTC, and its copies are being removed."
-        raise RefusedError(why, "start another drill: dr start --operation test", code="LeaseOver")
+        over = lease.over_at is not None or not goes_at_once(run)
+        since = f"the lease of run {run.run_id} ended {lease.until:%Y-%m-%d %H:%M} UTC"
+        why = f"{since if over else f'run {run.run_id} is {run.status}'}, and its copies are being removed."
+        raise RefusedError(why, f"start another drill: {new_drill_command(run)}", code="LeaseOver")
     if run.ended_at is not None and not copies_left(run, actions):
         why = f"run {run.run_id} has ended already ({run.status}) and holds no copies."
         raise RefusedError(why, f"dr report {run.run_id} --region {run.target_region}", code="RunEnded")
@@ -68,8 +70,8 @@ def _extendable(run: Run, actions: Sequence[Action], minutes: int, hourly: float
         raise RefusedError(
             f"in {total:.0f} min the copies of run {run.run_id} would cost an estimated {dearer:.2f} USD, expected at most "
             f"{lease.ceiling_usd:.2f} USD.",
-            "extend it by less, or start another drill with a higher ceiling: dr start --operation test --cost-ceiling "
-            f"{math.ceil(dearer)}",
+            "extend it by less, or start another drill with a higher ceiling: "
+            f"{new_drill_command(run)} --cost-ceiling {math.ceil(dearer)}",
             code="AboveCeiling",
         )
     return lease

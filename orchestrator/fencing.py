@@ -6,8 +6,10 @@ Executions outlive runs: a redriven one, a late or duplicated one, one in a Regi
 from __future__ import annotations
 
 from orchestrator.errors import FencedError
+from orchestrator.leases import new_drill_command
 from orchestrator.ledger.records import Run
 from orchestrator.ledger.store import Ledger
+from orchestrator.words import Mode
 
 
 def check_goes_on(run: Run) -> None:
@@ -16,7 +18,9 @@ def check_goes_on(run: Run) -> None:
         raise FencedError(
             f"run {run.run_id} has ended ({run.status}) and gave its scope back; a redriven or late execution cannot go on "
             "with it.",
-            "start the run again: what was done is recognised.",
+            f"start a new drill: {new_drill_command(run)}"
+            if run.mode is Mode.DRILL
+            else "start the run again: what was done is recognised.",
             code="RunEnded",
         )
 

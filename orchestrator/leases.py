@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.ledger.records import Action, Lease, Run
 from orchestrator.reducer import GOOD
-from orchestrator.words import ActionStatus, Mode, Outcome, Phase
+from orchestrator.words import ActionStatus, Mode, Outcome, Phase, RunStatus
 
 SHORTEST_MINUTES, LONGEST_MINUTES = 15, 7 * 24 * 60
 """From the start of a drill's run; extensions count."""
@@ -17,6 +19,9 @@ NAMED = 5
 """Resources told by name."""
 GONE = GOOD - {Outcome.FAILED_IGNORED}
 MAKING = frozenset({Phase.INSTANTIATE, Phase.ACTIVATE})
+NAME_LIMIT = 80
+"""Characters of an execution's name."""
+WELL = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS})
 
 
 class LeaseTerms(BaseModel):
@@ -73,12 +78,46 @@ def _made(action: Action) -> set[str]:
     return {r for r in action.resource_ids if action.member_outcomes.get(r) is not Outcome.ROLLED_BACK}
 
 
+def goes_at_once(run: Run) -> bool:
+    """Say whether the copies of an ended drill go now: it failed or somebody decided its end, and nobody gave it more time.
+
+    An interrupted one keeps them for its lease, because a redrive goes on with them.
+    """
+    ended_badly = run.ended_at is not None and not run.interrupted and run.status not in WELL
+    return ended_badly and run.lease is not None and not run.lease.extensions
+
+
+def copies_given_up(run: Run) -> bool:
+    """Say whether another run was started to remove what a drill has left: nothing goes on with it."""
+    return run.lease is not None and bool(run.lease.removals or run.completed_by)
+
+
+def is_due(run: Run, now: datetime) -> bool:
+    """Say whether the copies of a drill may not stay any longer."""
+    return run.lease is not None and (now >= run.lease.until or goes_at_once(run))
+
+
+def removal_name(run_id: str, number: int) -> str:
+    """Return the name of a run that removes a drill's copies; the same for whoever starts it."""
+    suffix = f"-removal-{number}"
+    if len(run_id) + len(suffix) <= NAME_LIMIT:
+        return f"{run_id}{suffix}"
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{run_id[: NAME_LIMIT - len(suffix) - 9]}-{digest}{suffix}"
+
+
 # --- told to people ---------------------------------------------------------------------------------------------------
 
 
 def extend_command(run: Run) -> str:
     """Return the command that gives a drill another hour."""
     return f"dr extend {run.run_id} --minutes 60 --region {run.target_region}"
+
+
+def new_drill_command(run: Run) -> str:
+    """Return the command that starts another drill like this one."""
+    scope = f"--customer {shlex.quote(run.scope.customer)} --environment {run.scope.environment}"
+    return f"dr start {scope} --operation test --primary-region {run.primary_region} --dr-region {run.dr_region}"
 
 
 def remove_command(run: Run) -> str:
@@ -115,6 +154,13 @@ def lease_lines(run: Run, actions: Sequence[Action]) -> list[str]:
     left = copies_left(run, actions)
     if not left:
         return []
+    if lease.removals or goes_at_once(run):
+        name = lease.removals[-1] if lease.removals else removal_name(run.run_id, 1)
+        follow = f"dr status {name} --region {run.target_region}"
+        return [
+            f"copies of {some(left)} are left; run {name} removes them: {follow}",
+            f"if it did not: {remove_command(run)}",
+        ]
     return [
         f"copies of {some(left)} are left; lease until {told}, then the watchdog removes them",
         f"remove them now: {remove_command(run)}",

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.errors import NotFoundError, RefusedError, ValidationError
-from orchestrator.leases import copies_left, extend_command
+from orchestrator.leases import copies_given_up, copies_left, extend_command
 from orchestrator.ledger.records import Action, Run
 from orchestrator.ledger.store import Ledger
 from orchestrator.planner import DEFERRED
@@ -137,13 +137,21 @@ def _moved_elsewhere(later: Run, run: Run) -> bool:
 
 def moved_by(actions: list[Action]) -> frozenset[str]:
     """Return the resources that these actions activated."""
-    return frozenset(
-        resource
+    return frozenset(resource for resource, there in activated(actions).items() if there)
+
+
+def activated(actions: list[Action], *, well: bool = True) -> dict[str, bool]:
+    """Return resource -> whether it was activated, for every resource whose ACTIVATE has ended.
+
+    Nothing to do counts only in a run that ended `well`: in another, the action may have been let go before its first call.
+    """
+    there = MOVED if well else MOVED - {Outcome.SKIPPED}
+    return {
+        resource: action.member_outcomes.get(resource, action.outcome) in there
         for action in actions
         if action.phase is Phase.ACTIVATE and action.status is ActionStatus.ENDED
         for resource in action.resource_ids
-        if action.member_outcomes.get(resource, action.outcome) in MOVED
-    )
+    }
 
 
 # --- go on as an emergency ------------------------------------------------------------------------------------------------
@@ -203,7 +211,7 @@ def redrive_command(run: Run) -> str:
 def ties(run: Run) -> list[str]:
     """Return in words which runs a run is linked to, and what is left to be typed."""
     lines = []
-    if run.interrupted:
+    if run.interrupted and not copies_given_up(run):
         until = run.interruptions[-1].since + REDRIVABLE
         lines.append(f"interrupted; to go on where it stood, until {until:%Y-%m-%d}: {redrive_command(run)}")
     if run.removes_copies:

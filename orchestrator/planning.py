@@ -42,7 +42,7 @@ def accept(
     check_hub_region(request, platform.hub_region)
     scope = Scope(customer=request.Customer, environment=request.Environment.value)
     _refuse_used_name(platform, run_id, execution_arn, started_at, redrives)
-    epoch = 0 if request.DryRun else lock_scope(platform, scope, run_id, request.Escalate).epoch
+    epoch = 0 if request.DryRun else lock_scope(platform, scope, run_id, request.Escalate, mode=request.mode).epoch
     terms = platform.leases.of(scope.customer)
     run = platform.ledger.create_run(_run(request, scope, epoch, execution_arn, run_id, started_at, terms))
     if run.lease and not run.dry_run:

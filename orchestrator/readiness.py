@@ -7,17 +7,18 @@ from datetime import datetime, timedelta
 from orchestrator import planner
 from orchestrator.carrying import named
 from orchestrator.errors import ValidationError
+from orchestrator.home import Whereabouts
 from orchestrator.inventory import Snapshot
 from orchestrator.ledger.records import FindingRecord, ReadinessRecord, Run, Scope
-from orchestrator.ledger.store import Ledger
 from orchestrator.notify import Message, Notice
 from orchestrator.planning import worst
 from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Environment, Request
+from orchestrator.taking_up import needing_only
 from orchestrator.undoing import OWNED
 from orchestrator.undoing_look import look
-from orchestrator.words import Approval, Mode, Operation, Phase, Readiness, RunStatus, Severity
+from orchestrator.words import Approval, Mode, Operation, Readiness, Severity
 
 STALE_AFTER = timedelta(minutes=90)
 """The inventory is refreshed every 30 minutes unless the deployment says otherwise; one that missed it twice is stale."""
@@ -26,14 +27,17 @@ SHOWN = 20
 """Findings in a notification."""
 
 
-def judge(platform: Platform, scope: Scope, source_region: str) -> ReadinessRecord:
-    """Judge a planned failover of a scope into the hub's Region, remember the verdict, and tell people when it changed."""
+def judge(platform: Platform, scope: Scope, source_region: str, where: Whereabouts | None = None) -> ReadinessRecord:
+    """Judge a planned failover of a scope into the hub's Region, remember the verdict, and tell people when it changed.
+
+    With `where` only what does not run here already is judged, if that is a part of the scope.
+    """
     target, now = platform.hub_region, platform.clock.now()
     snapshot = platform.ledger.newest_snapshot(scope)
     if snapshot is None:
         verdict = _record(platform, scope, Readiness.DRAFT, "there is no inventory yet: dr inventory --fresh")
     else:
-        verdict = _judged(platform, scope, source_region, snapshot)
+        verdict = _judged(platform, scope, source_region, to_be_moved(snapshot, where, target) if where else snapshot)
     before = next((each for each in platform.ledger.readiness_of(scope) if each.region == target), None)
     since = before.since if before is not None and before.state is verdict.state else now
     verdict = verdict.but(since=since)
@@ -43,17 +47,27 @@ def judge(platform: Platform, scope: Scope, source_region: str) -> ReadinessReco
     return verdict
 
 
-def active_region(ledger: Ledger, scope: Scope, home_region: str) -> str:
-    """Return where a scope runs: where its last successful move went, else at home.
+def stands_by(platform: Platform, scope: Scope, where: Whereabouts) -> bool:
+    """Say whether anything of a scope does not run in the hub's Region, and could be moved there."""
+    snapshot = platform.ledger.newest_snapshot(scope)
+    if snapshot is None or not snapshot.resources:
+        return where.region != platform.hub_region
+    return any(where.of(each.resource_id) != platform.hub_region for each in snapshot.resources)
 
-    A run of other phases alone (the standby made ready, an old side put to sleep) moved nothing.
-    """
-    for run in ledger.runs_of(scope):
-        well = run.status in {RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS}
-        activated = not run.phases or Phase.ACTIVATE in run.phases
-        if well and activated and not run.dry_run and run.mode is not Mode.DRILL:
-            return run.target_region
-    return home_region
+
+def to_be_moved(snapshot: Snapshot, where: Whereabouts, target_region: str) -> Snapshot:
+    """Return a scope's inventory without what runs in a Region already; whole when nothing or everything does."""
+    others = [each for each in snapshot.resources if where.of(each.resource_id) != target_region]
+    if not others or len(others) == len(snapshot.resources):
+        return snapshot
+    names = {name for each in others for name in (each.name, each.resource_id)}
+    here = len(snapshot.resources) - len(others)
+    return snapshot.model_copy(
+        update={
+            "resources": tuple(needing_only(each, names) for each in others),
+            "remarks": (*snapshot.remarks, f"{here} resource(s) of the scope run in {target_region} already"),
+        }
+    )
 
 
 def _judged(platform: Platform, scope: Scope, source_region: str, snapshot: Snapshot) -> ReadinessRecord:

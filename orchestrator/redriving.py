@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from orchestrator.decisions import roll_back_run
-from orchestrator.errors import DrError, FencedError, RefusedError
+from orchestrator.errors import DrError, FencedError, NotFoundError, RefusedError
 from orchestrator.fencing import check_goes_on
+from orchestrator.leases import copies_given_up, new_drill_command
 from orchestrator.ledger.records import Action, Gate, Interruption, Run, Stage
 from orchestrator.locking import lock_scope
 from orchestrator.notify import Notice, message
@@ -39,7 +40,7 @@ def go_on(platform: Platform, run_id: str, redrives: int) -> Run:
         )
     try:
         _check(platform, run)
-        epoch = 0 if run.dry_run else lock_scope(platform, run.scope, run_id).epoch
+        epoch = 0 if run.dry_run else lock_scope(platform, run.scope, run_id, mode=run.mode).epoch
     except DrError as err:
         platform.note(run_id, "redrive", f"redrive {redrives} refused: {err.message}")
         raise
@@ -56,17 +57,11 @@ def go_on_unless_ended(platform: Platform, run_id: str, redrives: int) -> None:
 def _check(platform: Platform, run: Run) -> None:
     if run.ended_at is None:
         return  # redriven before anybody noticed that the execution had stopped
+    _check_copies(platform, run)
     if not run.interrupted:
         check_goes_on(run)
     if run.dry_run:
         return
-    removals = run.lease.removals if run.lease else ()
-    if run.lease and (removals or run.completed_by):
-        by = run.completed_by or removals[-1]
-        why = (
-            f"the lease of drill {run.run_id} is over and run {by} removes its copies; there is nothing to go on with."
-        )
-        raise RefusedError(why, "start another drill: dr start --operation test", code="LeaseOver")
     for later in platform.ledger.runs_of(run.scope, RUNS_LOOKED_AT):
         if later.epoch > run.epoch and later.mode is not Mode.DRILL and later.started_at is not None:
             raise RefusedError(
@@ -75,6 +70,27 @@ def _check(platform: Platform, run: Run) -> None:
                 f"see dr report {later.run_id} --region {later.target_region}; if more is to be done, {AGAIN}",
                 code="MovedSince",
             )
+
+
+def _check_copies(platform: Platform, run: Run) -> None:
+    """Raise `RefusedError` when the copies of a drill were removed, or are being removed, by another run."""
+    if not copies_given_up(run):
+        return
+    if run.completed_by:
+        at = _ended_at(platform, run.completed_by)
+        what = f"its copies were removed{f' {at:%Y-%m-%d %H:%M} UTC' if at else ''} by run {run.completed_by}"
+    else:
+        assert run.lease is not None
+        what = f"run {run.lease.removals[-1]} was started to remove its copies"
+    why = f"drill {run.run_id} has ended ({run.status}), and {what}; there is nothing to go on with."
+    raise RefusedError(why, f"start a new drill: {new_drill_command(run)}", code="CopiesRemoved")
+
+
+def _ended_at(platform: Platform, run_id: str) -> datetime | None:
+    try:
+        return platform.ledger.run(run_id).ended_at
+    except NotFoundError:
+        return None
 
 
 def _reopen(platform: Platform, run: Run, redrives: int, epoch: int) -> Run:

@@ -1,18 +1,19 @@
-"""What happens when a drill's lease is over: its own run removes the copies, or a linked run does when that is gone.
+"""What happens when the copies of a drill may not stay: its own run removes them, or a linked run does when that is gone.
 
+They may not when the lease is over, and from the end of a drill that failed or that somebody ended, unless it was given more time.
 Copies are removed by CLEANUP of the drill and nothing else, with its permissions and its look at whose they are. Everything here
 may be repeated: what was told and not done is done by the next round, and a removal is started under a name of its own once.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from orchestrator.errors import DrError
 from orchestrator.executions import Executions
 from orchestrator.findings import Finding, Sighting, subject, tell
-from orchestrator.leases import copies_left, find_command, remove_command, some
+from orchestrator.leases import copies_left, find_command, goes_at_once, is_due, removal_name, remove_command, some
 from orchestrator.ledger.records import Lease, Run
 from orchestrator.linked import COMPLETE
 from orchestrator.notify import Notice, message
@@ -26,8 +27,6 @@ LET_GO = "leaseOver"
 """In a callback's result: the gate was not answered, its run has something else to do."""
 REMOVALS = 3
 """Runs that try to remove the copies before people have to."""
-NAME_LIMIT = 80
-"""Characters of an execution's name."""
 
 
 def execution_arn(machine_arn: str, name: str) -> str:
@@ -40,16 +39,32 @@ def look_at_lease(platform: Platform, executions: Executions, run_id: str, machi
     run = platform.ledger.run(run_id)
     if run.target_region != platform.hub_region or run.lease is None:
         return
-    expired = platform.clock.now() >= run.lease.until
+    due = is_due(run, platform.clock.now())
     if run.ended_at is None:
-        if expired:
+        if due:
             yield from _end(platform, executions, run, run.lease)
         return
     left = copies_left(run, platform.ledger.actions(run_id))
     if not left:
         platform.ledger.mark_lease(run_id, held=False)
-    elif expired:
+    elif due:
         yield from _remove(platform, executions, run, run.lease, left, machine_arn)
+
+
+def remove_at_once(platform: Platform, executions: Executions, run_id: str, machine_arn: str) -> None:
+    """Start the removal of what an ended drill has left, if it goes at once. Repeatable; what breaks here, the watchdog does."""
+    try:
+        run = platform.ledger.run(run_id)
+        if run.target_region != platform.hub_region or run.lease is None or not goes_at_once(run):
+            return
+        left, name = copies_left(run, platform.ledger.actions(run_id)), removal_name(run_id, 1)
+        if not left or platform.ledger.holder(run.scope) is not None or run.lease.removals not in {(), (name,)}:
+            return
+        if not run.lease.removals:
+            platform.note(run_id, "lease", f"run {name} is started to remove the copies of {some(left)}")
+        _start(platform, executions, run, name, machine_arn)
+    except DrError as err:
+        platform.note(run_id, "lease", f"the removal was not started: {err} The watchdog does it in its next round.")
 
 
 # --- the drill's own run still goes on --------------------------------------------------------------------------------
@@ -113,14 +128,14 @@ def _remove(
         name = lease.removals[-1]
         last = executions.find(execution_arn(machine_arn, name))
         if last is None:  # named and not started: the watchdog itself broke in between
-            executions.start(machine_arn, name, _request(run))
+            _start(platform, executions, run, name, machine_arn)
             return
         if last.runs:
             return
     held = platform.ledger.holder(run.scope)
     if held is not None and held.run_id in lease.removals:
         return  # its execution is over, and the ledger is about to hear of it
-    whose = f"the lease of drill {run.run_id} ended {lease.until:%Y-%m-%d %H:%M} UTC; copies of {some(left)} are left"
+    whose = f"{_why(run, lease)}; copies of {some(left)} are left"
     if held is not None:
         what = f"{whose}. They are removed when run {held.run_id} gives the scope back."
         command = f"dr status {held.run_id} --region {run.target_region}"
@@ -136,26 +151,27 @@ def _remove(
         what = f"{whose}. Run {name} was started to remove them."
         command = f"dr status {name} --region {run.target_region}"
         yield from _told(platform, run, Sighting(Finding.EXPIRED_LEASE, f"removal/{name}", what, command))
-        now = platform.clock.now()
-        run = platform.ledger.change_run(run.run_id, lambda r: _with_removal(r, name, now))
-        if run.lease and name in run.lease.removals:
-            executions.start(machine_arn, name, _request(run))
+        _start(platform, executions, run, name, machine_arn)
+
+
+def _why(run: Run, lease: Lease) -> str:
+    if goes_at_once(run):
+        return f"drill {run.run_id} is {run.status}{f': {run.failure}' if run.failure else ''}"
+    return f"the lease of drill {run.run_id} ended {lease.until:%Y-%m-%d %H:%M} UTC"
+
+
+def _start(platform: Platform, executions: Executions, run: Run, name: str, machine_arn: str) -> None:
+    now = platform.clock.now()
+    run = platform.ledger.change_run(run.run_id, lambda r: _with_removal(r, name, now))
+    if run.lease and name in run.lease.removals:
+        executions.start(machine_arn, name, _request(run))
 
 
 def _with_removal(run: Run, name: str, now: datetime) -> Run:
     """Name a removal before it is started, unless the lease was extended just now; from then on it cannot be."""
-    if run.lease is None or name in run.lease.removals or run.lease.until > now:
+    if run.lease is None or name in run.lease.removals or not is_due(run, now):
         return run
     return run.but(lease=run.lease.but(removals=(*run.lease.removals, name)))
-
-
-def removal_name(run_id: str, number: int) -> str:
-    """Return the name of a run that removes a drill's copies; the same for whoever starts it."""
-    suffix = f"-removal-{number}"
-    if len(run_id) + len(suffix) <= NAME_LIMIT:
-        return f"{run_id}{suffix}"
-    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
-    return f"{run_id[: NAME_LIMIT - len(suffix) - 9]}-{digest}{suffix}"
 
 
 def _request(run: Run) -> dict[str, object]:
@@ -165,7 +181,7 @@ def _request(run: Run) -> dict[str, object]:
         "ApprovalMode": Approval.AUTOMATIC.value,
         "OnFailure": OnFailure.ABORT.value,
         "Requester": "watchdog",
-        "Reason": "the lease of the drill is over",
+        "Reason": f"the copies of drill {run.run_id} may not stay any longer",
     }
 
 

@@ -10,13 +10,13 @@ from orchestrator.inventory import Snapshot
 from orchestrator.leases import SHORTEST_MINUTES
 from orchestrator.ledger.records import FindingRecord, Run
 from orchestrator.ledger.store import Ledger
+from orchestrator.linked import moved_by
 from orchestrator.plan import Plan
-from orchestrator.words import ActionStatus, Mode, Outcome, Phase, Severity
+from orchestrator.words import Mode, Phase, Severity
 
 ACTIVATE_FIRST = "activate-first"
 """Code of the finding that something is to be done after an ACTIVATE which is not part of the run."""
 AFTER_ACTIVATE = frozenset({Phase.CLEANUP, Phase.REPLICATE, Phase.DECOMMISSION})
-WELL = frozenset({Outcome.SUCCEEDED, Outcome.SUCCEEDED_WITH_WARNINGS, Outcome.SKIPPED})
 
 
 def moved_before(ledger: Ledger, run: Run) -> frozenset[str]:
@@ -25,11 +25,8 @@ def moved_before(ledger: Ledger, run: Run) -> frozenset[str]:
     for earlier in ledger.runs_of(run.scope):
         if earlier.run_id == run.run_id or earlier.dry_run or earlier.mode is Mode.DRILL or earlier.plan_hash is None:
             continue
-        for action in ledger.actions(earlier.run_id):
-            if action.phase is Phase.ACTIVATE and action.status is ActionStatus.ENDED:
-                for resource in action.resource_ids:
-                    if action.member_outcomes.get(resource, action.outcome) in WELL:
-                        into.setdefault(resource, earlier.target_region)
+        for resource in moved_by(ledger.actions(earlier.run_id)):
+            into.setdefault(resource, earlier.target_region)
     return frozenset(resource for resource, region in into.items() if region == run.target_region)
 
 

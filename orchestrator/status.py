@@ -146,15 +146,17 @@ def _resources(actions: list[Action]) -> tuple[int, int, int]:
 
 def _stage_line(stage: Stage, actions: list[Action], expected: float | None, now: datetime) -> StageLine:
     ended = [a for a in actions if a.status is ActionStatus.ENDED]
+    outcomes = [a.member_outcomes.get(resource, a.outcome) for a in ended for resource in a.resource_ids]
+    done = sum(1 for outcome in outcomes if outcome in GOOD)
     seconds = None if stage.started_at is None else ((stage.ended_at or now) - stage.started_at).total_seconds()
     return StageLine(
         stage_id=stage.stage_id,
         phase=stage.phase,
         wave=stage.wave,
         status=stage.status,
-        done=sum(len(a.resource_ids) for a in ended if a.outcome in GOOD),
+        done=done,
         running=sum(len(a.resource_ids) for a in actions if a.status is ActionStatus.RUNNING),
-        failed=sum(len(a.resource_ids) for a in ended if a.outcome not in GOOD),
+        failed=len(outcomes) - done,
         pending=sum(len(a.resource_ids) for a in actions if a.status is ActionStatus.PENDING),
         seconds=seconds,
         expected_minutes=expected,

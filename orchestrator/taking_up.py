@@ -60,7 +60,7 @@ def as_deferred(platform: Platform, earlier: Run, known: Snapshot, live: Snapsho
     return Snapshot(
         scope=known.scope,
         taken_at=live.taken_at,
-        resources=tuple(_needing_only(each, names) for each in kept),
+        resources=tuple(needing_only(each, names) for each in kept),
         findings=live.findings,
         remarks=(*live.remarks, *remarks),
     )
@@ -78,8 +78,8 @@ def _now(side: SideRecord, where: str, live: Resource | None, remarks: list[str]
     return found.model_copy(update={"tags": side.tags})
 
 
-def _needing_only(resource: Resource, names: set[str]) -> Resource:
-    """Return a resource less its dependencies on what is left out: that was not moved, and nothing waits for it here."""
+def needing_only(resource: Resource, names: set[str]) -> Resource:
+    """Return a resource less its dependencies on what is left out: nothing waits for that here."""
     sides = {}
     for where, side in resource.sides.items():
         needs = [name.strip() for name in side.tags.get(DEPENDENCIES, "").split(",")]

@@ -1,7 +1,8 @@
 """The watchdog: what died without telling, and what is done about it.
 
-It closes runs whose execution is gone, gives their locks back, has the copies of drills removed whose lease is over, and tells
-of what nobody attends to any more. Any other run whose execution lives is only looked at. Everything is asked in the hub's own
+It closes runs whose execution is gone, gives their locks back, has the copies of drills removed that may not stay, and tells of
+what nobody attends to any more. A drill whose lease is over and that does not come to its CLEANUP is stopped; any other run
+whose execution lives is only looked at. Everything is asked in the hub's own
 Region; the other Region's runs are its own hub's.
 """
 
@@ -28,6 +29,8 @@ ENDING = timedelta(minutes=5)
 """How long an ended execution may take to tell the ledger by itself, with the event that says it was stopped."""
 GATE_SILENT = timedelta(minutes=75)
 """A question is asked again after 30 minutes; the reminder before that may take as long with all its repetitions."""
+LET_GO = timedelta(minutes=15)
+"""A drill whose lease is over was told so, and its questions were let go: that is taken up within one or two rounds."""
 UNATTENDED = timedelta(minutes=30)
 """Longer than the machine's repetitions of a function that fails take."""
 WAITING_SHARE = 25
@@ -65,7 +68,7 @@ def death(run: Run, execution: Execution | None, now: datetime) -> str | None:
 def lost_gate(run: Run, gate: Gate, *, waits: bool, now: datetime) -> Sighting | None:
     """Return what is wrong with an open gate of a living run: nobody asked for so long that nobody will, and no token waits."""
     last = gate.asked_at or gate.opened_at
-    if gate.status is not GateStatus.OPEN or waits or now - last <= GATE_SILENT:
+    if gate.status is not GateStatus.OPEN or waits or now <= _answered_by(run, gate):
         return None
     asked = f"last asked at {last:%H:%M} UTC" if gate.asked_at else f"open since {last:%H:%M} UTC and never asked"
     return Sighting(
@@ -74,6 +77,22 @@ def lost_gate(run: Run, gate: Gate, *, waits: bool, now: datetime) -> Sighting |
         f"{gate.kind} gate {gate.gate_id} waits for nobody: {asked}, its token is dead and nothing asks again.",
         _again(run),
     )
+
+
+def _answered_by(run: Run, gate: Gate) -> datetime:
+    """Return until when an open question may wait by itself; what was asked before the lease of a drill ended is let go then."""
+    last, over = gate.asked_at or gate.opened_at, run.lease.over_at if run.lease else None
+    return last + GATE_SILENT if over is None or last > over else over + LET_GO
+
+
+def lost_question(run: Run, gates: Sequence[Gate], now: datetime) -> Sighting | None:
+    """Return what is wrong with a drill that waits for people although its lease is over, and has no open question."""
+    over = run.lease.over_at if run.lease else None
+    waits = run.status in {RunStatus.WAITING, RunStatus.PAUSED}
+    if over is None or not waits or any(g.status is GateStatus.OPEN for g in gates) or now - over <= LET_GO:
+        return None
+    what = f"drill {run.run_id} is {run.status} since its lease ended, and has no open question that could be answered."
+    return Sighting(Finding.LOST_GATE, f"none/{over.isoformat()}", what, _again(run))
 
 
 def overdue_action(run: Run, action: Action, now: datetime) -> Sighting | None:
@@ -193,7 +212,20 @@ def _look(platform: Platform, executions: Executions, run: Run, held: Lock | Non
     elif not run.status.ended:
         actions = platform.ledger.actions(run.run_id)
         for found in _lost(platform, executions, run, actions, now):
+            if run.lease_over:
+                yield from _give_up(platform, executions, run, found)
+                return
             yield from tell(platform, run.run_id, found, message(Notice.WARNING, run, subject(found), ""))
+
+
+def _give_up(platform: Platform, executions: Executions, run: Run, lost: Sighting) -> Iterator[Sighting]:
+    """Stop a drill that does not come to its CLEANUP any more. The look at its lease, which follows, has the copies removed."""
+    what = f"{lost.what} The lease of drill {run.run_id} is over: its execution was stopped, and its copies are removed now."
+    found = Sighting(lost.finding, f"stopped/{lost.key}", what, f"dr status {run.run_id} --region {run.target_region}")
+    yield from tell(platform, run.run_id, found, message(Notice.WARNING, run, subject(found), ""))
+    executions.stop(run.execution_arn, what)
+    how = "was stopped by the watchdog, because it no longer came to its CLEANUP"
+    stopped(platform, run.run_id, how, where="", redrivable=False)
 
 
 def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator[Sighting]:
@@ -221,10 +253,13 @@ def _bury(platform: Platform, run: Run, how: str, epoch: int | None) -> Iterator
 def _lost(
     platform: Platform, executions: Executions, run: Run, actions: Sequence[Action], now: datetime
 ) -> Iterator[Sighting]:
-    for gate in platform.ledger.gates(run.run_id):
-        if gate.status is GateStatus.OPEN and now - (gate.asked_at or gate.opened_at) > GATE_SILENT:
+    gates = platform.ledger.gates(run.run_id)
+    for gate in gates:
+        if gate.status is GateStatus.OPEN and now > _answered_by(run, gate):
             found = lost_gate(run, gate, waits=bool(gate.token) and executions.waits(gate.token or ""), now=now)
             yield from () if found is None else (found,)
+    found = lost_question(run, gates, now)
+    yield from () if found is None else (found,)
     for stage in platform.ledger.stages(run.run_id):
         of_stage = [action for action in actions if action.stage_id == stage.stage_id]
         if stage.status in {StageStatus.RUNNING, StageStatus.CHECKING}:

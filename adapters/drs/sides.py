@@ -32,8 +32,9 @@ def _state(each: ServerView) -> str:
 
 
 def stop_sources(servers: job.Servers) -> job.Judged:
-    """Stop the source instances that run."""
-    up = [v.source.InstanceId for v in servers if v.source and _state(v) in {"running", "pending"}]
+    """Stop the source instances that run, but for servers whose launch has failed by now: those go on serving."""
+    going = [v for v in servers if v.launch_state != "failed"]
+    up = [v.source.InstanceId for v in going if v.source and _state(v) in {"running", "pending"}]
     call = Call("ec2", "StopInstances", {"InstanceIds": list(up)}, Side.SOURCE)
     step = done("stop-sources", "no source instance runs", effect=Effect.REVERSIBLE)
     if up:

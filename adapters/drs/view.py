@@ -149,7 +149,8 @@ def _server_view(
 
 def _with_settings(views: list[ServerView], reader: Reader, run: RunContext) -> list[ServerView]:
     """Add launch settings and newest recovery points, a call or two each per server: only before the launch."""
-    first_look = run.phase is Phase.INSTANTIATE or (run.mode is Mode.EMERGENCY and run.phase is Phase.ACTIVATE)
+    launches = run.phase is Phase.ACTIVATE and (run.mode is Mode.EMERGENCY or run.planning)
+    first_look = run.phase is Phase.INSTANTIATE or launches
     told: list[ServerView] = []
     for view in views:
         again = first_look or (view.into is not None and run.phase is Phase.ACTIVATE)

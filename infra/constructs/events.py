@@ -20,6 +20,8 @@ from orchestrator.names import Machine, drill_schedule
 
 LATEST_MINUTES = 60
 """A drill that cannot begin this long after its time is not held."""
+MEANT = "<aws.scheduler.scheduled-time>"
+"""What EventBridge Scheduler puts the time into, for which it was told to invoke its target; the same however often it tries."""
 ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
@@ -91,7 +93,7 @@ class FunctionClock(Construct):
 
 
 class DrillClock(Construct):
-    """Starts a drill by the calendar; one that could not be started lies in the dead-letter queue, which is alarmed on."""
+    """Has a drill held by the calendar; what could not be started lies in the dead-letter queue, which is alarmed on."""
 
     def __init__(
         self,
@@ -100,12 +102,16 @@ class DrillClock(Construct):
         *,
         customer: str,
         drill: Drill,
+        function: lambda_.IFunction,
         dead_letters: sqs.IQueue,
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
-        machine, name = machine_arn(Machine.ORCHESTRATOR), drill_schedule(customer, drill.environment, drill.name)
-        role = _schedule_role(self, name, "states:StartExecution", machine, dead_letters=dead_letters, key=key)
+        name = drill_schedule(customer, drill.environment, drill.name)
+        role = _schedule_role(
+            self, name, "lambda:InvokeFunction", function.function_arn, dead_letters=dead_letters, key=key
+        )
+        due = {"Schedule": name, "Drill": drill.name, "At": MEANT, "Request": drill.request(customer)}
         self.schedule = scheduler.CfnSchedule(
             self,
             "Schedule",
@@ -115,9 +121,9 @@ class DrillClock(Construct):
             schedule_expression_timezone=drill.time_zone,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=machine,
+                arn=function.function_arn,
                 role_arn=role.role_arn,
-                input=json.dumps(drill.request(customer)),
+                input=json.dumps(due),
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=LATEST_MINUTES * 60, maximum_retry_attempts=10

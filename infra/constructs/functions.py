@@ -194,6 +194,9 @@ class FunctionFactory:
             statements.append(
                 iam.PolicyStatement(sid="Runs", actions=["states:StartExecution"], resources=orchestrator)
             )
+        if verb.stops_runs:
+            actions, runs = ["states:StopExecution"], [_executions()]
+            statements.append(iam.PolicyStatement(sid="Stops", actions=actions, resources=runs))
         return statements
 
     def _acknowledge(self, parent: Construct, verb: Verb) -> None:

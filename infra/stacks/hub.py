@@ -87,12 +87,13 @@ class HubStack(Stack):
         drills = Construct(self, "Drills")
         for customer in config.customers:
             for drill in customer.drills:
-                if drill.dr_region == region:
+                if region in {drill.primary_region, drill.dr_region}:
                     DrillClock(
                         drills,
                         names.drill_schedule(customer.name, drill.environment, drill.name),
                         customer=customer.name,
                         drill=drill,
+                        function=functions["start_drill"],
                         dead_letters=notifications.dead_letters,
                         key=key,
                     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("localaws.scheduler")
 
 STEP_SECONDS = 60
+SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+"""The context attribute of a schedule's input that is filled in."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class SchedulerService(Service):
             parameters={"region": scheduled.region} if ":scheduler:::" in given["Arn"] else {},
             dead_letter_arn=given.get("DeadLetterConfig", {}).get("Arn"),
         )
-        deliver(self.world, target, given.get("Input") or "{}", f"schedule-{scheduled.name}")  # type: ignore[arg-type]
+        meant = self.world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = (given.get("Input") or "{}").replace(SCHEDULED_TIME, meant)
+        deliver(self.world, target, text, f"schedule-{scheduled.name}")  # type: ignore[arg-type]
 
     def _fire_page(self, _local: Any, method: str, query: Mapping[str, str], _body: Any) -> Any:
         if method != "POST" or "name" not in query:

@@ -104,6 +104,14 @@ def test_drill_killed_halfway_is_cleaned_up_when_its_lease_is_over_and_productio
     assert [c for c in changes if any(word in c for word in NEVER_IN_A_DRILL) or c.endswith(EAST)] == []
     # And the scope is free
     assert run.hub.ledger.holder(ended.scope) is None
+    # And a redrive of the drill ends with what became of its copies and what to type, and begins nothing
+    redriven = world.run_command("aws", "stepfunctions", "redrive-execution", "--execution-arn", run.execution_arn)
+    assert redriven.code == 0, redriven.err
+    run.until(lambda: run.execution()["status"] == "FAILED", "the refusal")
+    why = run.execution()["cause"]
+    assert f"UTC by run {removal.run_id}; there is nothing to go on with" in why
+    assert "start a new drill: dr start --customer Killed --environment production --operation test" in why
+    assert shop.attributes() == before
 
 
 def test_drill_that_nobody_answers_is_given_more_time_and_then_removes_its_copies_itself(world: World) -> None:
@@ -147,7 +155,30 @@ def test_copies_of_a_drill_that_was_stopped_are_removed_at_once_by_hand(world: W
     assert "were removed by run" in again.err
 
 
-def test_drill_is_held_by_the_calendar_without_anybody_and_ends_with_its_report(world: World) -> None:
+def test_drill_cancelled_in_its_middle_leaves_nothing_behind_within_minutes(world: World) -> None:
+    # Given a drill in the middle of ACTIVATE, long before its lease ends
+    shop = world.shop("Enough", KINDS)
+    before = shop.attributes()
+    run = in_the_middle_of_activate(shop)
+    assert shop.attributes() != before
+    # When it is cancelled
+    said = world.run_command("dr", "cancel", run.run_id, "--reason", "seen enough", "--yes")
+    assert said.code == 0, said.err
+    assert run.ended().status is RunStatus.CANCELLED
+    # Then its own end starts the run that removes its copies, and its last message says so
+    removal = run.linked(f"{run.run_id}-removal-1")
+    run.until(lambda: "failure" in world.told(run.run_id), "the last message")
+    assert f"run {removal.run_id} removes them" in world.texts(run.run_id)[-1]
+    ended = removal.ended()
+    assert ended.status is RunStatus.SUCCEEDED, ended.failure
+    # And they are gone without the watchdog, which has nothing to do
+    assert shop.attributes() == before
+    assert run.hub.ledger.run(run.run_id).completed_by == removal.run_id
+    assert world.watchdog() == []
+    assert run.hub.ledger.holder(ended.scope) is None
+
+
+def test_drill_is_held_by_the_calendar_in_the_direction_in_which_the_customer_stands(world: World) -> None:
     # Given a customer for whom the configuration names a nightly drill
     shop = world.shop("Calendar", ["ecs-service"])
     before = shop.attributes()
@@ -165,6 +196,15 @@ def test_drill_is_held_by_the_calendar_without_anybody_and_ends_with_its_report(
     assert ended.lease.minutes == 60
     assert shop.attributes() == before
     assert '"machine"' in world.run_command("dr", "report", run.run_id).out
+    # And when the customer has been moved, the other Region's hub rehearses the way back, and says why
+    move = shop.start("failover")
+    assert move.ended().status is RunStatus.SUCCEEDED
+    world.hub.admin(f"schedules/fire?name={schedule}", {})
+    back = world.started_by_itself(world.enter(EAST), scope).ended()
+    assert back.status is RunStatus.SUCCEEDED, back.failure
+    assert (back.mode, back.source_region, back.target_region) == (Mode.DRILL, WEST, EAST)
+    assert f"the other way round: Calendar/production runs in {WEST} since run {move.run_id}" in back.reason
+    assert [r.run_id for r in hub.ledger.runs_of(scope) if r.mode is Mode.DRILL] == [back.run_id, run.run_id]
 
 
 def test_drill_is_never_an_emergency(world: World) -> None:

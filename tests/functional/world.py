@@ -68,10 +68,12 @@ class World:
         customer: str,
         kinds: Sequence[str] | None = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
+        copies: int = 0,
     ) -> Shop:
         """Open a shop of one resource of each kind (or of `kinds`) for a customer, running in us-east-1.
 
-        `changes` maps a kind to fields that its entry gets instead; its tags are merged.
+        `changes` maps a kind to fields that its entry gets instead; its tags are merged. `copies`: so many of each,
+        numbered from 01.
         """
         slug = customer.lower()
         entries = [e for e in self.base.resources if e.scope == "x" and (kinds is None or e.kind in kinds)]
@@ -87,7 +89,8 @@ class World:
             raw["tags"] = {k: v for k, v in raw["tags"].items() if k != "dr:dependencies"}
             raw["tags"] |= {"dr:dependencies": needs[0]} if needs else {}
             raw["tags"] |= {k: v.format(shop=slug) for k, v in change.pop("tags", {}).items()}
-            resources.append({**raw, **change})
+            numbered = [f"{raw['name']}-{number:02}" for number in range(1, copies + 1)]
+            resources += [{**raw, **change, "name": name} for name in numbered or [raw["name"]]]
         content = self.base.model_dump(mode="json", exclude_none=True)
         scope = {"Customer": customer, "Environment": "production", "dr:enabled": "true"}
         content |= {"name": slug, "scopes": {"x": scope}, "resources": resources}
@@ -158,10 +161,11 @@ class World:
         return [str(p["message"]) for p in publishes if p["attributes"].get("RunId", {}).get("Value") == run_id]
 
     def started_by_itself(self, hub: HubRegion, scope: Scope) -> Running:
-        """Wait for the first run of a scope that nobody here started, and return it."""
+        """Wait for a run of a scope into the hub's Region that nobody here started, and return it."""
         deadline, pause = time.monotonic() + PATIENCE_SECONDS, threading.Event()
         while time.monotonic() < deadline:
-            for run in hub.ledger.runs_of(scope, 1):
+            own = [run for run in hub.ledger.runs_of(scope) if run.target_region == hub.region]
+            for run in own[:1]:
                 return Running(self, hub, run.run_id, run.execution_arn)
             pause.wait(LOOK_SECONDS)
         raise AssertionError(f"no run of {scope} was started")

@@ -179,36 +179,38 @@ def test_inventory_is_refreshed_and_readiness_judged_every_half_hour(assembly: A
             assert _function_of(hub, schedule["Target"]["Arn"]) == name
 
 
-def test_scheduled_drill_starts_the_orchestrator_and_nothing_else_in_the_region_that_stands_by(
+def test_scheduled_drill_asks_the_function_that_knows_which_way_the_customer_stands_in_both_regions(
     assembly: Assembly,
 ) -> None:
-    home, peer = assembly.hubs
-    assert not [s for s in home.of_type("AWS::Scheduler::Schedule").values() if s["Name"].startswith("dr-drill-")]
     for drill in assembly.config.customers[0].drills:
-        # Given a drill of the configuration, and its schedule in the hub of its target Region
-        schedule = peer.one("AWS::Scheduler::Schedule", Name=drill_schedule("CustomerX", drill.environment, drill.name))
-        assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (
-            drill.schedule,
-            drill.time_zone,
-        )
-        # Then it hands the orchestrator an input that a run accepts
-        target = schedule["Target"]
-        assert text(target["Arn"]).endswith(":stateMachine:DROrchestrator")
-        request = parse(json.loads(target["Input"]))
-        assert (request.mode, request.Requester) == (Mode.DRILL, f"schedule {drill.name}")
-        assert (request.LeaseMinutes, request.CostCeilingUSD) == (drill.lease_minutes, drill.cost_ceiling_usd)
-        # And its role may start that machine and tell what it could not start, no more
-        role = peer.body["Resources"][target["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
-        statements = [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]
-        (starts,) = [s for s in statements if s["Action"] == "states:StartExecution"]
-        assert text(starts["Resource"]).endswith(":stateMachine:DROrchestrator")
-        assert {a for s in statements for a in as_list(s["Action"])} == {
-            "states:StartExecution",
-            "sqs:SendMessage",
-            "kms:Decrypt",
-            "kms:GenerateDataKey",
-        }
-        assert "DeadLetterConfig" in target
+        # Given a drill of the configuration, and its schedules in the hubs of its two Regions
+        name, told = drill_schedule("CustomerX", drill.environment, drill.name), []
+        for hub in assembly.hubs:
+            schedule = hub.one("AWS::Scheduler::Schedule", Name=name)
+            assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (
+                drill.schedule,
+                drill.time_zone,
+            )
+            # Then each hands the function an input that a run accepts, and the time it was meant for
+            target = schedule["Target"]
+            assert _function_of(hub, target["Arn"]) == "dr-start-drill"
+            due = json.loads(target["Input"])
+            assert (due["Schedule"], due["Drill"], due["At"]) == (name, drill.name, "<aws.scheduler.scheduled-time>")
+            told.append(due["Request"])
+            request = parse(due["Request"])
+            assert (request.mode, request.Requester) == (Mode.DRILL, f"schedule {drill.name}")
+            assert (request.LeaseMinutes, request.CostCeilingUSD) == (drill.lease_minutes, drill.cost_ceiling_usd)
+            # And its role may invoke that and tell what it could not start, no more
+            role = hub.body["Resources"][target["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+            statements = [s for p in role["Policies"] for s in p["PolicyDocument"]["Statement"]]
+            assert {a for s in statements for a in as_list(s["Action"])} == {
+                "lambda:InvokeFunction",
+                "sqs:SendMessage",
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+            }
+            assert "DeadLetterConfig" in target
+        assert told[0] == told[1]
 
 
 def test_watchdog_looks_every_five_minutes_at_its_own_region_only(assembly: Assembly) -> None:

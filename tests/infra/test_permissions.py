@@ -40,7 +40,8 @@ def test_function_publishes_and_redeems_tokens_only_when_its_verb_does(assembly:
     tokens = {"states:SendTaskFailure", "states:SendTaskSuccess"} if verb.answers_tokens else set()
     looks = {"states:DescribeExecution", "states:SendTaskHeartbeat"} if verb.watches_executions else set()
     starts = {"states:StartExecution"} if verb.starts_runs else set()
-    assert _may(assembly, verb_name, "states") == tokens | looks | starts
+    stops = {"states:StopExecution"} if verb.stops_runs else set()
+    assert _may(assembly, verb_name, "states") == tokens | looks | starts | stops
 
 
 def test_audit_trail_can_be_appended_to_but_never_changed(assembly: Assembly, verb_name: str) -> None:

@@ -10,25 +10,28 @@ from typing import Any
 import pytest
 
 from orchestrator import ending, gates, moving, planning, stocktaking
-from orchestrator.errors import ConflictError, RefusedError, UnreachableError, ValidationError
+from orchestrator.errors import ConflictError, FencedError, RefusedError, UnreachableError, ValidationError
 from orchestrator.extending import extend
 from orchestrator.findings import Finding
 from orchestrator.identity import Identity
-from orchestrator.leases import Leases, LeaseTerms, copies_left, lease_lines
+from orchestrator.leases import Leases, LeaseTerms, copies_left, lease_lines, removal_name
 from orchestrator.ledger.records import Gate, Run
+from orchestrator.linked import ties
 from orchestrator.pausing import pause
 from orchestrator.redriving import go_on
-from orchestrator.removal import let_go_by_lease, removal_name
+from orchestrator.removal import let_go_by_lease, remove_at_once
 from orchestrator.report import build_report
 from orchestrator.report_html import render_html
 from orchestrator.stages import start_stage
 from orchestrator.status import run_view
 from orchestrator.words import Choice, GateStatus, Mode, Outcome, Phase, RunStatus
 from tests.unit.scripted_platform import HOME, SCOPE, TARGET, Operator, obstacle_failed
-from tests.unit.test_watchdog import Story
+from tests.unit.test_interruptions import Crash
+from tests.unit.test_watchdog import MACHINE, Story
 
 KIM = Identity(arn=f"arn:aws:iam::{HOME}:user/kim", account=HOME)
 MINUTE, HOUR = 60, 3600
+NEW = "dr start --customer CustomerX --environment production --operation test --primary-region us-east-1 --dr-region us-west-2"
 REMOVE = f"dr start --complete run-1 --region {TARGET} --approval automatic"
 
 
@@ -62,15 +65,30 @@ class Drill(Story):
 
     def removal(self, number: int = 1) -> Run:
         """Do what the started removal's execution does."""
+        name = self.begin_removal(number)
+        ended = self.go_on(name)
+        self.states.end(name, "SUCCEEDED" if ended.status is RunStatus.SUCCEEDED else "FAILED", self.cloud.clock.now())
+        return ended
+
+    def begin_removal(self, number: int = 1) -> str:
+        """Do what the started removal's execution does before its first change."""
         name = f"run-1-removal-{number}"
         arn = f"arn:aws:states:{TARGET}:{HOME}:execution:DROrchestrator:{name}"
         planning.accept(self.platform, self.states.started[name], arn, name, self.cloud.clock.now())
         stocktaking.take_inventory(self.platform, name)
         planning.build_plan(self.platform, name)
         assert planning.check_readiness(self.platform, name)
-        ended = self.go_on(name)
-        self.states.end(name, "SUCCEEDED" if ended.status is RunStatus.SUCCEEDED else "FAILED", self.cloud.clock.now())
-        return ended
+        return name
+
+    def end_at_once(self, run_id: str = "run-1") -> None:
+        """Do what the function that ends a run does after the end."""
+        remove_at_once(self.platform, self.states, run_id, MACHINE)
+
+    def cancelled_with_copies(self) -> Run:
+        """Leave a drill with copies in both waves that somebody cancelled."""
+        self.until_gate(lambda g: "CLEANUP" in (g.stage_id or ""))
+        ending.cancel(self.platform, "run-1", "kim", "seen enough")
+        return self.go_on()
 
     @property
     def run(self) -> Run:
@@ -252,6 +270,156 @@ def test_removal_that_fails_in_the_drills_own_run_asks_people_and_is_not_let_go(
     assert drill.left == ()
 
 
+# --- a drill that somebody ended, or that failed ----------------------------------------------------------------------
+
+
+def rejected(drill: Drill) -> None:
+    drill.until_gate(lambda g: "CLEANUP" in (g.stage_id or ""))
+    drill.go_on(answers=lambda _g: Choice.REJECT)
+
+
+def aborted(drill: Drill) -> None:
+    drill.cloud.obstacles["search", "promote"] = obstacle_failed("database/search", "promote")
+    drill.until_gate(lambda g: g.kind == "failure")
+    drill.go_on(answers=lambda _g: Choice.ABORT)
+
+
+def aborted_beforehand(drill: Drill) -> None:
+    drill.cloud.obstacles["search", "promote"] = obstacle_failed("database/search", "promote")
+    drill.accept(ApprovalMode="automatic", OnFailure="abort")
+    drill.go_on()
+
+
+def cancelled(drill: Drill) -> None:
+    drill.cancelled_with_copies()
+
+
+def cancelled_and_then_killed(drill: Drill) -> None:
+    drill.until_gate(lambda g: "CLEANUP" in (g.stage_id or ""))
+    ending.cancel(drill.platform, "run-1", "kim", "seen enough")
+    ending.stopped(drill.platform, "run-1", "was aborted")
+
+
+@pytest.mark.parametrize("ended", [cancelled, rejected, aborted, aborted_beforehand, cancelled_and_then_killed])
+def test_copies_of_a_drill_that_was_ended_or_failed_are_removed_at_once(ended: Callable[[Drill], None]) -> None:
+    # Given a drill with copies, long before its lease ends, that somebody ends
+    drill = Drill()
+    ended(drill)
+    assert len(drill.left) == 2
+    # Then its last message names the run that removes them
+    body = drill.cloud.notifier.sent[-1].body
+    assert "copies of database/orders, database/search are left; run run-1-removal-1 removes them" in body
+    assert f"if it did not: {REMOVE}" in body
+    # When the function that ended it is repeated, then that run is started once, and says why
+    drill.end_at_once()
+    drill.end_at_once()
+    assert list(drill.states.started) == ["run-1-removal-1"]
+    assert drill.run.lease is not None
+    assert drill.run.lease.removals == ("run-1-removal-1",)
+    assert drill.states.started["run-1-removal-1"]["Complete"] == "run-1"
+    told = [e.message for e in drill.cloud.ledger.events("run-1") if e.kind == "lease"]
+    assert told == ["run run-1-removal-1 is started to remove the copies of database/orders, database/search"]
+    # And the watchdog finds nothing to do; the copies are gone before the lease is over
+    assert drill.found() == []
+    assert drill.removal().status is RunStatus.SUCCEEDED
+    assert drill.left == ()
+    assert drill.cloud.clock.now() < drill.run.lease.until
+    assert drill.found() == []
+    assert drill.cloud.ledger.leases() == []
+    assert drill.cloud.ledger.holder(SCOPE) is None
+
+
+def test_removal_that_the_end_of_a_drill_did_not_start_is_started_by_the_watchdog_at_its_next_look() -> None:
+    # Given a drill that was cancelled, whose last function could not reach Step Functions
+    drill = Drill()
+    drill.cancelled_with_copies()
+    start = drill.states.start
+
+    def unreachable(_machine_arn: str, _name: str, _given: Any) -> None:
+        raise UnreachableError("states.StartExecution: no answer.")
+
+    drill.states.start = unreachable  # type: ignore[method-assign]
+    drill.end_at_once()
+    assert "The watchdog does it in its next round" in drill.cloud.ledger.events("run-1")[-1].message
+    # When the watchdog looks, then it starts the very same run
+    drill.states.start = start  # type: ignore[method-assign]
+    drill.states.ended["run-1-removal-1"] = None
+    drill.look()
+    assert list(drill.states.started) == ["run-1-removal-1"]
+
+
+def test_watchdog_removes_what_a_cancelled_drill_left_when_its_last_function_died() -> None:
+    drill = Drill()
+    drill.cancelled_with_copies()
+    (sighting,) = drill.look().sightings
+    assert drill.look().sightings == ()
+    assert sighting.what == (
+        "drill run-1 is cancelled; copies of database/orders, database/search are left. Run run-1-removal-1 was started to "
+        "remove them."
+    )
+    assert list(drill.states.started) == ["run-1-removal-1"]
+
+
+def test_drill_that_was_given_more_time_keeps_its_copies_until_then_although_it_was_cancelled() -> None:
+    # Given a drill whose lease somebody extends, to look at the copies after its end
+    drill = Drill()
+    drill.until_gate(lambda g: "CLEANUP" in (g.stage_id or ""))
+    extend(drill.platform, "run-1", KIM, 60, "the database looks odd")
+    # When it is cancelled, then its copies stay, and the last message says until when
+    ending.cancel(drill.platform, "run-1", "kim", "")
+    drill.go_on()
+    drill.end_at_once()
+    assert "are left; lease until 2026-03-01 05:00 UTC" in drill.cloud.notifier.sent[-1].body
+    assert (drill.found(), drill.states.started) == ([], {})
+    # And then they go
+    drill.cloud.clock.advance(3 * HOUR)
+    assert drill.found() == [Finding.EXPIRED_LEASE]
+
+
+def test_cancelled_drill_without_copies_starts_nothing_and_a_run_that_took_the_scope_is_not_disturbed() -> None:
+    drill = Drill()
+    drill.until_gate(lambda _g: True)
+    ending.cancel(drill.platform, "run-1", "kim", "")
+    drill.go_on()
+    drill.end_at_once()
+    assert drill.states.started == {}
+    other = Drill()
+    other.cancelled_with_copies()
+    other.cloud.accept(other.platform, "run-2")
+    other.end_at_once()
+    assert other.states.started == {}
+    (sighting,) = other.look().sightings
+    assert "removed when run run-2 gives the scope back" in sighting.what
+
+
+def test_emergency_does_not_wait_for_the_removal_of_a_drills_copies_which_is_done_again_after_it() -> None:
+    # Given a cancelled drill whose copies are being removed
+    drill = Drill()
+    drill.cancelled_with_copies()
+    drill.end_at_once()
+    name = drill.begin_removal()
+    move = moving.decide_next(drill.platform, name)
+    start_stage(drill.platform, name, move.stage.stage_id)  # type: ignore[union-attr]
+    # When a planned move is wanted, then it waits; but an emergency takes the scope over at once
+    with pytest.raises(RefusedError, match=f"is locked by run {name}"):
+        drill.cloud.accept(drill.platform, "run-2")
+    drill.cloud.accept(drill.platform, "run-3", Emergency=True)
+    # And the removal makes no call any more, and tells of what is left when it has ended
+    made = len(drill.cloud.made)
+    with pytest.raises(FencedError, match="the scope is held by run run-3"):
+        drill.platform.engine.advance(name, move.stage.stage_id, "CLEANUP.database-search")  # type: ignore[union-attr]
+    assert len(drill.cloud.made) == made
+    ending.finish(drill.platform, name, "fenced")
+    drill.states.end(name, "FAILED", drill.cloud.clock.now())
+    (sighting,) = drill.look().sightings
+    assert "removed when run run-3 gives the scope back" in sighting.what
+    # And it is done again when the emergency has ended
+    ending.finish(drill.platform, "run-3", "stopped here")
+    drill.look()
+    assert drill.removal(2).status is RunStatus.SUCCEEDED
+    assert drill.left == ()
+
+
 # --- a drill whose run is gone ----------------------------------------------------------------------------------------
 
 
@@ -406,8 +574,148 @@ def test_drill_is_redriven_under_its_lease_but_not_when_its_copies_are_being_rem
     ending.stopped(drill.platform, "run-1", "was aborted")
     drill.cloud.clock.advance(2 * HOUR)
     drill.look()
-    with pytest.raises(RefusedError, match="run run-1-removal-1 removes its copies"):
+    with pytest.raises(RefusedError, match="run run-1-removal-1 was started to remove its copies"):
         go_on(drill.platform, "run-1", 2)
+
+
+def test_drill_whose_copies_were_removed_is_not_redriven_and_says_when_by_which_run_and_what_to_type() -> None:
+    # Given an interrupted drill whose copies another run has removed since
+    drill = Drill()
+    drill.killed_with_copies()
+    drill.cloud.clock.advance(2 * HOUR)
+    drill.look()
+    removed_at = drill.removal().ended_at
+    assert removed_at is not None
+    made, locks = len(drill.cloud.made), drill.cloud.ledger.locks()
+    # When its execution is redriven, then that is refused, however often
+    for _ in range(2):
+        with pytest.raises(RefusedError) as refused:
+            go_on(drill.platform, "run-1", 1)
+        assert refused.value.message == (
+            f"drill run-1 has ended (stopped), and its copies were removed {removed_at:%Y-%m-%d %H:%M} UTC by run "
+            "run-1-removal-1; there is nothing to go on with."
+        )
+        assert refused.value.remedy == f"start a new drill: {NEW}"
+    # And nothing was changed, and nobody is told to redrive it any more
+    assert (len(drill.cloud.made), drill.cloud.ledger.locks(), drill.run.redrives) == (made, locks, 0)
+    assert not any("redrive-execution" in line for line in ties(drill.run))
+
+
+def test_drill_that_somebody_ended_is_not_redriven_whether_its_copies_are_gone_or_not_yet() -> None:
+    drill = Drill()
+    drill.cancelled_with_copies()
+    with pytest.raises(FencedError, match=r"has ended \(cancelled\)") as fenced:
+        go_on(drill.platform, "run-1", 1)
+    assert NEW in fenced.value.remedy
+    drill.end_at_once()
+    with pytest.raises(RefusedError, match="run run-1-removal-1 was started to remove its copies"):
+        go_on(drill.platform, "run-1", 1)
+    drill.removal()
+    with pytest.raises(RefusedError, match="by run run-1-removal-1; there is nothing to go on with"):
+        go_on(drill.platform, "run-1", 1)
+
+
+# --- a drill that waits for nobody ------------------------------------------------------------------------------------
+
+
+def waits_with_a_dead_token(drill: Drill) -> None:
+    gate = drill.until_gate(lambda g: "INSTANTIATE-w2" in (g.stage_id or ""))
+    assert gate.token is not None
+    drill.states.dead_tokens.add(gate.token)
+
+
+def waits_with_a_lost_token(drill: Drill) -> None:
+    gate = drill.until_gate(lambda g: "INSTANTIATE-w2" in (g.stage_id or ""))
+    drill.cloud.ledger.change_gate("run-1", gate.gate_id, lambda g: g.but(token=None))
+
+
+def waits_without_a_question(drill: Drill) -> None:
+    gate = drill.until_gate(lambda g: "INSTANTIATE-w2" in (g.stage_id or ""))
+    drill.cloud.ledger.change_gate("run-1", gate.gate_id, lambda g: g.but(status=GateStatus.WITHDRAWN, token=None))
+
+
+@pytest.mark.parametrize("waits", [waits_with_a_dead_token, waits_with_a_lost_token, waits_without_a_question])
+def test_drill_that_does_not_hear_that_its_lease_is_over_is_stopped_and_its_copies_are_removed(
+    waits: Callable[[Drill], None],
+) -> None:
+    # Given a drill with copies, whose execution lives and waits for an answer that cannot come
+    drill = Drill()
+    waits(drill)
+    drill.cloud.clock.advance(2 * HOUR)
+    # When its lease ends, then it is told so, and has a few minutes to take that up
+    assert Finding.EXPIRED_LEASE in drill.found()
+    drill.cloud.clock.advance(10 * MINUTE)
+    assert (drill.found(), drill.states.stopped) == ([], [])
+    # When it has not, then one round stops its execution, closes the run, and starts the removal; it says all that, once
+    drill.cloud.clock.advance(6 * MINUTE)
+    stopped, removal = drill.look().sightings
+    assert drill.look().sightings == ()
+    assert stopped.finding is Finding.LOST_GATE
+    assert "The lease of drill run-1 is over: its execution was stopped, and its copies are removed now" in stopped.what
+    assert stopped.command == f"dr status run-1 --region {TARGET}"
+    assert "Run run-1-removal-1 was started to remove them" in removal.what
+    assert drill.states.stopped == ["run-1"]
+    assert (drill.run.status, drill.run.interrupted) == (RunStatus.STOPPED, False)
+    assert drill.cloud.ledger.holder(SCOPE) is None
+    # And the copies go, and a redrive is refused
+    assert drill.removal().status is RunStatus.SUCCEEDED
+    assert (drill.left, drill.found(), drill.cloud.ledger.leases()) == ((), [], [])
+    with pytest.raises(RefusedError, match="its copies were removed"):
+        go_on(drill.platform, "run-1", 1)
+
+
+def test_question_of_a_removal_that_people_may_still_answer_is_not_stopped() -> None:
+    # Given a drill whose lease is over, and whose removal asks people with a token that lives
+    drill = Drill()
+    drill.until_gate(lambda g: "ACTIVATE-w1" in (g.stage_id or ""))
+    drill.cloud.clock.advance(2 * HOUR)
+    drill.look()
+    drill.cloud.obstacles["orders", "quiesce"] = obstacle_failed("database/orders", "quiesce")
+    drill.go_on()
+    drill.look()
+    # Then it is left to people for as long as the token lives; when that is dead, and nothing asks again, it is stopped
+    drill.cloud.clock.advance(3 * HOUR)
+    assert (drill.found(), drill.states.stopped) == ([], [])
+    drill.states.dead_tokens.add("token")
+    assert Finding.LOST_GATE in drill.found()
+    assert drill.states.stopped == ["run-1"]
+    assert list(drill.states.started) == ["run-1-removal-1"]
+
+
+@pytest.mark.parametrize("dies", ["tell", "stop", "close", "start"])
+def test_watchdog_that_dies_anywhere_while_it_gives_a_drill_up_comes_to_the_same_end(
+    dies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a drill that waits for nobody beyond its lease, and a watchdog that dies once on its way
+    drill = Drill()
+    waits_with_a_dead_token(drill)
+    drill.cloud.clock.advance(2 * HOUR)
+    drill.look()
+    drill.cloud.clock.advance(16 * MINUTE)
+    owner, name = {
+        "tell": (drill.cloud.notifier, "send"),
+        "stop": (drill.states, "stop"),
+        "close": (drill.cloud.ledger, "save_run"),
+        "start": (drill.states, "start"),
+    }[dies]
+    original = getattr(owner, name)
+
+    def die(*_given: Any, **_more: Any) -> None:
+        monkeypatch.setattr(owner, name, original)
+        raise Crash(dies)
+
+    monkeypatch.setattr(owner, name, die)
+    with pytest.raises(Crash):
+        drill.look()
+    drill.states.ended.setdefault("run-1-removal-1", None)
+    # When it looks again
+    drill.look()
+    # Then the execution is stopped, the run closed, and one removal started
+    assert set(drill.states.stopped) == {"run-1"}
+    assert drill.run.status is RunStatus.STOPPED
+    assert list(drill.states.started) == ["run-1-removal-1"]
+    assert drill.removal().status is RunStatus.SUCCEEDED
+    assert drill.left == ()
 
 
 # --- what is left, and who may remove it ------------------------------------------------------------------------------

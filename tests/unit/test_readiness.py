@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrator import stocktaking
+from orchestrator.home import Whereabouts, whereabouts
 from orchestrator.ledger.records import ReadinessRecord
 from orchestrator.notify import Notice
-from orchestrator.readiness import active_region, judge
-from orchestrator.words import Readiness, RunStatus
-from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET, Cloud, Operator
+from orchestrator.readiness import judge, stands_by
+from orchestrator.words import Choice, Readiness, RunStatus
+from tests.unit.scripted_platform import SCOPE, SOURCE, TARGET, Cloud, Operator, obstacle_failed
 
 BOTH = (SOURCE, TARGET)
 
@@ -102,23 +105,89 @@ class TestNews:
         assert [each.state for each in cloud.ledger.newest_readiness()] == [Readiness.NEEDS_ATTENTION]
 
 
-def test_scope_runs_where_its_last_move_went_and_a_drill_moves_nothing() -> None:
+class TestWhereabouts:
+    def where(self, cloud: Cloud) -> Whereabouts:
+        return whereabouts(cloud.ledger, SCOPE, SOURCE)
+
+    def move(self, cloud: Cloud, **request: Any) -> RunStatus:
+        """Move the scope into us-west-2 as far as the request says, or back."""
+        cloud.clock.advance(3600)
+        back = request.get("Operation") == "failback"
+        platform = cloud.platform(SOURCE if back else TARGET)
+        run_id = f"run-{len(cloud.ledger.runs_of(SCOPE)) + 1}"
+        answers = lambda g: Choice.APPROVE if Choice.APPROVE in g.choices else Choice.CONTINUE  # noqa: E731
+        return Operator(platform, cloud, answers).drive(cloud.accept(platform, run_id, **request)).status
+
+    def test_scope_runs_where_its_last_move_went_and_a_drill_moves_nothing(self) -> None:
+        cloud = a_cloud()
+        assert self.where(cloud).region == SOURCE
+        self.move(cloud, Operation="test")
+        assert self.where(cloud).region == SOURCE
+        self.move(cloud)
+        assert self.where(cloud) == Whereabouts(TARGET, "run-2")
+
+    def test_scope_whose_standby_alone_was_made_ready_still_runs_at_home(self) -> None:
+        cloud = a_cloud()
+        assert self.move(cloud, Phases=["INSTANTIATE"]) is RunStatus.SUCCEEDED
+        assert self.where(cloud) == Whereabouts(SOURCE)
+
+    def test_run_limited_to_some_waves_counts_for_what_it_moved_only(self) -> None:
+        # Given a scope of three waves of which the first is moved
+        cloud = three_waves()
+        self.move(cloud, Waves=[1])
+        # Then that is where it went, and the rest is at home
+        where = self.where(cloud)
+        assert (where.region, where.elsewhere) == (SOURCE, {"database/orders": TARGET})
+        # When the second is moved, too, and the first brought back
+        self.move(cloud, Waves=[2])
+        self.move(cloud, Waves=[1], Operation="failback")
+        assert self.where(cloud).elsewhere == {"database/search": TARGET}
+        # And when everything is moved, then the scope is there as a whole
+        self.move(cloud)
+        assert self.where(cloud) == Whereabouts(TARGET, "run-4")
+
+    def test_what_a_whole_move_left_behind_is_where_it_was(self) -> None:
+        cloud = three_waves()
+        cloud.obstacles["search", "fence"] = obstacle_failed("database/search", "fence")
+        assert self.move(cloud) is RunStatus.SUCCEEDED_WITH_WARNINGS
+        assert self.where(cloud) == Whereabouts(TARGET, "run-1", {"database/search": SOURCE})
+
+    def test_run_that_came_to_no_good_end_counts_for_what_it_moved_before(self) -> None:
+        cloud = three_waves()
+        cloud.obstacles["search", "fence"] = obstacle_failed("database/search", "fence")
+        assert self.move(cloud, OnFailure="abort", Mode="wave") is RunStatus.FAILED
+        assert self.where(cloud) == Whereabouts(SOURCE, None, {"database/orders": TARGET})
+
+    def test_run_that_was_rolled_back_moved_nothing(self) -> None:
+        cloud = three_waves()
+        cloud.obstacles["orders", "promote"] = obstacle_failed("database/orders", "promote")
+        assert self.move(cloud, OnFailure="rollback") is RunStatus.FAILED
+        assert self.where(cloud) == Whereabouts(SOURCE)
+
+
+def three_waves() -> Cloud:
     cloud = a_cloud()
-    platform = cloud.platform()
-    assert active_region(cloud.ledger, SCOPE, SOURCE) == SOURCE
-    Operator(platform, cloud).drive(cloud.accept(platform, "run-1", Operation="test"))
-    assert active_region(cloud.ledger, SCOPE, SOURCE) == SOURCE
-    cloud.clock.advance(3600)
-    Operator(platform, cloud).drive(cloud.accept(platform, "run-2"))
-    assert active_region(cloud.ledger, SCOPE, SOURCE) == TARGET
+    cloud.add("search", wave=2, dr_dependencies="orders")
+    cloud.add("mail", wave=3)
+    return cloud
 
 
-def test_scope_whose_standby_alone_was_made_ready_still_runs_at_home() -> None:
-    cloud = a_cloud()
-    platform = cloud.platform()
-    run_id = cloud.accept(platform, "run-1", Phases=["INSTANTIATE"])
-
-    Operator(platform, cloud).drive(run_id)
-
-    assert cloud.ledger.run(run_id).status is RunStatus.SUCCEEDED
-    assert active_region(cloud.ledger, SCOPE, SOURCE) == SOURCE
+def test_each_side_of_a_scope_that_was_moved_in_part_is_judged_on_its_own() -> None:
+    # Given a scope of which the first wave was moved to us-west-2
+    cloud = three_waves()
+    TestWhereabouts().move(cloud, Waves=[1])
+    where = whereabouts(cloud.ledger, SCOPE, SOURCE)
+    stocktaking.refresh(cloud.platform(), SCOPE, BOTH)
+    # When either Region's hub judges what does not run there
+    into_west = judge(cloud.platform(TARGET), SCOPE, SOURCE, where)
+    into_east = judge(cloud.platform(SOURCE), SCOPE, TARGET, where)
+    # Then it is the rest there, although it depends on what is there already, and the first wave here
+    assert (into_west.state, into_west.resources) == (Readiness.READY, 2)
+    assert (into_east.state, into_east.resources) == (Readiness.READY, 1)
+    # And what is wrong with a part shows on its own side only
+    cloud.red = {"search"}
+    assert judge(cloud.platform(TARGET), SCOPE, SOURCE, where).state is Readiness.NEEDS_ATTENTION
+    assert judge(cloud.platform(SOURCE), SCOPE, TARGET, where).state is Readiness.READY
+    # And a hub where everything runs has nothing to judge
+    assert stands_by(cloud.platform(TARGET), SCOPE, where)
+    assert not stands_by(cloud.platform(TARGET), SCOPE, Whereabouts(TARGET, "run-9", {"database/gone": SOURCE}))

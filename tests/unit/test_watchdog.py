@@ -36,6 +36,7 @@ class StepFunctions(Executions):
     released: list[str] = field(default_factory=list)
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Execution name -> its input."""
+    stopped: list[str] = field(default_factory=list)
     unreachable: bool = False
 
     def find(self, arn: str) -> Execution | None:
@@ -52,8 +53,10 @@ class StepFunctions(Executions):
 
     def start(self, machine_arn: str, name: str, given: Mapping[str, object]) -> None:
         assert machine_arn == MACHINE
-        assert name not in self.started, "one removal is started once"
-        self.started[name] = dict(given)
+        assert self.started.setdefault(name, dict(given)) == given, "one removal is started once"
+
+    def stop(self, arn: str, why: str) -> None:
+        self.stopped.append(arn.rpartition(":")[2])
 
     def end(self, name: str, status: str, at: datetime) -> None:
         self.ended[name] = Execution(status, at)
