@@ -207,7 +207,8 @@ def _batches(
     def family(item: Item) -> tuple[int, tuple[int, int], str, str, str, str, str]:
         source, target = _sides(item, request)
         accounts = source.account, target.account
-        together = str(target.facts.get(TOGETHER, ""))
+        setting = adapter(item.resource.adapter).spec.together_setting
+        together = str(item.resource.settings.get(setting) or target.facts.get(TOGETHER, ""))
         return item.tags.wave, levels[item.id], item.resource.adapter, item.strategy, *accounts, together
 
     targets: list[PlannedTarget] = []

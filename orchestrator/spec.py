@@ -93,6 +93,8 @@ class Spec:
     """
     found_apart: bool = False
     """True when `discover` describes each object by itself: many of them in one account and Region are shared out."""
+    together_setting: str = ""
+    """The setting of a manifest by which resources go together (as by the fact TOGETHER): the same value, one action."""
     global_service: bool = False
     """True when the resource lives in no Region (Route 53): both sides are the same object."""
     refuses: tuple[str, ...] = ()

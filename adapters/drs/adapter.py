@@ -4,7 +4,8 @@ volumes of prepared, stopped ones; then they are protected the other way round.
 instantiate  drs.UpdateLaunchConfiguration where launches would not start, or not carry the tags (into prepared instances:
              carry any); drill: drs.StartRecovery with isDrill, for the whole batch
 activate     planned: wait for backlog 0; drs.StartRecovery for the batch; after its snapshots ec2.StopInstances on the
-             source side; wait until every recovery instance passes its checks. Emergency: drs.StartRecovery at once.
+             source side; wait until every recovery instance passes its checks (a retry of a failed launch first starts
+             that source again: ec2.StartInstances). Emergency: drs.StartRecovery at once.
              Prepared instances: ec2.DeleteTags (dr:fenced) once the launch has landed there and nowhere else
 cleanup      ec2.StopInstances and ec2.CreateTags (dr:fenced) on the source side; drill: drs.TerminateRecoveryInstances
 replicate    drs.ReverseReplication per recovery instance, drs.TagResource on the reverse source server, wait until it is
@@ -108,7 +109,11 @@ class DrsAdapter(Adapter[DrsView]):
                 view.servers,
                 lambda servers: job.unobstructed(servers, run),
                 lambda servers: plans.whole(servers, view, run),
-                *([lambda servers: job.drained(servers, run)] if planned else []),
+                *(
+                    [lambda servers: sides.revived(servers, run), lambda servers: job.drained(servers, run)]
+                    if planned
+                    else []
+                ),
                 lambda servers: plans.executed(servers, view, run),
                 lambda servers: plans.ended(servers, view),
                 *([lambda servers: plans.snapped(servers, view, run)] if planned else []),
@@ -119,7 +124,11 @@ class DrsAdapter(Adapter[DrsView]):
         return job.chain(
             view.servers,
             lambda servers: job.unobstructed(servers, run),
-            *([lambda servers: job.drained(servers, run)] if planned else []),
+            *(
+                [lambda servers: sides.revived(servers, run), lambda servers: job.drained(servers, run)]
+                if planned
+                else []
+            ),
             prepared.guarded,
             lambda servers: job.started(servers, view, run, "start-recovery"),
             *([lambda servers: job.snapshot_taken(servers, run), sides.stop_sources] if planned else []),

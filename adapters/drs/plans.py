@@ -16,8 +16,15 @@ from pydantic import JsonValue
 
 from adapters.drs import launch as job
 from adapters.drs import sides
-from adapters.drs.spec import ACTIVE_JOBS_LIMIT, PLAN_ACTIVE, PLAN_ENDED, PLAN_MINUTES_LIMIT, SERVERS_IN_JOBS_LIMIT
-from adapters.drs.view_plan import Execution, PlanView, plan_arns
+from adapters.drs.spec import (
+    ACTIVE_JOBS_LIMIT,
+    PLAN_ACTIVE,
+    PLAN_ENDED,
+    PLAN_MINUTES_LIMIT,
+    RECOVERY_PLAN,
+    SERVERS_IN_JOBS_LIMIT,
+)
+from adapters.drs.view_plan import Execution, PlanView, told_plans
 from adapters.drs.view_server import DrsView, ServerView
 from orchestrator.contract import Call, Later, Param, RunContext, Step, blocked, busy, done, failed, todo
 from orchestrator.tags import CUSTOMER, ENABLED, ENVIRONMENT
@@ -39,21 +46,35 @@ def slug(name: str) -> str:
 
 
 def _mine(plan: PlanView, servers: Sequence[ServerView]) -> list[ServerView]:
-    return [view for view in servers if plan_arns(view.member) == [plan.arn]]
+    return [view for view in servers if plan.is_of(view.member)]
 
 
 def objections(each: ServerView, view: DrsView) -> list[Objection]:
     """Return why the plan of a server must not, or cannot, be executed."""
-    me, region, arns = each.member.target.id, each.member.target.region, plan_arns(each.member)
-    if not arns:
-        return [("plan-missing", f"{me} is in no recovery plan in {region}, drs-recovery-plan needs one")]
-    if len(arns) > 1:
-        names = ", ".join(sorted(arn.rpartition("/")[2] for arn in arns))
-        return [("plan-ambiguous", f"{me} is in {len(arns)} recovery plans ({names}), expected one")]
-    plan = next((plan for plan in view.plans if plan.arn == arns[0]), None)
+    me, region, told = each.member.target.id, each.member.target.region, told_plans(each.member)
+    if not told:
+        text = f"no recovery plan is known that holds {me} in {region}, drs-recovery-plan needs one"
+        return [
+            ("plan-missing", f"{text}: name it as {RECOVERY_PLAN} in the manifest, or tag the server for the strategy")
+        ]
+    if len(told) > 1:
+        names = ", ".join(sorted(arn.rpartition("/")[2] for arn in told))
+        return [("plan-ambiguous", f"{me} is in {len(told)} recovery plans ({names}), expected one")]
+    plan = next((plan for plan in view.plans if plan.is_of(each.member)), None)
     if plan is None:
-        return [("plan-missing", f"the recovery plan {arns[0]} does not exist any more")]
+        return [_absent(told[0], each)]
     return [*_unfit(plan, each), *_mixed(plan, [v.member.target.id for v in _mine(plan, view.servers)])]
+
+
+def _absent(told: str, each: ServerView) -> Objection:
+    place, elsewhere = each.member.target, told.split(":")[3] if told.startswith("arn:") else ""
+    if elsewhere and elsewhere != place.region:
+        text = f"{told} lies in {elsewhere}, servers are launched in {place.region}"
+        return "plan-elsewhere", f"{text}: name the plan by its name, which the plan of the way back has, too"
+    where = f"{place.region}, account {place.account}"
+    if each.member.settings.get(RECOVERY_PLAN):
+        return "plan-missing", f'there is no recovery plan "{told}" in {where}, which the manifest names'
+    return "plan-missing", f"the recovery plan {told} does not exist any more in {where}"
 
 
 def _unfit(plan: PlanView, each: ServerView) -> list[Objection]:
@@ -102,7 +123,7 @@ def whole(servers: job.Servers, view: DrsView, run: RunContext) -> job.Judged:
 
 
 def _to_start(each: ServerView, view: DrsView, run: RunContext) -> bool:
-    plan = next((plan for plan in view.plans if plan_arns(each.member) == [plan.arn]), None)
+    plan = next((plan for plan in view.plans if plan.is_of(each.member)), None)
     return plan is None or _starts(plan, _mine(plan, view.servers), run)
 
 

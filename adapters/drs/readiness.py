@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.drs import launch as job
 from adapters.drs import plans, prepared
 from adapters.drs.permissions import PLAN
-from adapters.drs.spec import CATCHING_UP, NO_DATA_YET, SPEC
+from adapters.drs.spec import CATCHING_UP, NO_DATA_YET, RECOVERY_PLAN, SPEC
 from adapters.drs.view_server import DrsView, ServerView
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
@@ -20,6 +20,9 @@ def judged(view: DrsView, run: RunContext) -> list[Finding]:
         mine = _of(each, run)
         if view.strategy == PLAN:
             mine += [red(each.id, code, f"{text}.", plans.REMEDY) for code, text in plans.objections(each, view)]
+        elif told := each.member.settings.get(RECOVERY_PLAN):
+            text = f'the manifest names the recovery plan "{told}", and the strategy is {view.strategy}.'
+            mine.append(red(each.id, "plan-unused", text, f'write "strategy": "{PLAN}" beside it, or remove it'))
         if view.strategy:
             mine += too_slow(each.member, SPEC.strategy(view.strategy))
         if view.source_ready is False:

@@ -42,6 +42,19 @@ def stop_sources(servers: job.Servers) -> job.Judged:
     return [step], list(servers)
 
 
+def revived(servers: job.Servers, run: RunContext) -> job.Judged:
+    """Start sources again that were stopped for a launch that failed: the next one must drain and have its own snapshot."""
+    waiting = [v for v in servers if v.job and job.needs_launch(v, run) and v.source and not v.source.fenced]
+    waiting = [v for v in waiting if _state(v) not in {"running", *_GONE}]
+    if not waiting:
+        return [], list(servers)
+    down = [v.source.InstanceId for v in waiting if v.source and _state(v) == "stopped"]
+    seen = "; ".join(f"{v.member.name} is {_state(v)}, its launch {v.launch_status}" for v in waiting[:5])
+    call = Call("ec2", "StartInstances", {"InstanceIds": list(down)}, Side.SOURCE)
+    step = todo("revive-sources", call, Effect.REVERSIBLE, seen) if down else busy("revive-sources", seen)
+    return [step], list(servers)
+
+
 def sources_stopped(servers: job.Servers) -> job.Judged:
     """Wait until they are stopped."""
     up = [v for v in servers if _state(v) not in {"stopped", *_GONE}]

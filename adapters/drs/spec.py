@@ -6,6 +6,9 @@ from adapters.drs.permissions import COPYING, INTO, PERMISSIONS, PLAN
 from orchestrator.spec import Quota, Spec, Strategy
 from orchestrator.words import Mode, Phase, Side
 
+RECOVERY_PLAN = "recoveryPlan"
+"""The setting of a manifest that names a server's recovery plan: by its name, or by the ARN of one Region's."""
+
 SPEC = Spec(
     key="drs",
     title="AWS Elastic Disaster Recovery",
@@ -44,6 +47,7 @@ SPEC = Spec(
     poll_seconds=15,
     deadline_minutes=360,
     native_listing=True,
+    together_setting=RECOVERY_PLAN,
     refuses=(
         "A tagged EC2 instance that no source server protects: a planned run stops and names it, an emergency leaves it out "
         "and says so.",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from adapters.drs.spec import JOB_LOOKBACK_HOURS, PLAN_ACTIVE
+from adapters.drs.spec import JOB_LOOKBACK_HOURS, PLAN_ACTIVE, RECOVERY_PLAN
 from orchestrator.contract import Member, Reader, RunContext
 
 MISSING = ("ResourceNotFoundException",)
@@ -149,6 +149,10 @@ class PlanView:
     back: PlanView | None = None
     """The plan of the same name on the source side."""
 
+    def is_of(self, member: Member) -> bool:
+        """Say whether it is the one plan that is told for a member."""
+        return told_plans(member) in ([self.arn], [self.name])
+
     @property
     def server_steps(self) -> list[PlanStep]:
         """Return the steps that recover servers."""
@@ -185,16 +189,19 @@ def plans_of_servers(reader: Reader) -> dict[str, list[str]]:
     return found
 
 
-def plan_arns(member: Member) -> list[str]:
-    """Return the plans that a member's server is in; the one that a manifest names (`recoveryPlan`) wins."""
-    told = member.settings.get("recoveryPlan") or member.target.facts.get("plans") or []
+def told_plans(member: Member) -> list[str]:
+    """Return the plans of a member's server: what its manifest says (`recoveryPlan`, a name or ARN), else the ARNs known of it."""
+    told = member.settings.get(RECOVERY_PLAN) or member.target.facts.get("plans") or []
     return [str(each) for each in told] if isinstance(told, list) else [str(told)]
 
 
 def look_at_plans(reader: Reader, members: Sequence[Member], run: RunContext) -> tuple[PlanView, ...]:
-    """Return the plans of a batch with this run's executions."""
-    arns = sorted({arns[0] for member in members if len(arns := plan_arns(member)) == 1})
-    found = [plan for arn in arns if (plan := _described(reader, arn)) is not None]
+    """Return the plans of a batch with this run's executions; of those told by ARN only this Region's."""
+    told = {each[0] for member in members if len(each := told_plans(member)) == 1}
+    arns = {each for each in told if each.startswith("arn:") and each.split(":")[3] == reader.region}
+    named = {each for each in told if not each.startswith("arn:")}
+    arns |= {plan.recoveryPlanArn for plan in _named(reader) if plan.name in named} if named else set()
+    found = [plan for arn in sorted(arns) if (plan := _described(reader, arn)) is not None]
     return tuple(_with_executions(reader, plan, run) for plan in found)
 
 

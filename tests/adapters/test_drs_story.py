@@ -216,6 +216,32 @@ def test_retry_launches_only_the_server_that_failed(monkeypatch: pytest.MonkeyPa
     assert len(ids) == 2
 
 
+def test_retry_of_a_planned_launch_starts_its_source_again_so_that_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a server whose launch failed after its source was stopped: it does not replicate any more
+    world = servers(monkeypatch, "web-1", "web-2")
+    run = world.start()
+    world.fault(effect="fail", kind="drs.launch", resource="s-web1")
+    assert failed(run.phase(Phase.ACTIVATE)) == {"drs/web-1": Outcome.FAILED}
+    assert set(machines(world, SOURCE).values()) == {"stopped"}
+    # When the cause is gone and the stage is retried
+    world.repair()
+    action = run.retry(Phase.ACTIVATE)
+    # Then only that source ran again, until its new launch had a snapshot
+    assert action.outcome is Outcome.SUCCEEDED, action.detail
+    assert run.made(Phase.ACTIVATE) == [
+        "StartRecovery",
+        "StopInstances",
+        "StartInstances",
+        "StartRecovery",
+        "StopInstances",
+    ]
+    assert set(machines(world, SOURCE).values()) == {"stopped"}
+    assert machines(world, TARGET) == {"web-1": "running", "web-2": "running"}
+    assert world.refusals() == []
+
+
 def test_a_planned_launch_from_an_old_snapshot_fails_that_server_and_spares_its_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
