@@ -4,6 +4,7 @@
   several spellings, in every structure: a page of a hundred DynamoDB items took 100 ms.
 - Under which spellings a member is looked for in an object depends on the shape and the object's class.
 - Which methods a class of responses has is listed once per class, which Regions a service has once per service.
+- EC2 instances are looked up without a copy of every reservation there is: with 500 servers, each look took 10 ms.
 - XML is written straight into a list of strings, without a SAX handler per element.
 - A symmetric KMS key gets no RSA key of its own: it can neither sign nor show a public key.
 - The 1,200 ECS-optimized machine images of each Region are left out, and what is forgotten is not built up once more.
@@ -25,10 +26,12 @@ from moto.core.serialize import (
     JSONSerializer,
 )
 from moto.ec2.models import amis
+from moto.ec2.models.instances import InstanceBackend
 from moto.kms import models as kms
 
 _every_member = BaseJSONSerializer._serialize_type_structure
 _picked = AttributePicker.__call__
+_filtered_instances = InstanceBackend.all_instances
 _private_key = kms.generate_private_key
 _resource = amis.load_resource
 _listed_regions = AccountSpecificBackend._generate_regions.__wrapped__
@@ -46,6 +49,7 @@ def install() -> None:
     AccountSpecificBackend._generate_regions = _regions
     kms.generate_private_key = _key_of_asymmetric
     amis.load_resource = _without_ecs_images
+    InstanceBackend.all_instances = _instances
 
 
 def forget_all() -> None:
@@ -76,6 +80,13 @@ def _key_of_asymmetric(key_spec: str) -> Any:
 
 def _without_ecs_images(path: str) -> Any:
     return [] if path.startswith("ec2/resources/ecs/") else _resource(path)
+
+
+def _instances(self: Any, filters: Any = None) -> list[Any]:
+    if filters:
+        found: list[Any] = _filtered_instances(self, filters)
+        return found
+    return [instance for reservation in list(self.reservations.values()) for instance in reservation.instances]
 
 
 def _own_keys(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:

@@ -67,6 +67,8 @@ CONFLICT_HINTS = (
     "Duplicate",
     "PreconditionFailed",
 )
+FULL = {"ServiceQuotaExceededException"}
+"""What others use up, too: most of these quotas count what runs at the moment, so another look comes before giving up."""
 MISSING_HINTS = ("NotFound", "NoSuch", "DoesNotExist")
 
 _UNANSWERED = (BotoConnectionError, HTTPClientError)
@@ -94,7 +96,7 @@ def _family(code: str, status: int) -> type[DrError]:
         return UnreachableError
     if any(hint in code for hint in MISSING_HINTS):
         return NotFoundError
-    if any(hint in code for hint in CONFLICT_HINTS):
+    if code in FULL or any(hint in code for hint in CONFLICT_HINTS):
         return ConflictError
     if "Validation" in code or "InvalidParameter" in code or "Malformed" in code:
         return ValidationError
@@ -121,4 +123,6 @@ def _remedy(code: str, family: type[DrError]) -> str:
         )
     if code in THROTTLED:
         return "wait; the platform slows down by itself."
+    if code in FULL:
+        return "retry when what fills the quota has ended, or raise it (Service Quotas console)."
     return _BY_FAMILY.get(family, "correct what AWS names here, then retry.")

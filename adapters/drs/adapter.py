@@ -183,7 +183,7 @@ class DrsAdapter(Adapter[DrsView]):
         if reversed_ids:
             reason = f"{', '.join(reversed_ids)} are protected in the other direction already"
             return [blocked("terminate-recovery-instances", reason, "dr start --operation failback")]
-        ended = job.terminated(view.servers, "terminate-recovery-instances")
+        ended = job.terminated(view.servers, view, "terminate-recovery-instances")
         steps = plans.cancelled(view) + ended + prepared.given_back(view.servers)
         return [*steps, *(sides.start_sources(view.servers) if view.source_reached else [])]
 

@@ -45,7 +45,7 @@ def delete(view: DrsView) -> list[Step]:
     """Return the step that terminates the copies: instances with isDrill, of a job with this drill's tag."""
     if _prepared(view):
         return skip("the drill launched nothing")
-    return plans.cancelled(view) + job.terminated(view.servers, "terminate-drill-instances")
+    return plans.cancelled(view) + job.terminated(view.servers, view, "terminate-drill-instances")
 
 
 def health(view: DrsView) -> list[Check]:

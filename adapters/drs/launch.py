@@ -136,16 +136,22 @@ def started(servers: Servers, view: DrsView, run: RunContext, name: str) -> Judg
     held = sorted({v.other_job for v in waiting if v.other_job})
     if held:
         return [busy(name, f"held by another job: {', '.join(held)}", call=call)], list(servers)
-    if view.active_jobs >= ACTIVE_JOBS_LIMIT:
-        reason = f"{view.active_jobs} jobs are active, expected fewer than {ACTIVE_JOBS_LIMIT}"
-        return [busy(name, reason, call=call)], list(servers)
-    if view.servers_in_jobs + len(waiting) > SERVERS_IN_JOBS_LIMIT:
-        reason = (
-            f"{view.servers_in_jobs} servers are in jobs, at most {SERVERS_IN_JOBS_LIMIT} with these {len(waiting)}"
-        )
-        return [busy(name, reason, call=call)], list(servers)
+    if full := crowded(view, len(waiting)):
+        return [busy(name, full, call=call)], list(servers)
     reason = f"{len(waiting)} server(s) without a launch of this run"
     return [todo(name, call, Effect.COMPENSABLE, reason, members=tuple(v.id for v in waiting))], list(servers)
+
+
+def crowded(view: DrsView, servers: int) -> str:
+    """Say that AWS would refuse one more job, of so many servers, until others have ended; empty when it would not."""
+    if view.active_jobs >= ACTIVE_JOBS_LIMIT:
+        return (
+            f"{view.active_jobs} jobs are active, expected fewer than {ACTIVE_JOBS_LIMIT}: waiting until one has ended"
+        )
+    if view.servers_in_jobs + servers > SERVERS_IN_JOBS_LIMIT:
+        told = f"{view.servers_in_jobs} servers are in jobs, at most {SERVERS_IN_JOBS_LIMIT} with these {servers}"
+        return f"{told}: waiting until a job has ended"
+    return ""
 
 
 def snapshot_taken(servers: Servers, run: RunContext) -> Judged:
@@ -242,7 +248,7 @@ def machine(view: ServerView) -> str:
     return _machine(view)
 
 
-def terminated(servers: Servers, name: str) -> list[Step]:
+def terminated(servers: Servers, view: DrsView, name: str) -> list[Step]:
     """Terminate what this run launched, nothing else."""
     launching = [v for v in servers if v.launch_state == "busy"]
     mine = [v for v in servers if v.own is not None and not v.landed]
@@ -253,6 +259,8 @@ def terminated(servers: Servers, name: str) -> list[Step]:
     held = [v.other_job for v in mine if v.other_job]
     if held:
         return [busy(name, f"job {held[0]} is under way", call=call)]
+    if mine and (full := crowded(view, len(mine))):
+        return [busy(name, full, call=call)]
     if mine:
         return [todo(name, call, Effect.COMPENSABLE, f"{len(mine)} recovery instance(s) of this run")]
     leaving = [f"{v.launched_id} is {v.leaving}" for v in servers if v.leaving]

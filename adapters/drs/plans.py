@@ -17,12 +17,10 @@ from pydantic import JsonValue
 from adapters.drs import launch as job
 from adapters.drs import sides
 from adapters.drs.spec import (
-    ACTIVE_JOBS_LIMIT,
     PLAN_ACTIVE,
     PLAN_ENDED,
     PLAN_MINUTES_LIMIT,
     RECOVERY_PLAN,
-    SERVERS_IN_JOBS_LIMIT,
 )
 from adapters.drs.view_plan import Execution, PlanView, told_plans
 from adapters.drs.view_server import DrsView, ServerView
@@ -161,8 +159,8 @@ def _start(plan: PlanView, mine: Sequence[ServerView], view: DrsView, run: RunCo
     held = sorted({v.other_job for v in mine if v.other_job})
     if plan.other or held:
         return busy(name, f"held by {plan.other or ', '.join(held)}", call=call)
-    if view.active_jobs >= ACTIVE_JOBS_LIMIT or view.servers_in_jobs + len(mine) > SERVERS_IN_JOBS_LIMIT:
-        return busy(name, f"{view.active_jobs} jobs with {view.servers_in_jobs} servers are active", call=call)
+    if full := job.crowded(view, len(mine)):
+        return busy(name, full, call=call)
     return todo(name, call, Effect.COMPENSABLE, f"{len(mine)} server(s) without a launch of this run")
 
 
