@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -99,7 +100,8 @@ def _opensearch(local: LocalHub, member: PlannedMember, region: str) -> str | No
     core = botocore.session.Session()
     core.set_credentials(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
     core.set_config_variable("ca_bundle", local.ca_bundle)
-    http = SignedHttpClient(core, region, Config(connect_timeout=5, read_timeout=10))
+    functions = partial(_client, local, "lambda", member)
+    http = SignedHttpClient(core, region, Config(connect_timeout=5, read_timeout=10), functions)
     lines = http.get(Endpoint=endpoint, Path="/_cat/indices?format=json")["items"]
     names = [each["index"] for each in lines if not each["index"].startswith(".")]
     states = {

@@ -1,8 +1,9 @@
 """The probe template: small functions in a workload's VPC that reach private endpoints, which the hub cannot.
 
 Optional: deployed by a workload's owner, once per account and Region, into subnets from which clients reach the data
-stores. `python -m infra.probe` writes `stacksets/probe.template.json` from `stacksets/probe_function.py` and, for the
-functions that ask ONTAP file systems (made only where their secrets are named), `stacksets/ontap_function.py`.
+stores. `python -m infra.probe` writes `stacksets/probe.template.json` from `stacksets/probe_function.py`; for the functions that
+ask ONTAP file systems (made only where their secrets are named), `stacksets/ontap_function.py`; and for those that carry
+requests to OpenSearch domains (made only where their endpoints are named), `stacksets/opensearch_function.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from infra.spoke import render
-from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, PROBE
+from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, OPENSEARCH_CHANGE, OPENSEARCH_READ, PROBE
 from orchestrator.ontap_functions import DRILLS, READS, SWITCHES
 
 FOLDER = Path(__file__).resolve().parent.parent / "stacksets"
 PATH = FOLDER / "probe.template.json"
 CODE = FOLDER / "probe_function.py"
 ONTAP_CODE = FOLDER / "ontap_function.py"
+OPENSEARCH_CODE = FOLDER / "opensearch_function.py"
 INLINE_CODE_LIMIT = 4096
 """Characters the probe's code may have. (CloudFormation lifted this limit of Code.ZipFile in 2022; the probe stays small.)"""
 TEMPLATE_LIMIT = 51_200
@@ -31,7 +33,7 @@ ONTAP_FUNCTIONS = {"Read": (ONTAP_READ, READS), "Drill": (ONTAP_DRILL, DRILLS), 
 Json = dict[str, Any]
 
 
-def template(code: str, ontap_code: str) -> Json:
+def template(code: str, ontap_code: str, opensearch_code: str) -> Json:
     """Return the CloudFormation template; raise ValueError when the code is too long to be inline. Pure."""
     if len(code) > INLINE_CODE_LIMIT:
         raise ValueError(
@@ -41,12 +43,18 @@ def template(code: str, ontap_code: str) -> Json:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Disaster-recovery orchestrator: connects to private endpoints for the hub's health checks. Generated.",
         "Parameters": PARAMETERS,
-        "Conditions": {"HasOntap": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "OntapSecretArns"}]}, ""]}]}},
+        "Conditions": {
+            "HasOntap": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "OntapSecretArns"}]}, ""]}]},
+            "HasOpenSearch": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OpenSearchEndpoints"}, ""]}]},
+        },
         "Resources": {
             "ProbeRole": ROLE,
             "Probe": _function(code),
             "OntapRole": ONTAP_ROLE,
             **{f"Ontap{key}": _ontap(ontap_code, *told) for key, told in ONTAP_FUNCTIONS.items()},
+            "OpenSearchRole": OPENSEARCH_ROLE,
+            "OpenSearchRead": _opensearch(opensearch_code, OPENSEARCH_READ, "GET"),
+            "OpenSearchChange": _opensearch(opensearch_code, OPENSEARCH_CHANGE, "PUT,POST,DELETE"),
         },
         "Outputs": {"FunctionArn": {"Value": {"Fn::GetAtt": ["Probe", "Arn"]}}},
     }
@@ -65,6 +73,12 @@ PARAMETERS: Json = {
         "Type": "String",
         "Default": "management.fs-*.fsx.*.amazonaws.com",
         "Description": "Pattern of the management endpoints that passwords may be sent to",
+    },
+    "OpenSearchEndpoints": {
+        "Type": "String",
+        "Default": "",
+        "Description": "Pattern of the endpoints of OpenSearch domains in the VPC that signed requests are carried to, such as "
+        "vpc-orders-*.us-west-2.es.amazonaws.com; empty: no functions for OpenSearch",
     },
 }
 
@@ -114,6 +128,20 @@ ONTAP_ROLE: Json = {
 }
 
 
+OPENSEARCH_ROLE: Json = {
+    "Type": "AWS::IAM::Role",
+    "Condition": "HasOpenSearch",
+    "Properties": _role("dr-opensearch", "Lets the functions that carry signed requests run in their VPC"),
+}
+
+
+def _opensearch(code: str, name: str, methods: str) -> Json:
+    told = f"Carries {methods} that the disaster-recovery hub has signed to OpenSearch domains; has no rights there of its own"
+    settings = {"Variables": {"ALLOWED": methods, "ENDPOINTS": {"Ref": "OpenSearchEndpoints"}}}
+    made = _function(code, name, told, "OpenSearchRole", MemorySize=256, Environment=settings)
+    return {**made, "Condition": "HasOpenSearch"}
+
+
 def _ontap(code: str, name: str, requests: Sequence[str]) -> Json:
     told = f"Asks ONTAP file systems for the disaster-recovery hub: {', '.join(requests)}"
     settings = {"ALLOWED": ",".join(requests), "ENDPOINTS": {"Ref": "OntapEndpoints"}}
@@ -142,7 +170,7 @@ def _function(code: str, name: str = PROBE, description: str = "", role: str = "
 
 def current() -> str:
     """Return the template as it should be checked in."""
-    return render(template(CODE.read_text(encoding="utf-8"), ONTAP_CODE.read_text(encoding="utf-8")))
+    return render(template(*(each.read_text(encoding="utf-8") for each in (CODE, ONTAP_CODE, OPENSEARCH_CODE))))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -26,6 +26,10 @@ ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH = "dr-ontap-read", "dr-ontap-drill", "dr-o
 """Functions beside it that ask ONTAP file systems: for reading, for copies of a drill, for everything else. IAM tells
 functions apart, but not what they are asked.
 """
+OPENSEARCH_READ, OPENSEARCH_CHANGE = "dr-opensearch-read", "dr-opensearch-change"
+"""Others there, which carry requests that the hub has signed to OpenSearch domains: GET, and everything else. They have no rights
+of their own.
+"""
 
 
 class Table(StrEnum):

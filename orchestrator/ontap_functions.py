@@ -8,16 +8,16 @@ only read can only invoke the one that only reads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from botocore import xform_name
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
-from orchestrator.errors import ConflictError, DrError, RefusedError, UnreachableError, UpstreamError
+from orchestrator.errors import RefusedError
 from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
+from orchestrator.vpc_functions import invoked
 
 SERVICE = "ontap"
 """The pseudo-service's name in reads and calls; parameters: Endpoint, Secret, and what the request needs."""
@@ -35,17 +35,6 @@ SWITCHES = (
     "UnmountVolume",
 )
 _METHODS = {xform_name(each): each for each in (*READS, *DRILLS, *SWITCHES)}
-
-
-class _Refusal(BaseModel):
-    Code: str
-    Message: str
-    Remedy: str = ""
-
-
-class _Answer(BaseModel):
-    Answer: dict[str, JsonValue] | None = None
-    Refusal: _Refusal | None = None
 
 
 def function_of(request: str) -> str:
@@ -82,24 +71,6 @@ class OntapClient:
                 "this is a defect of the adapter: report it; nothing was sent.",
             )
         name = function_of(request)
-        asked = json.dumps({"Request": request, "Endpoint": Endpoint, **params})
-        reply = self._functions.invoke(FunctionName=name, Payload=asked)
-        payload = reply["Payload"]
-        body: bytes = payload.read() if hasattr(payload, "read") else payload
         what = f"function {name} in {self._region}, asked {request} of {Endpoint}"
-        if reply.get("FunctionError"):
-            told = body[:300].decode(errors="replace")
-            raise UnreachableError(f"{what}, broke: {told}", f"look at /aws/lambda/{name} there.", code="FunctionBroke")
-        answer = _Answer.model_validate_json(body)
-        if answer.Refusal is not None:
-            raise _error(what, answer.Refusal)
-        return answer.Answer or {}
-
-
-_ERRORS: Mapping[str, type[DrError]] = {"Unreachable": UnreachableError, "Conflict": ConflictError}
-
-
-def _error(what: str, refusal: _Refusal) -> DrError:
-    kind = _ERRORS.get(refusal.Code, UpstreamError)
-    remedy = refusal.Remedy or "look at the file system with the ONTAP command line, then retry."
-    return kind(f"{what}: {refusal.Message}", remedy, code=f"Ontap{refusal.Code}")
+        asked: Mapping[str, JsonValue] = {"Request": request, "Endpoint": Endpoint, **params}
+        return invoked(self._functions, name, asked, what, "Ontap")

@@ -150,12 +150,15 @@ class AwsReader:
 
     def _made(self, service: str, config: Config) -> Any:
         if service == SignedHttpClient.SERVICE:
-            return SignedHttpClient(self._session._session, self.region, config)
+            return SignedHttpClient(self._session._session, self.region, config, lambda: self._lambda(config))
         if service == ClusterClient.SERVICE:
             return ClusterClient(self._cluster_endpoint, self.region, self._lost)
         if service == OntapClient.SERVICE:
-            return OntapClient(self._session.client("lambda", region_name=self.region, config=config), self.region)
+            return OntapClient(self._lambda(config), self.region)
         return self._session.client(service, region_name=HOMES.get(service, self.region), config=config)
+
+    def _lambda(self, config: Config) -> Any:
+        return self._session.client("lambda", region_name=self.region, config=config)
 
     def _cluster_endpoint(self, region: str, url: str) -> Any:
         return self._session.client(ClusterClient.SERVICE, region_name=region, endpoint_url=url, config=_ONE_OF_FIVE)

@@ -13,7 +13,9 @@ change; state, health and transfer are looked at (ONTAP REST API, "Update a Snap
 relationship without a transfer (ONTAP, "Activate the destination volume": quiesce, abort, break). Unmounting is no fence by
 itself: see `adapters.fsx.ontap_fence`. FSx shows what ONTAP did minutes later: types and paths are judged by ONTAP's word.
 
-The source becomes the standby: nothing of it is ever deleted. Relationships stay on both sides, one of them broken off.
+decommission nothing. After REPLICATE a volume of the source is the SnapMirror destination, of type DP: it is the standby of what
+             serves, and FSx backs up no DP volume (FSx for ONTAP user guide, "Protecting your data with volume backups"), so
+             that fsx.DeleteVolume could only go without a final backup. Relationships stay on both sides, one broken off.
 """
 
 from __future__ import annotations
@@ -132,6 +134,15 @@ class SnapMirror(Adapter[OntapView]):
         if run.mode is Mode.DRILL:
             return skip("a drill leaves the relationships as they are")
         return _stop(view, run) or back.follow_back(view, run)
+
+    def decommission(self, view: OntapView, run: RunContext) -> list[Step]:
+        """Delete nothing, and say why: what is left of the source is the standby, of which FSx takes no final backup."""
+        following = [p.source_path for p in view.pairs if p.back is not None]
+        told = f"{', '.join(following) or 'every volume'} of {view.member.source.id} is the new standby"
+        return skip(
+            f"{told} and of type DP, of which FSx takes no final backup: nothing of it may be deleted. To give the standby up: "
+            f"back {view.member.target.id} up first, then snapmirror delete, and delete the volumes in FSx by hand"
+        )
 
     def rollback(self, phase: Phase, view: OntapView, run: RunContext) -> list[Step]:
         """Let the target follow again and open the source, while no volume of the target was mounted."""

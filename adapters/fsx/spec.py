@@ -59,7 +59,8 @@ SPEC = Spec(
         "ONTAP without the functions in its VPC, or without a secret: readiness is red, with the command that puts them there.",
         "ONTAP volumes with LUNs or NVMe namespaces in a planned run: taking a junction path away does not fence block storage.",
         "SnapMirror of other than asynchronous policies, and SVM DR: only volumes that follow each other one by one are moved.",
-        "Deleting the old ONTAP file system: its volumes are the new standby.",
+        "Deleting old ONTAP volumes, also in a decommission: after REPLICATE they are the new standby, of type DP, and FSx backs "
+        "up volumes of type RW only (FSx for ONTAP user guide, volume backups): there could be no final backup of them.",
         "Backups across accounts: CopyBackup copies within one account only.",
         "Backup copies of OpenZFS on Intelligent-Tiering and of scratch or S3-linked Lustre: FSx has none.",
         "A planned move while clients write to a Windows or Lustre file system: no FSx call makes them read-only, and their "

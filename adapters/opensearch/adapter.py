@@ -20,9 +20,10 @@ snapshot-restore
 drill          POST /_snapshot/REPOSITORY/SNAPSHOT/_restore under names of the drill, DELETE them; managed: only looks
 
 It never deletes a domain, registers no repository, and changes no size during a switch. Both domains should bear one name: once
-they are connected no more, only the name tells that they belong together. Indices are reached at the domain's public endpoint,
-with the spoke role's signature: under fine-grained access control that role must be mapped to one that may manage indices,
-replication and snapshots. `_stop` goes through without a leader (cross-cluster-replication pull request 69).
+they are connected no more, only the name tells that they belong together. Indices are reached at the domain's own endpoint with
+the spoke role's signature, of a domain in a VPC through the functions dr-opensearch-* there, which carry what was signed. Under
+fine-grained access control that role must be mapped to one that may manage indices, replication and snapshots.
+`_stop` goes through without a leader (cross-cluster-replication pull request 69).
 """
 
 from __future__ import annotations
@@ -198,13 +199,13 @@ def _found(aws: Reader, arn: str, links: Sequence[Connection]) -> Found | None:
 
 def _facts(aws: Reader, domain: Domain, *, followed: bool) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {
-        "endpoint": domain.Endpoint,
+        "endpoint": domain.host,
         "version": domain.EngineVersion,
         "instances": domain.ClusterConfig.InstanceCount,
         "instance_type": domain.ClusterConfig.InstanceType,
     }
     if not followed or domain.Endpoint is None:
-        return facts
+        return facts  # discovery only reads: it invokes no function, so that a domain in a VPC is not asked
     try:
         path = "/_plugins/_replication/autofollow_stats"
         rules = aws.read(HTTP, "Get", Rules, Endpoint=domain.Endpoint, Path=path).autofollow_stats

@@ -68,6 +68,11 @@ class Domain(BaseModel):
         return self.Endpoint or self.Endpoints.get("vpc")
 
     @property
+    def in_vpc(self) -> bool:
+        """Say whether only its VPC reaches it."""
+        return self.Endpoint is None and bool(self.Endpoints)
+
+    @property
     def automated(self) -> str:
         """Return the repository that the service itself fills every hour and keeps for 14 days."""
         return "cs-automated-enc" if self.EncryptionAtRestOptions.Enabled else "cs-automated"
@@ -200,6 +205,12 @@ class Rules(BaseModel):
     """GET /_plugins/_replication/autofollow_stats."""
 
     autofollow_stats: list[Rule] = []
+
+
+class ClusterHealth(BaseModel):
+    """GET /_cluster/health."""
+
+    status: str = ""
 
 
 class Snapshot(BaseModel):

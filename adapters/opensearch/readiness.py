@@ -12,8 +12,8 @@ from adapters.opensearch.models import Domain
 from adapters.opensearch.spec import CCR, FAILED_FOLLOWS, MANAGED, MANY_BEHIND, SNAPSHOTS, SPEC, UNFIT_INSTANCES
 from adapters.opensearch.view import DomainSide, Index, OpenSearchView, repository_of
 from adapters.opensearch.view_states import Peering
-from orchestrator.contract import Finding, Member, RunContext
-from orchestrator.tags import ENABLED, RTO, STRATEGY
+from orchestrator.contract import Finding, Member, Place, RunContext
+from orchestrator.tags import RTO, STRATEGY
 from orchestrator.words import Mode, Phase
 
 
@@ -39,9 +39,9 @@ def _domain(member: Member, side: DomainSide, domain: Domain, strategy: str, run
         text = f"{name} is {domain.status}, expected Active."
         serves = run.mode is Mode.EMERGENCY and domain.host is not None
         found.append(warning(me, "domain-status", text) if serves else red(me, "domain-status", text))
-    if strategy != MANAGED and domain.Endpoint is None and domain.Endpoints:
-        text = f"{name} is in a VPC: its indices cannot be reached from the hub, nor by the probe, which only connects."
-        found.append(red(me, "vpc", text, _out_of_the_vpc(member)))
+    if strategy != MANAGED and domain.in_vpc and side.indices is None:
+        text = f"{name} is in a VPC: its indices cannot be reached from the hub, and dr-opensearch-read is not there."
+        found.append(red(me, "vpc", text, _into_the_vpc(member, side.place, domain)))
     if side.health.ClusterHealth not in {"Green", "Yellow"}:
         found.append(red(me, "cluster-health", f"{name} is {side.health.ClusterHealth}, expected Green."))
     elif side.health.ClusterHealth == "Yellow":
@@ -61,18 +61,21 @@ def _domain(member: Member, side: DomainSide, domain: Domain, strategy: str, run
     return found
 
 
-def _out_of_the_vpc(member: Member) -> str:
-    """Return what to type for a pair whose indices the hub cannot reach: managed replication needs no endpoint."""
-    sides = (member.source, member.target)
+def _into_the_vpc(member: Member, place: Place, domain: Domain) -> str:
+    """Return what to type for a domain that the hub cannot reach; managed replication needs no endpoint."""
+    pattern = f"vpc-{domain.DomainName}-*.{place.region}.es.amazonaws.com"
+    deployed = (
+        f"put it there (stacksets/README.md): aws cloudformation deploy --region {place.region} --stack-name dr-probe "
+        f"--template-file stacksets/probe.template.json --capabilities CAPABILITY_NAMED_IAM --parameter-overrides "
+        f"SubnetIds=SUBNETS SecurityGroupIds=GROUPS 'OpenSearchEndpoints={pattern}' in account {place.account}; then: dr plan"
+    )
     if member.source.account != member.target.account:
-        off = "; ".join(
-            f"aws opensearch remove-tags --region {p.region} --arn {p.arn} --tag-keys {ENABLED}" for p in sides
-        )
-        return f"managed replication takes domains of one account only: {off}; then move the indices from inside the VPC by hand."
+        return deployed
     tag = f"--tag-list Key={STRATEGY},Value={MANAGED}"
+    sides = (member.source, member.target)
     tags = "; ".join(f"aws opensearch add-tags --region {p.region} --arn {p.arn} {tag}" for p in sides)
     pair = managed.pairing_command(member.source, member.target)
-    return f"{tags}; if they are no such pair yet, empty {member.target.id} and: {pair}; then: dr plan"
+    return f"{deployed}. Or: {tags}; if they are no such pair yet, empty {member.target.id} and: {pair}; then: dr plan"
 
 
 def _rto(view: OpenSearchView) -> list[Finding]:
@@ -120,7 +123,7 @@ def _ccr(me: str, view: OpenSearchView, run: RunContext) -> list[Finding]:
     if side.rules and side.leaders > 1:
         text = f"{side.place.id} follows {side.leaders} domains: whose indices a rule follows cannot be told."
         found.append(red(me, "leaders", text))
-    if side.rules and run.mode is Mode.EMERGENCY:
+    if side.rules and (run.mode is Mode.EMERGENCY or (side.domain is not None and side.domain.in_vpc)):
         shown = ", ".join(f"{rule.name} ({rule.pattern})" for rule in side.rules)
         text = f"autofollow rules are deleted and not remembered: {shown}."
         found.append(warning(me, "autofollow", text, "make them anew in the other direction after REPLICATE"))

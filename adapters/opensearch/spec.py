@@ -13,6 +13,9 @@ HTTP = "opensearch-http"
 
 _DOMAIN = "arn:{partition}:es:{region}:{account}:domain/{name}"
 _PLUGIN = f"{_DOMAIN}/_plugins/_replication"
+OPENSEARCH_READ, OPENSEARCH_CHANGE = "dr-opensearch-read", "dr-opensearch-change"
+"""Functions in a workload's VPC (stacksets/README.md), as `orchestrator.names` has them."""
+_FUNCTION = "arn:{partition}:lambda:{region}:{account}:function:"
 
 SPEC = Spec(
     key="opensearch",
@@ -69,6 +72,17 @@ SPEC = Spec(
         DESCRIBE_KEY,
         Permission(actions=("es:DescribeDomainHealth",), uses=frozenset({Use.OBSERVE}), resources=(_DOMAIN,)),
         Permission(actions=("es:ESHttpGet",), uses=frozenset({Use.OBSERVE}), resources=(f"{_DOMAIN}/*",)),
+        # They carry to a domain in its VPC what the session itself has signed, and have no rights of their own.
+        Permission(
+            actions=("lambda:InvokeFunction",),
+            uses=frozenset({Use.OBSERVE}),
+            resources=(f"{_FUNCTION}{OPENSEARCH_READ}",),
+        ),
+        Permission(
+            actions=("lambda:InvokeFunction",),
+            uses=frozenset({Use.INSTANTIATE, Use.ACTIVATE, Use.CLEANUP, Use.REPLICATE, Use.ROLLBACK}),
+            resources=(f"{_FUNCTION}{OPENSEARCH_CHANGE}",),
+        ),
         Permission(
             actions=("es:UpdateDomainConfig", "es:AddReplicationPeer"),
             uses=frozenset({Use.INSTANTIATE}),
@@ -179,9 +193,9 @@ SPEC = Spec(
     poll_seconds=15,
     deadline_minutes=480,
     refuses=(
-        "cross-cluster-replication and snapshot-restore of a domain inside a VPC: indices are reached through the domain's own "
-        "endpoint, the hub is not in that VPC, and the probe function there only connects. managed-replication needs no endpoint "
-        "and works there; the finding names the commands.",
+        "cross-cluster-replication and snapshot-restore of a domain inside a VPC without the functions dr-opensearch-* there: indices are "
+        "reached through the domain's own endpoint, which answers in the VPC only. The finding names the commands, also those for "
+        "managed-replication, which needs no endpoint.",
         "stopping a follower in a planned run while its checkpoint differs from its leader's.",
         "deleting a stale index of the old source side before a snapshot of it is complete and the target side is green.",
         "deleting a domain: that is nobody's business but its owner's.",
@@ -220,6 +234,8 @@ SPEC = Spec(
 )
 
 DOMAIN_MISSING = ("ResourceNotFoundException",)
+FUNCTION_MISSING = ("ResourceNotFoundException",)
+"""What Lambda says where dr-opensearch-read is not deployed; a domain's own errors have other codes."""
 NO_REPLICATION = ("ResourceNotFoundException", "DisabledOperationException")
 DRILL_PREFIX = "drill-"
 FAILED_PROCESSING = {"Isolated": "open a support case with AWS.", "Deleting": "create the domain again."}

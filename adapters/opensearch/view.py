@@ -1,7 +1,8 @@
 """What is read of two OpenSearch domains: the domains, their indices, who follows whom, their snapshots.
 
 Control-plane reads go to the Region's endpoint, everything about indices to the domain's own. Indices whose name begins
-with a dot belong to OpenSearch, those that begin with `drill-` to drills: neither is ever moved.
+with a dot belong to OpenSearch, those that begin with `drill-` to drills: neither is ever moved. A domain in a VPC is reached
+through the functions dr-opensearch-* there (`orchestrator.signed_http`); without it, its indices are not read.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pydantic import JsonValue
+
 from adapters.needed import Lack, certificate_lacks, key_lacks, key_states
 from adapters.opensearch.models import (
     CatIndices,
     CatRecoveries,
+    ClusterHealth,
     Connection,
     Connections,
     Domain,
@@ -28,7 +32,16 @@ from adapters.opensearch.models import (
     Snapshots,
     WriteBlocks,
 )
-from adapters.opensearch.spec import CCR, DOMAIN_MISSING, DRILL_PREFIX, HTTP, MANAGED, NO_REPLICATION, SNAPSHOTS
+from adapters.opensearch.spec import (
+    CCR,
+    DOMAIN_MISSING,
+    DRILL_PREFIX,
+    FUNCTION_MISSING,
+    HTTP,
+    MANAGED,
+    NO_REPLICATION,
+    SNAPSHOTS,
+)
 from adapters.opensearch.view_states import Link, Peering, Sync
 from orchestrator.contract import Clients, M, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
@@ -79,8 +92,8 @@ class DomainSide:
 
     @property
     def endpoint(self) -> str:
-        """Return the public endpoint, as it is or as the inventory remembers it."""
-        return (self.domain.Endpoint if self.domain else None) or str(self.place.facts.get("endpoint") or "")
+        """Return the domain's own endpoint, as it is or as the inventory remembers it."""
+        return (self.domain.host if self.domain else None) or str(self.place.facts.get("endpoint") or "")
 
     @property
     def user_indices(self) -> Mapping[str, Index]:
@@ -152,17 +165,27 @@ def _side(reader: Reader, place: Place, other: Place, strategy: str, run: RunCon
         side = replace(side, role=shown.Role or "", peer=peer)
     if strategy == CCR:
         side = _with_links(side, reader, other)
-    if domain.Endpoint is None:
+    drill = run.mode is Mode.DRILL
+    wanted = strategy != MANAGED or drill or side.peer is None or side.peer.Status is Peering.EJECTED
+    if not wanted or domain.host is None or not _reached(reader, domain):
         return side
-    ask, drill = _Asker(reader, domain.Endpoint), run.mode is Mode.DRILL
+    ask = _Asker(reader, domain.host)
     if strategy != MANAGED:
         side = _with_indices(side, ask, strategy, recoveries=strategy == SNAPSHOTS or drill)
         if strategy == SNAPSHOTS or drill or run.phase is Phase.REPLICATE:
             side = _with_snapshots(side, ask, domain, other, strategy)
-    elif drill or side.peer is None or side.peer.Status is Peering.EJECTED:
+    else:
         side = _with_indices(side, ask, strategy)
         side = _with_snapshots(side, ask, domain, other, strategy)
     return side
+
+
+def _reached(reader: Reader, domain: Domain) -> bool:
+    """Say whether a domain can be asked: a public one always, one in a VPC through the functions there."""
+    if not domain.in_vpc or domain.host is None:
+        return True
+    asked: Mapping[str, JsonValue] = {"Endpoint": domain.host, "Path": "/_cluster/health"}
+    return reader.find(HTTP, "Get", ClusterHealth, FUNCTION_MISSING, **asked) is not None
 
 
 def replication_of(reader: Reader, name: str) -> Replication:

@@ -207,6 +207,7 @@ class WorkerPools:
             "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
             **({"AWS_LAMBDA_LOG_LEVEL": spec.log_level} if spec.log_level else {}),
             "_HANDLER": spec.handler,
+            "_LOCALAWS_VPC": spec.vpc,
             "AWS_ACCESS_KEY_ID": session.access_key_id,
             "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
             "AWS_SESSION_TOKEN": session.session_token,

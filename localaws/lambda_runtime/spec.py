@@ -36,6 +36,8 @@ class FunctionSpec:
     variables: Mapping[str, str] = field(default_factory=dict)
     layer_hashes: tuple[str, ...] = ()
     log_level: str | None = None
+    vpc: str = ""
+    """The VPC it runs in, if any."""
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -137,6 +137,8 @@ def become_worker(request: dict, log: int) -> None:  # type: ignore[type-arg]
     os.close(log)
     os.environ.clear()
     os.environ.update(request["variables"])
+    if vpc := os.environ.pop("_LOCALAWS_VPC", ""):
+        speak_from(vpc)
     time.tzset()
     os.chdir(request["directory"])
     # Imported only now: the runtime client reads its address and log settings at import.
@@ -153,6 +155,19 @@ def become_worker(request: dict, log: int) -> None:  # type: ignore[type-arg]
         traceback.print_exc()
         leave(1)
     leave(0)
+
+
+def speak_from(vpc: str) -> None:
+    """Let every HTTP request of the worker tell which VPC it comes from: there is no network that could."""
+    import http.client
+
+    usual = http.client.HTTPConnection.endheaders
+
+    def endheaders(self: http.client.HTTPConnection, *body: object, **options: object) -> None:
+        self.putheader("X-Localaws-Vpc", vpc)
+        usual(self, *body, **options)  # type: ignore[arg-type]
+
+    http.client.HTTPConnection.endheaders = endheaders  # type: ignore[method-assign]
 
 
 def leave(status: int) -> None:

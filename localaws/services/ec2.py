@@ -8,13 +8,14 @@ module since when a source instance has been silent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from localaws.service import AwsError, Call, Reply, operation
 from localaws.services.ec2_images import ImagesAndTemplates
 from localaws.services.ec2_reservations import CapacityReservations
+from localaws.world import World
 
 BOOT_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -24,6 +25,12 @@ STATUS_CHECK_SECONDS = 120.0
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
 Key = tuple[str, str, str]
+
+
+def vpc_of_subnets(world: World, account: str, region: str, subnet_ids: Sequence[str]) -> str:
+    """Return the VPC that subnets, all of one VPC, belong to; empty where there are none."""
+    backend = world.backend("ec2", account, region)
+    return next((str(backend.get_subnet(each).vpc_id) for each in subnet_ids), "")
 
 
 class Ec2Service(ImagesAndTemplates, CapacityReservations):

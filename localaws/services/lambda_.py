@@ -27,6 +27,7 @@ from localaws.lambda_runtime.layout import Layout
 from localaws.lambda_runtime.pool import Surroundings, WorkerPools
 from localaws.lambda_runtime.spec import Credentials, FunctionSpec, Outcome, TooManyRequestsError
 from localaws.service import AwsError, Call, Reply, operation
+from localaws.services.ec2 import vpc_of_subnets
 from localaws.services.lambda_concurrency import Concurrency
 from localaws.services.lambda_events import AsynchronousEvents, Event
 from localaws.services.lambda_functions import FunctionControl
@@ -78,6 +79,11 @@ class LambdaService(FunctionControl, Concurrency, EventSourceMappings):
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+
+    def _vpc_of(self, function: Any) -> str:
+        """Return the VPC a function runs in; empty when in none."""
+        subnets = (function.vpc_config or {}).get("SubnetIds") or ()
+        return vpc_of_subnets(self.world, function.account_id, function.region, subnets)
 
     @operation("Invoke")
     def invoke(self, call: Call) -> Reply:
@@ -138,7 +144,8 @@ class LambdaService(FunctionControl, Concurrency, EventSourceMappings):
             code, *layers = (
                 _archive(part) for part in (function, *(find_layer(layer["Arn"]) for layer in function.layers))
             )
-            spec = _spec(function, qualifier, code[0], tuple(layer_hash for layer_hash, _ in layers))
+            hashes = tuple(layer_hash for layer_hash, _ in layers)
+            spec = _spec(function, qualifier, code[0], hashes, self._vpc_of(function))
         for archive_hash, archive in (code, *layers):
             self.pools.layout.unpack(archive_hash, archive)
         return spec, None if reserved is None else int(reserved)
@@ -224,12 +231,14 @@ def _archive(part: Any) -> tuple[str, bytes]:
     return part.code_sha_256.replace("/", "_").replace("+", "-").rstrip("="), part.code_bytes
 
 
-def _spec(function: Any, qualifier: str | None, code_hash: str, layer_hashes: tuple[str, ...]) -> FunctionSpec:
+def _spec(
+    function: Any, qualifier: str | None, code_hash: str, layer_hashes: tuple[str, ...], vpc: str
+) -> FunctionSpec:
     """Return what moto knows of a function as what the workers need."""
     logging_config = function.logging_config
     configuration = [
         *(code_hash, layer_hashes, function.handler, function.role, function.timeout, function.memory_size),
-        *(function.environment_vars, logging_config),
+        *(function.environment_vars, logging_config, vpc),
     ]
     return FunctionSpec(
         account=function.account_id,
@@ -249,6 +258,7 @@ def _spec(function: Any, qualifier: str | None, code_hash: str, layer_hashes: tu
         log_level=logging_config.get("ApplicationLogLevel"),
         variables={key: str(value) for key, value in function.environment_vars.items()},
         layer_hashes=layer_hashes,
+        vpc=vpc,
     )
 
 

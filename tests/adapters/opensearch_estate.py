@@ -25,8 +25,17 @@ class Estate:
         return dict(self.world.aws("opensearch", region).describe_domain(DomainName=NAME)["DomainStatus"])
 
     def ask(self, region: str, method: str, path: str, body: Any = None) -> Answer:
-        session = self.world.local.session(APPS, region)
-        return ask(session, region, f"https://{self.domain(region)['Endpoint']}{path}", method, body)
+        session, shown = self.world.local.session(APPS, region), self.domain(region)
+        host = shown.get("Endpoint") or shown["Endpoints"]["vpc"]
+        return ask(session, region, f"https://{host}{path}", method, body, self._vpc(region, shown))
+
+    def _vpc(self, region: str, shown: dict[str, Any]) -> str | None:
+        """Return the VPC of a domain, in which its administrator sits."""
+        subnets = shown.get("VPCOptions", {}).get("SubnetIds")
+        if not subnets:
+            return None
+        found = self.world.aws("ec2", region).describe_subnets(SubnetIds=subnets[:1])["Subnets"]
+        return str(found[0]["VpcId"])
 
     def done(self, region: str, method: str, path: str, body: Any = None) -> Any:
         answer = self.ask(region, method, path, body)

@@ -228,6 +228,11 @@ def test_deleting_the_old_side_is_declined(monkeypatch: pytest.MonkeyPatch) -> N
     run = world.start(Decommission=True)
     ended = run.all()
     assert ended[Phase.DECOMMISSION].outcome is Outcome.SKIPPED
-    assert "the new standby" in ended[Phase.DECOMMISSION].detail
+    assert ":data" in ended[Phase.DECOMMISSION].detail
+    assert "is the new standby and of type DP, of which FSx takes no final backup" in ended[Phase.DECOMMISSION].detail
+    # And AWS, asked for such a backup, declines
+    fsx = world.aws("fsx", SOURCE)
+    with pytest.raises(fsx.exceptions.BadRequest, match="DP"):
+        fsx.create_backup(VolumeId=volume(world, SOURCE, "data").id)
     assert [each["FileSystemId"] for each in file_systems(world, SOURCE)] == [source_of(world)]
     assert thing(world, SOURCE, Shelf.FILE_SYSTEMS, source_of(world)).shape["Lifecycle"] == "AVAILABLE"

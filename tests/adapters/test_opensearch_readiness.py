@@ -196,8 +196,14 @@ def test_indices_of_a_domain_inside_a_vpc_are_out_of_reach(monkeypatch: pytest.M
 
     assert not run.ready
     assert "cannot be reached from the hub" in run.findings["vpc"]
-    (told,) = {finding.remedy for finding in run.run.findings if finding.code == "vpc"}
+    assert "dr-opensearch-read is not there" in run.findings["vpc"]
+    remedies = [finding.remedy for finding in run.run.findings if finding.code == "vpc"]
+    (told, _) = remedies
     for region in (SOURCE, TARGET):
+        (deployed,) = [
+            each for each in remedies if f"OpenSearchEndpoints=vpc-orders-*.{region}.es.amazonaws.com" in each
+        ]
+        assert f"aws cloudformation deploy --region {region} --stack-name dr-probe" in deployed
         arn = f"arn:aws:es:{region}:{APPS}:domain/orders"
         tag = "--tag-list Key=dr:recovery-strategy,Value=managed-replication"
         assert f"aws opensearch add-tags --region {region} --arn {arn} {tag}" in told

@@ -17,7 +17,7 @@ from policy_sentry.querying.actions import get_action_data
 from adapters import registry
 from infra import spoke
 from orchestrator.contract import Adapter, Member, Place, Target
-from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
+from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, OPENSEARCH_READ
 from orchestrator.policies import DRILL_DENIED, SESSION_POLICY_LIMIT, session_policy
 from orchestrator.spec import Spec
 from orchestrator.words import Mode, Phase, Use
@@ -168,8 +168,10 @@ def test_no_drill_needs_what_is_denied_to_it(adapter: Adapter) -> None:
     assert [a for a in changing - real if any(fnmatchcase(a, pattern) for pattern in DRILL_DENIED)] == []
 
 
-READING_FUNCTION = f"arn:*:lambda:*:*:function:{ONTAP_READ}"
-"""The one function that a session for reading may invoke: it reads, and IAM has no other word for that."""
+READING_FUNCTIONS = [
+    ("lambda:InvokeFunction", [f"arn:*:lambda:*:*:function:{each}"]) for each in (ONTAP_READ, OPENSEARCH_READ)
+]
+"""The functions that a session for reading may invoke: they read, and IAM has no other word for that."""
 
 
 @each_adapter
@@ -179,7 +181,7 @@ def test_session_for_reading_changes_nothing(adapter: Adapter) -> None:
         policy = json.loads(session_policy(adapter.spec, None, mode, target))
         allowed = [(a, s["Resource"]) for s in policy["Statement"] if s["Effect"] == "Allow" for a in s["Action"]]
         changing = [each for each in allowed if not each[0].partition(":")[2].startswith(spoke.READ_VERBS)]
-        assert [each for each in changing if each != ("lambda:InvokeFunction", [READING_FUNCTION])] == []
+        assert [each for each in changing if each not in READING_FUNCTIONS] == []
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -13,7 +13,7 @@ from localaws.services.lambda_ import LambdaService
 from orchestrator.errors import ConflictError, RefusedError, UnreachableError, UpstreamError
 from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
 from orchestrator.ontap_functions import OntapClient
-from tests.support import ontap
+from tests.support import ontap, vpc_functions
 from tests.support.driver import APPS, SOURCE, TARGET, World, open_world
 
 ESTATE = {"kind": "fsx-ontap", "name": "files"}
@@ -49,7 +49,7 @@ def test_reads_over_tls_from_a_process_of_its_own_and_trusts_one_certificate(mon
     from localaws.estate import add
 
     add(world.local, world.estate, "test")
-    ontap.deploy(world.local, APPS, TARGET)
+    vpc_functions.deploy(world.local, APPS, TARGET)
 
     # When the hub asks
     told = client(world).describe_mirrors(**asked(world))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.fsx.permissions import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH
+from adapters.opensearch.spec import OPENSEARCH_CHANGE, OPENSEARCH_READ
 from infra import probe
 from orchestrator import names
 from orchestrator.contract import Check, Endpoint
@@ -57,19 +58,21 @@ def test_template_checked_in_is_made_from_the_function() -> None:
     assert len(probe.current().encode()) <= probe.TEMPLATE_LIMIT
 
 
-def test_functions_for_ontap_are_called_as_the_hub_and_the_adapter_call_them() -> None:
+def test_functions_are_called_as_the_hub_and_the_adapter_call_them() -> None:
     assert (names.ONTAP_READ, names.ONTAP_DRILL, names.ONTAP_SWITCH) == (ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH)
     made = json.loads(probe.PATH.read_text())["Resources"]
     functions = {
         r["Properties"]["FunctionName"]: r["Properties"] for r in made.values() if "FunctionName" in r["Properties"]
     }
-    assert set(functions) == {names.PROBE, ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH}
+    carriers = {names.OPENSEARCH_READ, names.OPENSEARCH_CHANGE}
+    assert set(functions) == {names.PROBE, ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH, *carriers}
+    assert carriers == {OPENSEARCH_READ, OPENSEARCH_CHANGE}
     assert all(len(each["Description"]) <= 256 for each in functions.values()), "what Lambda takes"
 
 
 def test_function_too_long_to_be_inline_is_refused() -> None:
     with pytest.raises(ValueError, match="shorten it"):
-        probe.template("#" * 5000, "")
+        probe.template("#" * 5000, "", "")
 
 
 def test_what_accepts_connections_is_healthy_and_what_does_not_is_named(

@@ -39,9 +39,13 @@ def signed(
     return request.prepare()
 
 
-def ask(session: boto3.Session, region: str, url: str, method: str, body: Any = None) -> Answer:
+def ask(
+    session: boto3.Session, region: str, url: str, method: str, body: Any = None, from_vpc: str | None = None
+) -> Answer:
     """Send a signed request the way botocore does: the session's hooks first, then the network."""
     request = signed(session, region, url, method, body)
+    if from_vpc is not None:
+        request.headers["X-Localaws-Vpc"] = from_vpc
     hooks = session._session.get_component("event_emitter")
     reply = hooks.emit_until_response("before-send.opensearch-domain", request=request)[1]
     if reply is None:

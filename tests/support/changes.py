@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from localaws.world import LoggedCall
-from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, PROBE
+from orchestrator.names import ONTAP_DRILL, ONTAP_READ, ONTAP_SWITCH, OPENSEARCH_CHANGE, OPENSEARCH_READ, PROBE
 
-HELPERS = frozenset({PROBE, ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH})
+HELPERS = frozenset({PROBE, ONTAP_READ, ONTAP_DRILL, ONTAP_SWITCH, OPENSEARCH_CHANGE, OPENSEARCH_READ})
 """The hub's own functions in a workload's account: what they ask and do there is logged as calls of their own."""
 
 

@@ -50,7 +50,7 @@ from orchestrator.plan import Plan, PlannedStep, load_plan
 from orchestrator.platform import Platform, spoke_reader, spoke_session
 from orchestrator.sessions import AwsReader, Hub, SpokeAccess
 from orchestrator.words import ActionStatus, Operation, Outcome, Phase
-from tests.support import ontap
+from tests.support import vpc_functions
 from tests.support.changes import is_change
 
 HUB, APPS = "111111111111", "222222222222"
@@ -232,10 +232,10 @@ class World:
         self.estate = estates.parse(_content(entries), "test")
         estates.seed(local, self.estate, "test")
         self._let_time_stand_still(monkeypatch)
-        ontap.run_inside(self.local, monkeypatch)
+        vpc_functions.run_inside(self.local, monkeypatch)
         if any(entry.kind == "fsx-ontap" for entry in self.estate.resources):
             for region in (SOURCE, TARGET):
-                ontap.deploy(self.local, APPS, region)
+                vpc_functions.deploy(self.local, APPS, region)
         self._hub_keys = self._prepare_roles()
         self.clock.advance(60)
         local.call_log.clear()

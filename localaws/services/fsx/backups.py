@@ -124,6 +124,8 @@ class Backups(FsxBase):
     def _back_up_volume(self, volume: Thing, tags: Iterable[Mapping[str, str]]) -> Thing:
         if volume.shape["VolumeType"] != "ONTAP":
             raise unsupported(f"{volume.id} is an OpenZFS volume: back up its file system.")
+        if (kind := volume.shape["OntapConfiguration"].get("OntapVolumeType")) != "RW":
+            raise bad_request(f"{volume.id} is of type {kind}: only volumes of type RW are backed up.")
         file_systems = self.shelf(volume.account, volume.region, Shelf.FILE_SYSTEMS)
         made = self.new_backup(file_systems[volume.shape["FileSystemId"]])
         made.shape |= {"ResourceType": "VOLUME", "Volume": copy.deepcopy(volume.shape)}

@@ -9,7 +9,8 @@ DescribeDomain shows it, and needs nothing else here:
 - With a server Endpoint is `localhost:<port>/_opensearch/search-<domain>-<hash>.<region>`: no name has to be resolved,
   and the path chooses the domain. The port speaks TLS as well as plain HTTP; its certificate is in the bundle that
   `Server.environment` names in the SDKs' standard variable AWS_CA_BUNDLE. So `https://` holds here, too.
-- A domain in a VPC answers nobody: whoever asks here is outside of it.
+- The Endpoint of a domain in a VPC begins with `vpc-` instead, and it answers functions in that VPC only: their requests tell
+  where they come from (header X-Localaws-Vpc, which the Lambda runtime adds; here there is no network that could tell).
 - Both forms are served in both cases. A product that sends such requests to AWS_ENDPOINT_URL with the domain's Host
   header is served as well.
 

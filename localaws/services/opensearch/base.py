@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from localaws.service import AwsError, Call
+from localaws.services.ec2 import vpc_of_subnets
 from localaws.services.opensearch.state import Connection, DomainState, Peering, Place, Processing
 from localaws.services.timed import Paging, TimedService
 
 PAGES = Paging("NextToken", "MaxResults", "InvalidPaginationTokenException")
 PATH = "/_opensearch/"
-_LABEL = re.compile(r"^search-(?P<domain>[a-z][a-z0-9-]{2,27})-(?P<digest>[0-9a-f]{16})\.(?P<region>[a-z0-9-]+)$")
+_LABEL = re.compile(r"^(search|vpc)-(?P<domain>[a-z][a-z0-9-]{2,27})-(?P<digest>[0-9a-f]{16})\.(?P<region>[a-z0-9-]+)$")
 
 
 def not_found(what: str) -> AwsError:
@@ -87,7 +88,8 @@ class OpenSearchBase(TimedService):
 
     def endpoint(self, place: Place) -> str:
         """Return where a domain is reached, without scheme: see the package's docstring."""
-        label = f"search-{place.domain}-{_digest(place)}.{place.region}"
+        kind = "vpc" if self.domain(place).vpc_options else "search"
+        label = f"{kind}-{place.domain}-{_digest(place)}.{place.region}"
         server = self.world.endpoint_url
         return f"{label}.es.localhost" if server is None else f"{server.partition('://')[2]}{PATH}{label}"
 
@@ -108,6 +110,11 @@ class OpenSearchBase(TimedService):
             if _digest(place) == match["digest"] and self.exists_domain(place):
                 return place, inside
         return None
+
+    def vpc_of(self, place: Place) -> str | None:
+        """Return the VPC a domain lies in; None when it is public."""
+        subnets = (self.domain(place).vpc_options or {}).get("SubnetIds")
+        return vpc_of_subnets(self.world, place.account, place.region, subnets) if subnets else None
 
     # --- clients
 

@@ -22,6 +22,8 @@ from localaws.services.opensearch.state import Index, Place, Processing
 from localaws.wire import HttpReply, credentials
 
 Answer = Any
+FROM_VPC = "HTTP_X_LOCALAWS_VPC"
+"""Which VPC a request comes from: a function's network, which here is no network."""
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
 _NAME = r"[^/_.+-][^/]*|\.[^/]+"
 
@@ -46,6 +48,7 @@ class OpenSearchHttp(OpenSearchSnapshots):
             "path": path,
             "query": dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
             "body": _read_body(environ),
+            "from_vpc": str(environ.get(FROM_VPC, "")),
         }
         nobody = Principal(account="", arn="")
         _service, _region, access_key, _token = credentials(environ)
@@ -64,7 +67,7 @@ class OpenSearchHttp(OpenSearchSnapshots):
             call.principal, "opensearch", f"es:{call.operation}", f"{place.arn}{path}", place.region
         )
         try:
-            if self.domain(place).vpc_options:
+            if (vpc := self.vpc_of(place)) is not None and vpc != call.params["from_vpc"]:
                 raise ConnectionLost(f"{place.arn} answers inside its VPC only")
             if self.state(place).status == Processing.CREATING:
                 raise Refusal(503, "service_unavailable", "the domain is being created")

@@ -32,6 +32,7 @@ FACTS = Facts(
     },
     unused={
         "acm:DescribeCertificate": "asked only of domains with a custom endpoint: their story is in tests/adapters",
+        "lambda:InvokeFunction": "for domains in a VPC: tests/adapters/test_opensearch_vpc_story.py",
         "es:AddReplicationPeer": "for pairs that are not made yet, and for an ejected primary that comes back: its stories are in "
         "tests/adapters",
     },
