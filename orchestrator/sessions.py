@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import boto3
@@ -149,16 +149,14 @@ class AwsReader:
             return self._clients[key]
 
     def _made(self, service: str, config: Config) -> Any:
+        functions = partial(self._session.client, "lambda", region_name=self.region, config=config)
         if service == SignedHttpClient.SERVICE:
-            return SignedHttpClient(self._session._session, self.region, config, lambda: self._lambda(config))
+            return SignedHttpClient(self._session._session, self.region, config, functions)
         if service == ClusterClient.SERVICE:
             return ClusterClient(self._cluster_endpoint, self.region, self._lost)
         if service == OntapClient.SERVICE:
-            return OntapClient(self._lambda(config), self.region)
+            return OntapClient(functions(), self.region)
         return self._session.client(service, region_name=HOMES.get(service, self.region), config=config)
-
-    def _lambda(self, config: Config) -> Any:
-        return self._session.client("lambda", region_name=self.region, config=config)
 
     def _cluster_endpoint(self, region: str, url: str) -> Any:
         return self._session.client(ClusterClient.SERVICE, region_name=region, endpoint_url=url, config=_ONE_OF_FIVE)
@@ -173,11 +171,9 @@ class AwsReader:
         """See `contract.Reader.find`."""
         try:
             raw = self._raw(service, operation, params)
-        except ClientError as err:
-            if err.response.get("Error", {}).get("Code") in missing:
+        except (ClientError, BotoCoreError) as err:
+            if isinstance(err, ClientError) and err.response.get("Error", {}).get("Code") in missing:
                 return None
-            raise translate(err, self._describe(service, operation)) from err
-        except BotoCoreError as err:
             raise translate(err, self._describe(service, operation)) from err
         return self._parse(model, raw, service, operation)
 

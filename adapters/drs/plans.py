@@ -51,7 +51,7 @@ def objections(each: ServerView, view: DrsView) -> list[Objection]:
     """Return why the plan of a server must not, or cannot, be executed."""
     me, region, told = each.member.target.id, each.member.target.region, told_plans(each.member)
     if not told:
-        text = f"no recovery plan is known that holds {me} in {region}, drs-recovery-plan needs one"
+        text = f"{me} is in no recovery plan in {region} that is known here, drs-recovery-plan needs one"
         return [
             ("plan-missing", f"{text}: name it as {RECOVERY_PLAN} in the manifest, or tag the server for the strategy")
         ]

@@ -184,7 +184,7 @@ def test_the_platforms_client_verifies_the_domains_certificate(shop: Search, mon
         endpoint = outside.client("opensearch").describe_domain(DomainName="search")["DomainStatus"]["Endpoint"]
 
         # Then it is answered with that bundle
-        client = SignedHttpClient(outside._session, TARGET, once)
+        client = SignedHttpClient(outside._session, TARGET, once, lambda: None)
         assert client.get(Endpoint=endpoint, Path="/_cluster/health")["status"] == "green"
         assert client.put(Endpoint=endpoint, Path="/fresh", Body={}) == {
             "acknowledged": True,
@@ -195,7 +195,9 @@ def test_the_platforms_client_verifies_the_domains_certificate(shop: Search, mon
         # And speaks to nobody without it
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(SSLError):
-            SignedHttpClient(boto3.Session()._session, TARGET, once).get(Endpoint=endpoint, Path="/_cluster/health")
+            SignedHttpClient(boto3.Session()._session, TARGET, once, lambda: None).get(
+                Endpoint=endpoint, Path="/_cluster/health"
+            )
     shop.local.endpoint_url = None
 
 

@@ -60,10 +60,22 @@ def _no_credentials_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-session-token")
 
 
-def client(domain: Domain, config: Config = READS) -> SignedHttpClient:
+class Functions:
+    """Invokes a function in a VPC, which answers what a test says."""
+
+    def __init__(self, **answer: Any) -> None:
+        self.answer = answer
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:
+        self.seen.append((FunctionName, json.loads(Payload)))
+        return {"Payload": json.dumps(self.answer).encode()}
+
+
+def client(domain: Domain, config: Config = READS, functions: Functions | None = None) -> SignedHttpClient:
     session = boto3.Session(region_name="us-west-2")
     session.events.register_first("before-send.opensearch-http", domain)
-    return SignedHttpClient(session._session, "us-west-2", config)
+    return SignedHttpClient(session._session, "us-west-2", config, lambda: functions)
 
 
 def lost() -> ConnectionClosedError:
@@ -97,6 +109,35 @@ def test_body_goes_as_json_and_a_list_comes_back_under_items() -> None:
         {},
     ]
     assert not asked.can_paginate("get")
+
+
+def test_request_to_a_domain_in_a_vpc_is_signed_here_and_carried_by_a_function_there() -> None:
+    inside, outside = HOST.replace("search-", "vpc-"), Domain()
+    functions = Functions(Answer={"Status": 200, "Body": '{"acknowledged": true}'})
+    asked = client(outside, functions=functions)
+
+    assert asked.get(Endpoint=inside, Path="/_cluster/health") == {"acknowledged": True}
+    asked.put(Endpoint=inside, Path="/orders/_settings", Body={"index.blocks.write": True})
+
+    (reads, first), (changes, second) = functions.seen
+    assert (reads, changes) == ("dr-opensearch-read", "dr-opensearch-change")
+    assert (first["Method"], first["Endpoint"], first["Path"], first["Body"]) == ("GET", inside, "/_cluster/health", "")
+    assert "/us-west-2/es/aws4_request" in first["Headers"]["Authorization"]
+    assert first["Headers"]["X-Amz-Security-Token"] == "a-session-token"
+    assert json.loads(second["Body"]) == {"index.blocks.write": True}
+    assert outside.seen == []
+
+
+def test_what_a_domain_in_a_vpc_declines_is_told_as_outside_of_one() -> None:
+    inside = HOST.replace("search-", "vpc-")
+    declined = {"Status": 404, "Body": json.dumps({"error": {"type": "index_not_found_exception", "reason": "gone"}})}
+    with pytest.raises(ClientError) as told:
+        client(Domain(), functions=Functions(Answer=declined)).get(Endpoint=inside, Path="/_cluster/health")
+    assert told.value.response["Error"]["Code"] == "IndexNotFoundException"
+
+    silent = {"Code": "Unreachable", "Message": "does not answer", "Remedy": "look at security groups"}
+    with pytest.raises(UnreachableError, match="dr-opensearch-read in us-west-2, asked GET /_cluster/health"):
+        client(Domain(), functions=Functions(Refusal=silent)).get(Endpoint=inside, Path="/_cluster/health")
 
 
 def test_read_without_an_answer_is_tried_again_and_a_change_never() -> None:
