@@ -1,7 +1,7 @@
-"""What a resource needs in a Region besides itself: keys, secrets, parameters, certificates, quotas.
+"""What a resource needs in a Region besides itself: keys, secrets, parameters, certificates. Quotas: see `adapters.quotas`.
 
 Reads describe things and never fetch a value: kms:DescribeKey, secretsmanager:DescribeSecret, ssm:DescribeParameters,
-acm:DescribeCertificate, servicequotas:GetServiceQuota. What belongs to another account is not asked for: the spoke role has no
+acm:DescribeCertificate, iam:GetRole. What belongs to another account is not asked for: the spoke role has no
 business there. What may not be looked at (a key policy that says so) is told as that, and no reason to stop.
 
 Sources: KMS developer guide, Key states of AWS KMS keys; Secrets Manager API reference, DescribeSecret; ACM API reference,
@@ -24,7 +24,6 @@ KEY_MISSING = ("NotFoundException",)
 SECRET_MISSING = ("ResourceNotFoundException",)
 CERTIFICATE_MISSING = ("ResourceNotFoundException",)
 ROLE_MISSING = ("NoSuchEntity",)
-QUOTA_MISSING = ("NoSuchResourceException",)
 USABLE_KEYS = frozenset({"Enabled", "Updating"})
 KEY_GONE = "not there"
 ELSEWHERE = "another account's, and not looked at"
@@ -228,24 +227,6 @@ def _of_role(reader: Reader, arn: str, principal: str) -> list[Lack]:
         remedy = f"aws iam update-assume-role-policy --role-name {name} ..."
         return [Lack("role", f"role {arn} may not be assumed by {principal}", remedy)]
     return []
-
-
-# --- quotas ---------------------------------------------------------------------------------------------------------
-
-
-class _Quota(BaseModel):
-    Value: float = 0.0
-
-
-class _ServiceQuota(BaseModel):
-    Quota: _Quota = _Quota()
-
-
-def quota(reader: Reader, service: str, code: str) -> float | None:
-    """Return the applied value of a quota; None when AWS does not tell (servicequotas:GetServiceQuota)."""
-    asked = {"ServiceCode": service, "QuotaCode": code}
-    found = reader.find("service-quotas", "GetServiceQuota", _ServiceQuota, QUOTA_MISSING, **asked)
-    return found.Quota.Value if found else None
 
 
 def _is_mine(reader: Reader, reference: str) -> bool:

@@ -7,14 +7,21 @@ from datetime import datetime
 
 from adapters.databases.shared import base_name
 from adapters.judging import red, warning
-from orchestrator.contract import Finding, Member, RunContext
+from adapters.quotas import Room, ask
+from orchestrator.contract import Claim, Finding, Member, Place, RunContext
 from orchestrator.words import Mode
 
-_THINGS = {
-    "DBInstances": "DB instances",
-    "DBClusters": "DB clusters",
-    "ManualClusterSnapshots": "manual cluster snapshots",
-}
+_THINGS = {"DBInstances": ("DB instances", "L-7B6409FD"), "DBClusters": ("DB clusters", "L-952B80B8")}
+
+
+def made(member: Member, place: Place, rooms: Mapping[str, Room], needed: Mapping[str, int], what: str) -> list[Claim]:
+    """Return what making databases in a place takes of the quotas that AWS tells."""
+    where, mine = (place.account, place.region), (member.resource_id,)
+    return [
+        rooms[name].claim(mine, where, _THINGS[name][0], what, number, ask("rds", _THINGS[name][1], place.region))
+        for name, number in needed.items()
+        if name in rooms
+    ]
 
 
 def one_account(member: Member, what: str) -> list[Finding]:
@@ -26,8 +33,8 @@ def one_account(member: Member, what: str) -> list[Finding]:
     return [red(member.resource_id, "accounts", text, "keep both sides in one account, then: dr plan")]
 
 
-def place(member: Member, missing: Iterable[str], left: Mapping[str, int], needed: Mapping[str, int]) -> list[Finding]:
-    """Judge the place where a database is to be made: what it needs is there, `needed` is within what is `left`."""
+def place(member: Member, missing: Iterable[str]) -> list[Finding]:
+    """Judge the place where a database is to be made: what it needs is there."""
     me, there = member.resource_id, member.target
     found = [red(me, "surroundings", f"not there in {there.region}: {each}.") for each in missing]
     if not there.facts.get("security_groups"):
@@ -36,10 +43,6 @@ def place(member: Member, missing: Iterable[str], left: Mapping[str, int], neede
     if member.source.facts.get("kms_key") and not there.facts.get("kms_key"):
         text = f"the database is encrypted, and no key is known in {there.region}."
         found.append(red(me, "kms-key", text, "set dr:kms-key on the subnet group, then: dr plan"))
-    for name, number in needed.items():
-        if name in left and left[name] < number:
-            text = f"{left[name]} more {_THINGS[name]} may be made in {there.region}, this run makes {number}."
-            found.append(red(me, "quota", text, "ask for a higher quota, or remove what was retired"))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -40,6 +41,10 @@ class ByStrategy(Adapter[StrategyView]):
     def readiness(self, view: StrategyView, run: RunContext) -> list[Finding]:
         """See the strategy."""
         return self.ways[view.strategy].readiness(view, run)
+
+    def claims(self, view: StrategyView, run: RunContext) -> list[Claim]:
+        """See the strategy."""
+        return self.ways[view.strategy].claims(view, run)
 
     def loss(self, view: StrategyView, run: RunContext) -> list[Loss]:
         """See the strategy."""

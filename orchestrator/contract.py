@@ -200,6 +200,27 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a run takes of a quota of an account and Region, beyond what its resources use there already."""
+
+    resource_ids: tuple[str, ...]
+    account: str
+    region: str
+    quota: str
+    """What is counted: "vCPUs on Fargate"."""
+    what: str
+    """How the amount comes about: "600 tasks of 0.5 vCPU"."""
+    amount: float
+    limit: float | None
+    """None: AWS does not tell, or it may not be asked; then `note` says why."""
+    used: float | None = None
+    """What is in use there now; None: AWS tells no figure."""
+    note: str = ""
+    """Where limit or usage are from, if they are not the account's own figures."""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """One health check of a resource after a phase."""
 
@@ -279,6 +300,10 @@ class Adapter(ABC, Generic[V]):
     @abstractmethod
     def readiness(self, view: V, run: RunContext) -> list[Finding]:
         """Judge whether the run can succeed; in an emergency only the target side counts. Pure."""
+
+    def claims(self, view: V, run: RunContext) -> list[Claim]:
+        """Say what the run takes of which quotas; asked of a view made for planning. None unless told. Pure."""
+        return []
 
     @abstractmethod
     def loss(self, view: V, run: RunContext) -> list[Loss]:

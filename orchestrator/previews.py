@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from orchestrator.claims import judged
 from orchestrator.context import run_context
-from orchestrator.contract import Adapter, Call, Finding, Later, RunContext, Step, Target
+from orchestrator.contract import Adapter, Call, Claim, Finding, Later, RunContext, Step, Target
 from orchestrator.engine import OpenSession, Session
 from orchestrator.errors import DrError
 from orchestrator.ledger.records import FindingRecord, Run
@@ -43,6 +44,7 @@ def preview(
         steps |= each.steps
     losses = tuple(loss for each in looked for loss in each.losses)
     findings = [finding for each in looked for finding in each.findings]
+    findings += judged([claim for each in looked for claim in each.claims])
     return plan.with_previews(steps, losses), findings
 
 
@@ -51,6 +53,7 @@ class _Looked:
         self.steps: dict[str, tuple[PlannedStep, ...]] = {}
         self.losses: list[LossStatement] = []
         self.findings: list[FindingRecord] = []
+        self.claims: list[Claim] = []
 
 
 def _look(
@@ -73,6 +76,7 @@ def _look(
     moves = any(action.phase not in AFTER_ACTIVATE for action in actions)
     found = [_finding(each) for each in adapter.readiness(view, context)]
     result.findings += [each for each in found if moves or each.severity is not Severity.RED]
+    result.claims += adapter.claims(view, context) if moves else []
     result.losses += [
         LossStatement(resource_id=x.resource_id, seconds=x.seconds, detail=x.detail)
         for x in adapter.loss(view, context)

@@ -25,7 +25,7 @@ from pydantic import JsonValue
 
 from adapters.asg import drill, images, pools
 from adapters.asg.models import Group, Groups, SuspendedProcess
-from adapters.asg.readiness import findings
+from adapters.asg.readiness import claims, findings
 from adapters.asg.scaling import hold, missing, scale, shrink, sleep
 from adapters.asg.sizes import Size, busier, carries_production, size_of, sized, suspended_at, wanted
 from adapters.asg.spec import IMAGE_REFRESH, SCALE_UP, SPEC, WARM_POOL
@@ -35,6 +35,7 @@ from adapters.reading import tag_map
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -81,6 +82,10 @@ class AsgAdapter(Adapter[AsgView]):
     def readiness(self, view: AsgView, run: RunContext) -> list[Finding]:
         """Judge group, template, image, capacity; see `adapters.asg.readiness`."""
         return findings(view, run)
+
+    def claims(self, view: AsgView, run: RunContext) -> list[Claim]:
+        """Count the vCPUs that the instances to come need."""
+        return claims(view, run)
 
     def loss(self, view: AsgView, run: RunContext) -> list[Loss]:
         """Lose nothing: instances are stateless."""

@@ -6,13 +6,14 @@ from adapters.asg.images import unfit
 from adapters.asg.models import Group
 from adapters.asg.sizes import busier, suspended_at, wanted
 from adapters.asg.spec import IMAGE_REFRESH, SPEC, WARM_POOL
-from adapters.asg.states import IMAGE_READY, REFRESHING, SSM, STANDARD_FAMILIES, VCPU_FAMILY_LIKELY_OTHER
+from adapters.asg.states import IMAGE_READY, REFRESHING, SSM, STANDARD, STANDARD_VCPUS, WITHOUT_VCPUS, is_standard
 from adapters.asg.view import AsgSide, AsgView
 from adapters.asg.view_checks import Checked
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
 from adapters.needed import key_findings
-from orchestrator.contract import Finding, RunContext
+from adapters.quotas import ask
+from orchestrator.contract import Claim, Finding, RunContext
 from orchestrator.words import Mode
 
 
@@ -129,11 +130,6 @@ def _region(me: str, group: Group, view: AsgView, checked: Checked) -> list[Find
     elif kind and not mixed and len(offered) < len(group.AvailabilityZones):
         text = f"{kind} is offered in {', '.join(offered)} only, {name} spans {', '.join(group.AvailabilityZones)}."
         found.append(warning(me, "instance-type", text))
-    needed = checked.vcpus * size.desired
-    standard = kind[:1] in STANDARD_FAMILIES and not kind.startswith(VCPU_FAMILY_LIKELY_OTHER)
-    if checked.quota is not None and standard and needed > checked.quota:
-        text = f"{size.desired} x {kind} need {needed} vCPUs, the quota of {region} is {checked.quota:.0f}."
-        found.append(red(me, "quota", text, "ask for a higher quota (ec2 L-1216C47A), then: dr plan"))
     if group.VPCZoneIdentifier and checked.subnets and checked.addresses < size.desired - group.DesiredCapacity:
         text = f"the subnets of {name} have {checked.addresses} free addresses, {size.desired} instances are to run."
         found.append(red(me, "addresses", text, "add a subnet to the group, then: dr plan"))
@@ -142,6 +138,19 @@ def _region(me: str, group: Group, view: AsgView, checked: Checked) -> list[Find
         text = f"the quota of Auto Scaling groups in {region} is used up; a drill makes one."
         found.append(red(me, "groups", text, "ask for a higher quota, then: dr plan"))
     return found
+
+
+def claims(view: AsgView, run: RunContext) -> list[Claim]:
+    """Return what the instances to come take of the quota of standard instances; others have quotas of their own."""
+    checked, group, place = view.checked, view.target.group, view.target.place
+    kind = view.target.version.LaunchTemplateData.InstanceType if view.target.version else ""
+    if checked is None or group is None or not is_standard(kind):
+        return []
+    present = sum(each.LifecycleState not in WITHOUT_VCPUS for each in group.present)
+    more = 1 if run.mode is Mode.DRILL else max(wanted(view.member).desired - present, 0)
+    what, where = f"{more} {'more ' if present else ''}x {kind}", (place.account, place.region)
+    remedy = ask(*STANDARD_VCPUS, place.region)
+    return [checked.room.claim((view.member.resource_id,), where, STANDARD, what, more * checked.vcpus, remedy)]
 
 
 def _reserved(me: str, group: Group, kind: str, view: AsgView, checked: Checked) -> list[Finding]:

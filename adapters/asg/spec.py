@@ -14,6 +14,7 @@ from adapters.permissions import (
     PLANNED,
     REAL,
 )
+from adapters.quotas import READ_USAGE, reads_quota
 from orchestrator.spec import Permission, Quota, Spec, Strategy
 from orchestrator.words import Phase, Side, Use
 
@@ -104,11 +105,8 @@ SPEC = Spec(
             session_actions=("elasticloadbalancing:Describe*",),
         ),
         Permission(actions=("autoscaling:DescribePolicies",), uses=frozenset({Use.PLAN}), modes=REAL),
-        Permission(
-            actions=("servicequotas:GetServiceQuota",),
-            uses=frozenset({Use.PLAN}),
-            resources=("arn:{partition}:servicequotas:{region}:{account}:ec2/*",),
-        ),
+        reads_quota("ec2"),
+        READ_USAGE,
         Permission(
             actions=("ec2:DescribeCapacityReservations", "elasticloadbalancing:DescribeListenerCertificates"),
             uses=frozenset({Use.PLAN}),
@@ -246,7 +244,8 @@ SPEC = Spec(
         "(AWS::AutoScaling::WarmPool reference); warm pools and refreshes exclude each other while they change.",
         "An image encrypted with a customer managed key launches only when Auto Scaling's service-linked role may use "
         "that key (user guide, Required AWS KMS key policy for use with encrypted volumes); nothing else shows that before.",
-        "Reservations that a resource group holds, and what running instances leave of a quota, are not looked at.",
+        "Reservations that a resource group holds are not looked at. What is in use of the quota of standard instances is known as "
+        "CloudWatch shows it, minutes old; quotas of other families are not looked at.",
         "Capacity of the target Region is contended while a Region is lost: warm pools or capacity reservations help.",
         "A drill's instance starts from the production launch template, outside the load balancer: what the image does "
         "at boot (consume a queue, for instance) it does.",

@@ -7,9 +7,18 @@ HELD = ("AlarmNotification", "ScheduledActions")
 SAVED_TAG = "dr:saved-capacity"
 MAX_PROTECTED = 50
 STANDARD_VCPUS = ("ec2", "L-1216C47A")
+STANDARD = "vCPUs of standard instances"
 STANDARD_FAMILIES = frozenset("acdhimrtz")
-VCPU_FAMILY_LIKELY_OTHER = ("inf", "dl", "trn", "hpc", "mac", "high", "u-")
+OTHER_FAMILIES = ("inf", "dl", "trn", "hpc", "mac", "high", "u-")
 """Instance types whose first letter misleads: they count against quotas of their own."""
+WITHOUT_VCPUS = ("Warmed:Stopped", "Warmed:Hibernated")
+"""Instances that have stopped count against no quota of running ones."""
+
+
+def is_standard(kind: str) -> bool:
+    """Say whether an instance type counts against the quota of standard instances."""
+    return kind[:1] in STANDARD_FAMILIES and not kind.startswith(OTHER_FAMILIES)
+
 
 FAILED_ACTIVITIES = frozenset({"Failed", "Cancelled"})
 PERMANENT = (

@@ -11,7 +11,8 @@ from adapters.asg.models import AccountLimits, Group, Policies, ScheduledActions
 from adapters.asg.states import STANDARD_VCPUS, SUBNET_MISSING, TYPE_MISSING
 from adapters.asg.view_needs import Reservation, lacks, reservation
 from adapters.asg.view_parts import InstanceTypes, Offerings, Subnets, TemplateVersion
-from adapters.needed import Lack, key_states, quota
+from adapters.needed import Lack, key_states
+from adapters.quotas import Room, room
 from orchestrator.contract import Member, Place, Reader, RunContext
 from orchestrator.errors import DrError
 from orchestrator.words import Mode
@@ -24,7 +25,8 @@ class Checked:
     zones: tuple[str, ...] = ()
     """Where the template's instance type is offered."""
     vcpus: int = 0
-    quota: float | None = None
+    room: Room = Room()
+    """Of the vCPUs of standard instances."""
     addresses: int = 0
     subnets: bool = True
     """Whether all subnets of the group are there."""
@@ -53,7 +55,7 @@ def check(
     return Checked(
         zones=_zones(reader, kind) if kind else (),
         vcpus=_vcpus(reader, kind) if kind else 0,
-        quota=quota(reader, *STANDARD_VCPUS),
+        room=room(reader, *STANDARD_VCPUS, run.now),
         addresses=sum(each.AvailableIpAddressCount for each in subnets.Subnets) if subnets else 0,
         subnets=subnets is not None,
         lacks=tuple(lacks(reader, group, version.LaunchTemplateData if version else None, run)),

@@ -23,7 +23,7 @@ from pydantic import JsonValue
 from adapters.aurora import drill
 from adapters.aurora.discovery import discover
 from adapters.aurora.making import cluster_not_yet, first_instance, is_made_here
-from adapters.aurora.restore_readiness import to_be_made
+from adapters.aurora.restore_readiness import claims, to_be_made
 from adapters.aurora.secondary import joined, secondary
 from adapters.aurora.spec import (
     DETACH_AFTER_SECONDS,
@@ -38,6 +38,7 @@ from orchestrator.contract import (
     Adapter,
     Call,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -105,6 +106,10 @@ class GlobalDatabase(Adapter[AuroraView]):
         if limit is not None and view.lag_ms is not None and view.lag_ms > limit * 60_000:
             findings.append(red(me, "lag", f"replication lag is {_shown(view.lag_ms)}, dr:rpo-target is {limit} min."))
         return findings or [ready(me, f"{view.target.DBClusterIdentifier} can take over, lag {_shown(view.lag_ms)}.")]
+
+    def claims(self, view: AuroraView, run: RunContext) -> list[Claim]:
+        """Count the cluster and the instances to be made."""
+        return claims(view)
 
     def loss(self, view: AuroraView, run: RunContext) -> list[Loss]:
         """Report the replication lag."""

@@ -28,7 +28,7 @@ from adapters.aurora.follower import follower, standby
 from adapters.aurora.foresight import foreseen
 from adapters.aurora.leftovers import delete_retired
 from adapters.aurora.making import first_instance, is_made_here, serving
-from adapters.aurora.restore_readiness import to_be_made
+from adapters.aurora.restore_readiness import claims, to_be_made
 from adapters.aurora.spec import CROSS_REGION_REPLICA, PROMOTION_BOUND_SECONDS, SPEC
 from adapters.aurora.view_replica import ReplicaView, look
 from adapters.databases.needs import MODIFY_CLUSTER, no_replica, standing
@@ -38,6 +38,7 @@ from orchestrator.contract import (
     Adapter,
     Call,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -124,6 +125,10 @@ class CrossRegionReplica(Adapter[ReplicaView]):
         elif limit is not None and known and known[0] > limit * 60:
             found.append(red(me, "lag", f"binlog lag is {known[0]:.0f} s, dr:rpo-target is {limit} min."))
         return found
+
+    def claims(self, view: ReplicaView, run: RunContext) -> list[Claim]:
+        """Count the cluster and the instances to be made."""
+        return claims(view)
 
     def loss(self, view: ReplicaView, run: RunContext) -> list[Loss]:
         """Report the last known lag."""

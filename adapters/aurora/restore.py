@@ -23,7 +23,7 @@ from adapters.aurora.discovery import discover
 from adapters.aurora.leftovers import delete_retired
 from adapters.aurora.making import all_instances, cluster_params, serving
 from adapters.aurora.restore_foresight import foreseen
-from adapters.aurora.restore_readiness import findings
+from adapters.aurora.restore_readiness import claims, findings
 from adapters.aurora.spec import SPEC, TAKEN_AT_TAG
 from adapters.aurora.view import Snapshot
 from adapters.aurora.view_restore import RestoreView, look, named
@@ -34,6 +34,7 @@ from orchestrator.contract import (
     Adapter,
     Call,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -67,8 +68,12 @@ class SnapshotCopy(Adapter[RestoreView]):
         return look(target, aws, run)
 
     def readiness(self, view: RestoreView, run: RunContext) -> list[Finding]:
-        """Judge place, copies, keys, quotas and source; see `adapters.aurora.restore_readiness`."""
+        """Judge place, copies, keys and source; see `adapters.aurora.restore_readiness`."""
         return findings(view, run)
+
+    def claims(self, view: RestoreView, run: RunContext) -> list[Claim]:
+        """Count the cluster and the instances to be made."""
+        return claims(view)
 
     def loss(self, view: RestoreView, run: RunContext) -> list[Loss]:
         """Report the age of the newest copy."""

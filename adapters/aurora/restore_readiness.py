@@ -11,7 +11,7 @@ from adapters.databases.needs import MODIFY_CLUSTER, password_stays, standing
 from adapters.databases.shared import base_name
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import key_findings
-from orchestrator.contract import Finding, RunContext
+from orchestrator.contract import Claim, Finding, RunContext
 from orchestrator.words import Mode
 
 
@@ -47,13 +47,21 @@ def _there(view: RestoreView, run: RunContext) -> list[Finding]:
 
 
 def to_be_made(view: TargetSide) -> list[Finding]:
-    """Judge what a cluster that is not there needs on the target side: groups, class, key, quotas."""
-    wanted = max(1, int(str(view.member.settings.get("instances") or view.member.source.facts.get("instances") or 1)))
-    needed = {"DBClusters": 1, "DBInstances": wanted}
+    """Judge what a cluster that is not there needs on the target side: groups, class, key."""
     return [
-        *readiness.place(view.member, view.missing, view.quotas_left, needed),
+        *readiness.place(view.member, view.missing),
         *key_findings(view.member.resource_id, view.member.target.region, view.key_states),
     ]
+
+
+def claims(view: TargetSide) -> list[Claim]:
+    """Return what making a cluster that is not there takes of the target side's quotas."""
+    if view.target.there:
+        return []
+    member = view.member
+    wanted = max(1, int(str(member.settings.get("instances") or member.source.facts.get("instances") or 1)))
+    what = f"a cluster of {wanted} instance(s), to be made,"
+    return readiness.made(member, member.target, view.rooms, {"DBClusters": 1, "DBInstances": wanted}, what)
 
 
 def _source(view: RestoreView) -> list[Finding]:

@@ -12,6 +12,7 @@ from adapters.aurora.spec import CLUSTER_MISSING, SNAPSHOT_MISSING, TAKEN_AT_TAG
 from adapters.databases.shared import CLUSTER, Database
 from adapters.databases.view import Guarded, ServerCertificate, SubnetGroup, subnet_group
 from adapters.fencing import find_group
+from adapters.quotas import Room
 from adapters.reading import KeyValue, drill_name, is_of_this_drill, tag_map
 from orchestrator.contract import Member, Reader, RunContext
 
@@ -171,8 +172,8 @@ class TargetSide:
     instances: tuple[Instance, ...]
     copy: DrillCopy = DrillCopy()
     key_states: Mapping[str, str] = field(default_factory=dict)
-    quotas_left: Mapping[str, int] = field(default_factory=dict)
-    """How many more of each thing may be made on the target side; read while the cluster is not there."""
+    rooms: Mapping[str, Room] = field(default_factory=dict)
+    """How many of each thing the target side may have, and has; read while the cluster is not there."""
     missing: tuple[str, ...] = ()
     """What a cluster to be made on the target side needs and is not there."""
 

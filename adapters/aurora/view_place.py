@@ -8,7 +8,7 @@ from typing import TypeVar
 from adapters.aurora.spec import DEFAULT_INSTANCE_CLASS
 from adapters.aurora.view import TargetSide
 from adapters.databases.shared import CLUSTER
-from adapters.databases.view import missing, quotas_left, subnet_group
+from adapters.databases.view import missing, rooms, subnet_group
 from adapters.needed import key_states
 from orchestrator.contract import Member, Reader, RunContext
 from orchestrator.words import Phase
@@ -27,7 +27,7 @@ def with_surroundings(here: V, reader: Reader, run: RunContext) -> V:
         here,
         missing=missing(reader, here.member, group, CLUSTER, DEFAULT_INSTANCE_CLASS),
         key_states=key_states(reader, wanted_key(here.member)),
-        quotas_left=quotas_left(reader),
+        rooms=rooms(reader),
     )
 
 

@@ -14,6 +14,7 @@ from adapters.databases.spec import (
     PARAMETER_GROUP_MISSING,
     SUBNET_GROUP_MISSING,
 )
+from adapters.quotas import Room
 from adapters.reading import KeyValue, tag_map
 from orchestrator.contract import Member, Reader, RunContext
 
@@ -209,10 +210,10 @@ def tags_of(reader: Reader, arn: str) -> dict[str, str]:
     return tag_map(reader.read("rds", "ListTagsForResource", Tags, ResourceName=arn).TagList)
 
 
-def quotas_left(reader: Reader) -> Mapping[str, int]:
-    """Return how many more of each thing the account may have in this Region."""
+def rooms(reader: Reader) -> Mapping[str, Room]:
+    """Return how many of each thing the account may have in this Region, and has (rds:DescribeAccountAttributes)."""
     quotas = reader.read("rds", "DescribeAccountAttributes", Quotas).AccountQuotas
-    return {quota.AccountQuotaName: quota.Max - quota.Used for quota in quotas}
+    return {quota.AccountQuotaName: Room(quota.Max, quota.Used) for quota in quotas}
 
 
 def restarted_at(reader: Reader, instance: str, run: RunContext) -> datetime | None:

@@ -47,7 +47,7 @@ from adapters.drs.discovery import discovered
 from adapters.drs.foreseen import foreseen
 from adapters.drs.permissions import PLAN
 from adapters.drs.plan_back import planned_back
-from adapters.drs.readiness import judged, loss_seconds
+from adapters.drs.readiness import claims, judged, loss_seconds
 from adapters.drs.spec import SPEC
 from adapters.drs.view import look
 from adapters.drs.view_server import DrsView, ServerView
@@ -55,6 +55,7 @@ from orchestrator.contract import (
     Adapter,
     Call,
     Check,
+    Claim,
     Clients,
     Finding,
     Found,
@@ -88,6 +89,10 @@ class DrsAdapter(Adapter[DrsView]):
     def readiness(self, view: DrsView, run: RunContext) -> list[Finding]:
         """Judge replication, lag against the RPO, recovery points, running jobs and the way back."""
         return judged(view, run)
+
+    def claims(self, view: DrsView, run: RunContext) -> list[Claim]:
+        """Count the vCPUs of the servers to be launched."""
+        return claims(view)
 
     def loss(self, view: DrsView, run: RunContext) -> list[Loss]:
         """Report the lag, and the age of the newest recovery point where replication has stopped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.permissions import DESCRIBE_KEY, DRILL, ENABLED, ENABLES, MAKING, PLANNED, REAL
+from adapters.quotas import READ_USAGE, reads_quota
 from orchestrator.spec import Permission
 from orchestrator.words import Use
 
@@ -105,11 +106,8 @@ PERMISSIONS = (
         uses=frozenset({Use.PLAN}),
         session_actions=("ec2:Describe*",),
     ),
-    Permission(
-        actions=("servicequotas:GetServiceQuota",),
-        uses=frozenset({Use.PLAN}),
-        resources=("arn:{partition}:servicequotas:{region}:{account}:ec2/*",),
-    ),
+    reads_quota("ec2"),
+    READ_USAGE,
     Permission(actions=("drs:GetReplicationConfiguration",), uses=frozenset({Use.PLAN}), resources=_SINGLE),
     DESCRIBE_KEY,
     Permission(actions=("drs:DescribeJobLogItems",), uses=frozenset({Use.OBSERVE}), resources=_SINGLE),

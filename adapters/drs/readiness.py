@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.asg.states import STANDARD, STANDARD_VCPUS
 from adapters.drs import launch as job
 from adapters.drs import plans, prepared
 from adapters.drs.permissions import PLAN
@@ -9,7 +10,8 @@ from adapters.drs.spec import CATCHING_UP, NO_DATA_YET, RECOVERY_PLAN, SPEC
 from adapters.drs.view_server import DrsView, ServerView
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
-from orchestrator.contract import Finding, RunContext
+from adapters.quotas import ask
+from orchestrator.contract import Claim, Finding, RunContext
 from orchestrator.words import Mode, Severity
 
 
@@ -28,9 +30,19 @@ def judged(view: DrsView, run: RunContext) -> list[Finding]:
         if view.source_ready is False:
             text = f"DRS has no replication template in {each.member.source.region}: it cannot protect the way back."
             mine.append(red(each.id, "no-way-back", text, "initialise DRS there, then: dr plan"))
-        mine += findings_of(each.id, view.lacks.get(each.id, ()))
+        mine += findings_of(each.id, view.landing.of_servers.get(each.id, ()))
         findings += mine or [ready(each.id, f"{each.member.target.id} can be launched, {_lag(each)}.")]
-    return findings + (findings_of(view.servers[0].id, view.lacks_together) if view.servers else [])
+    return findings + (findings_of(view.servers[0].id, view.landing.of_all) if view.servers else [])
+
+
+def claims(view: DrsView) -> list[Claim]:
+    """Return what the servers to be launched take of the quota of standard instances."""
+    landing = view.landing
+    if not landing.vcpus:
+        return []
+    place = view.servers[0].member.target
+    where, remedy = (place.account, place.region), ask(*STANDARD_VCPUS, place.region)
+    return [landing.room.claim((view.servers[0].id,), where, STANDARD, landing.what, landing.vcpus, remedy)]
 
 
 def _of(each: ServerView, run: RunContext) -> list[Finding]:

@@ -95,6 +95,8 @@ SPEC = Spec(
         "protection is on before any such launch, which would then fail while the instance stays.",
         "Whether failback.state of a recovery instance leaves FAILBACK_NOT_STARTED when its replication is reversed between "
         "Regions: where it does not, REPLICATE of a prepared instance ends with an error and nothing is lost.",
+        "How many addresses of the staging area subnet a launch takes, beside those of the servers that replicate: none free stops a "
+        "planned run, fewer than servers is told.",
         "The IAM actions of recovery plans: in the service authorization reference, younger than the data that checks names here.",
         "Whether an execution goes on with its starter's rights: the role may launch anyway, so that nothing depends on it.",
         "Which tags an execution puts on what it launches: jobs are told by the execution's steps, a drill marks its copies itself.",

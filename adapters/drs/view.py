@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from adapters.drs.landing import Landing
 from adapters.drs.models import (
     Job,
     Jobs,
@@ -22,7 +23,7 @@ from adapters.drs.models import (
 )
 from adapters.drs.permissions import INTO, PLAN
 from adapters.drs.spec import ACTIVE_JOB, JOB_LOOKBACK_HOURS, UNINITIALIZED
-from adapters.drs.view_landing import Landing, landing_of
+from adapters.drs.view_landing import landing_of
 from adapters.drs.view_machines import Machine, Machines, MachineStatuses
 from adapters.drs.view_needs import launches_into_sources, locked, need, settings, tagged_for_launch
 from adapters.drs.view_plan import PlanView, look_at_plans, with_back
@@ -73,7 +74,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
     if run.mode is not Mode.DRILL and aws.reaches(Side.SOURCE):
         views = _with_sources(views, aws.at(Side.SOURCE), run)
     active = [job for job in jobs if job.status in ACTIVE_JOB]
-    landing = landing_of(here, [v for v in views if _unlaunched(v, run)]) if run.planning else Landing()
+    landing = landing_of(here, [v for v in views if _unlaunched(v, run)], run.now) if run.planning else Landing()
     return DrsView(
         servers=tuple(views),
         strategy=target.strategy,
@@ -82,8 +83,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> DrsView:
         servers_in_jobs=sum(len(job.participatingServers) for job in active),
         source_ready=_source_ready(aws, run),
         source_reached=aws.reaches(Side.SOURCE),
-        lacks=landing.of_servers,
-        lacks_together=landing.of_all,
+        landing=landing,
     )
 
 

@@ -1,27 +1,24 @@
 """What DRS launches with, read when a run is planned: each server's launch template and key, and what the Region holds of that.
 
 Recovery instances take subnet, groups and type from the $Default version of the server's launch template, and their volumes the key of
-its replication settings (DRS user guide, EC2 launch template; volume settings).
+its replication settings (DRS user guide, EC2 launch template; volume settings). The servers of DRS itself, those that replicate among
+them, stand in the staging area subnet of these settings (API reference, GetReplicationConfiguration).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import BaseModel, JsonValue
 
-from adapters.asg.states import (
-    STANDARD_FAMILIES,
-    STANDARD_VCPUS,
-    TEMPLATE_MISSING,
-    TYPE_MISSING,
-    VCPU_FAMILY_LIKELY_OTHER,
-)
+from adapters.asg.states import STANDARD_VCPUS, TEMPLATE_MISSING, TYPE_MISSING, is_standard
 from adapters.asg.view_parts import InstanceTypes, TemplateData, TemplateVersions
+from adapters.drs.landing import Landing
 from adapters.drs.view_server import ServerView
-from adapters.needed import Lack, key_lacks, key_states, quota
+from adapters.needed import Lack, key_lacks, key_states
+from adapters.quotas import Room, room
 from orchestrator.contract import Reader
 
 _NAMES = {"subnet": ("DescribeSubnets", "subnet-id"), "security group": ("DescribeSecurityGroups", "group-id")}
@@ -33,6 +30,7 @@ class _Launching(BaseModel):
 
 class _Replicating(BaseModel):
     ebsEncryptionKeyArn: str | None = None
+    stagingAreaSubnetId: str = ""
 
 
 class _Subnet(BaseModel):
@@ -49,25 +47,24 @@ class _There(BaseModel):
     SecurityGroups: list[_Group] = []
 
 
-@dataclass(frozen=True)
-class Landing:
-    """What stands in the way of launching the servers of a batch."""
-
-    of_servers: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)
-    """Resource id -> what its server lacks."""
-    of_all: tuple[Lack, ...] = ()
-    """What they lack together: addresses, vCPUs."""
-
-
-def landing_of(reader: Reader, views: Sequence[ServerView]) -> Landing:
+def landing_of(reader: Reader, views: Sequence[ServerView], now: datetime) -> Landing:
     """Read and judge what new instances of these servers are launched with."""
     named = [(view, view.server.sourceServerID) for view in views if view.server and view.into is None]
     ids = {view.id: _template_id(reader, server) for view, server in named}
     templates = {me: _template(reader, template) for me, template in ids.items() if template}
-    keys = {view.id: _key(reader, server) for view, server in named}
+    settings = {view.id: _settings(reader, server) for view, server in named}
+    keys = {me: each.ebsEncryptionKeyArn for me, each in settings.items()}
+    # The staging area of an extended server is another account's (API reference, StagingArea).
+    staging = {
+        view.id: settings[view.id].stagingAreaSubnetId
+        for view, _ in named
+        if view.server
+        and view.server.stagingArea.status in {"", "NOT_EXTENDED"}
+        and settings[view.id].stagingAreaSubnetId
+    }
     states = key_states(reader, *keys.values())
     data = [each for each in templates.values() if each is not None]
-    subnets = {each.subnet for each in data if each.subnet}
+    subnets = {each.subnet for each in data if each.subnet} | set(staging.values())
     free = {each.SubnetId: each.AvailableIpAddressCount for each in _there(reader, "subnet", subnets).Subnets}
     groups = {name for each in data for name in each.security_groups}
     known = {each.GroupId for each in _there(reader, "security group", groups).SecurityGroups}
@@ -75,10 +72,12 @@ def landing_of(reader: Reader, views: Sequence[ServerView]) -> Landing:
         view.id: (
             *(_of_template(templates[view.id], server, free, known, reader.region) if view.id in templates else ()),
             *key_lacks(reader.region, {k: s for k, s in states.items() if k == keys[view.id]}, server),
+            *_of_staging(staging.get(view.id), server, free, reader.region),
         )
         for view, server in named
     }
-    return Landing(lacks, (*_addresses(data, free, reader.region), *_vcpus(reader, data)))
+    together = (*_addresses(data, free, reader.region), *_staging_addresses(staging.values(), free, reader.region))
+    return Landing(lacks, together, *_vcpus(reader, data, now))
 
 
 def _template_id(reader: Reader, server: str) -> str:
@@ -92,8 +91,8 @@ def _template(reader: Reader, template: str) -> TemplateData | None:
     return found.LaunchTemplateVersions[0].LaunchTemplateData if found and found.LaunchTemplateVersions else None
 
 
-def _key(reader: Reader, server: str) -> str | None:
-    return reader.read("drs", "GetReplicationConfiguration", _Replicating, sourceServerID=server).ebsEncryptionKeyArn
+def _settings(reader: Reader, server: str) -> _Replicating:
+    return reader.read("drs", "GetReplicationConfiguration", _Replicating, sourceServerID=server)
 
 
 def _there(reader: Reader, kind: str, ids: Iterable[str]) -> _There:
@@ -115,6 +114,27 @@ def _of_template(
     return [Lack("launch-template", f"{each} of the launch template of {server} is not there", remedy) for each in lost]
 
 
+def _of_staging(subnet: str | None, server: str, subnets: Iterable[str], region: str) -> list[Lack]:
+    """Judge the subnet in which DRS runs its own servers for this one."""
+    if subnet is None or subnet in subnets:
+        return []
+    text = f"the staging area subnet {subnet} of {server} is not there in {region}: DRS can start no server in it"
+    remedy = f"aws drs update-replication-configuration --region {region} --source-server-id {server} --staging-area-subnet-id ..."
+    return [Lack("staging-subnet", text, remedy)]
+
+
+def _staging_addresses(staging: Iterable[str], free: Mapping[str, int], region: str) -> list[Lack]:
+    """Judge the free addresses of staging areas: none is grave, fewer than servers is told."""
+    lacks = []
+    for subnet, count in sorted(Counter(staging).items()):
+        left = free.get(subnet)
+        if left is not None and left < count:
+            text = f"the staging area subnet {subnet} in {region} has {left} free addresses, {count} servers use it"
+            remedy = "free some, or give the servers another: aws drs update-replication-configuration --staging-area-subnet-id"
+            lacks.append(Lack("staging-addresses", text, remedy, grave=left == 0))
+    return lacks
+
+
 def _addresses(data: Sequence[TemplateData], free: Mapping[str, int], region: str) -> list[Lack]:
     wanted = Counter(each.subnet for each in data if each.subnet in free)
     return [
@@ -128,18 +148,13 @@ def _addresses(data: Sequence[TemplateData], free: Mapping[str, int], region: st
     ]
 
 
-def _vcpus(reader: Reader, data: Sequence[TemplateData]) -> list[Lack]:
-    """Compare what the servers take of the quota for standard instances; others have quotas of their own."""
-    kinds = Counter(each.InstanceType for each in data if each.InstanceType[:1] in STANDARD_FAMILIES)
-    standard = {kind: count for kind, count in kinds.items() if not kind.startswith(VCPU_FAMILY_LIKELY_OTHER)}
-    allowed = quota(reader, *STANDARD_VCPUS) if standard else None
-    if allowed is None:
-        return []
+def _vcpus(reader: Reader, data: Sequence[TemplateData], now: datetime) -> tuple[str, int, Room]:
+    """Return what the servers take of the quota for standard instances, and what is left of it; others have quotas of their own."""
+    standard = Counter(each.InstanceType for each in data if is_standard(each.InstanceType))
+    if not standard:
+        return "", 0, Room()
     wanted: list[JsonValue] = [*sorted(standard)]
     found = reader.find("ec2", "DescribeInstanceTypes", InstanceTypes, missing=TYPE_MISSING, InstanceTypes=wanted)
     each = {kind.InstanceType: kind.VCpuInfo.DefaultVCpus for kind in (found.InstanceTypes if found else [])}
     needed = sum(each.get(kind, 0) * count for kind, count in standard.items())
-    if needed <= allowed:
-        return []
-    text = f"{sum(standard.values())} servers need {needed} vCPUs, the quota of {reader.region} is {allowed:.0f}"
-    return [Lack("quota", text, "ask for a higher quota (ec2 L-1216C47A)")]
+    return f"{sum(standard.values())} servers", needed, room(reader, *STANDARD_VCPUS, now)

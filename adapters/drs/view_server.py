@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.drs.landing import Landing
 from adapters.drs.models import Job, Launch, LogItem, Recovered, Server
 from adapters.drs.spec import LAUNCH_ENDED_BADLY
 from adapters.drs.view_machines import Machine, MachineStatus
 from adapters.drs.view_plan import PlanView
-from adapters.needed import Lack
 from orchestrator.contract import Member
 
 
@@ -113,7 +112,5 @@ class DrsView:
     servers_in_jobs: int = 0
     source_ready: bool | None = None
     source_reached: bool = True
-    lacks: Mapping[str, tuple[Lack, ...]] = field(default_factory=dict)
-    """Resource id -> what launching its server needs and is not as it must be; read when the run is planned."""
-    lacks_together: tuple[Lack, ...] = ()
-    """What the servers of the batch need together."""
+    landing: Landing = Landing()
+    """What they are launched with; read when the run is planned."""

@@ -33,6 +33,7 @@ from adapters.ecs.view import EcsView, look
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -65,6 +66,10 @@ class EcsAdapter(Adapter[EcsView]):
     def readiness(self, view: EcsView, run: RunContext) -> list[Finding]:
         """Judge whether the target side's service is there or can be deployed, and scaled, and to what size."""
         return readiness.findings(view, run)
+
+    def claims(self, view: EcsView, run: RunContext) -> list[Claim]:
+        """Count the vCPUs on Fargate that the tasks to come need."""
+        return readiness.claims(view, run)
 
     def loss(self, view: EcsView, run: RunContext) -> list[Loss]:
         """Lose nothing: tasks are stateless."""

@@ -8,8 +8,10 @@ from adapters.ecs.spec import DEPLOY, FARGATE_VCPUS, SCALABLE, SPEC
 from adapters.ecs.view import EcsSide, EcsView
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
+from adapters.quotas import ask
 from adapters.scaled import suspend
-from orchestrator.contract import Finding, RunContext
+from orchestrator.contract import Claim, Finding, RunContext
+from orchestrator.words import Mode
 
 
 def findings(view: EcsView, run: RunContext) -> list[Finding]:
@@ -28,7 +30,7 @@ def findings(view: EcsView, run: RunContext) -> list[Finding]:
         found.append(red(me, "size", text, remedy))
     found += [*_deploying(me, view.target), *_deploying(me, view.source), *_scaling(view)]
     found += [red(me, "image", f"{each}.", "push or replicate the image there.") for each in view.missing_images]
-    found += _needed(view)
+    found += findings_of(me, view.needs.lacks)
     return found or [ready(me, f"{place.id} can be scaled to {wanted(view.member).desired}.")]
 
 
@@ -63,15 +65,16 @@ def _scaling(view: EcsView) -> list[Finding]:
     return found
 
 
-def _needed(view: EcsView) -> list[Finding]:
-    """Judge what the tasks need of the target Region."""
-    me, needs, count = view.member.resource_id, view.needs, wanted(view.member).desired
-    found = findings_of(me, needs.lacks)
-    if needs.quota is not None and count * needs.vcpus > needs.quota:
-        total, region = count * needs.vcpus, view.target.place.region
-        text = f"{count} tasks of {needs.vcpus:g} vCPU need {total:g} on Fargate, the quota of {region} is {needs.quota:g}."
-        found.append(red(me, "quota", text, f"ask for a higher quota (fargate {FARGATE_VCPUS[1]}), then: dr plan"))
-    return found
+def claims(view: EcsView, run: RunContext) -> list[Claim]:
+    """Return what the tasks to come take of Fargate, beside those that run there already; a drill runs one more."""
+    needs, place, service = view.needs, view.target.place, view.target.service
+    if not needs.vcpus:
+        return []
+    present = service.runningCount if service is not None else 0
+    more = 1 if run.mode is Mode.DRILL else max(wanted(view.member).desired - present, 0)
+    what = f"{more} {'more ' if present else ''}tasks of {needs.vcpus:g} vCPU"
+    where, remedy = (place.account, place.region), ask(*FARGATE_VCPUS, place.region)
+    return [needs.room.claim((view.member.resource_id,), where, "vCPUs on Fargate", what, more * needs.vcpus, remedy)]
 
 
 def _scalable(me: str, service: Service) -> list[Finding]:

@@ -15,6 +15,7 @@ from adapters.permissions import (
     NOT_EMERGENCY,
     REAL,
 )
+from adapters.quotas import READ_USAGE, reads_quota
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Phase, Use
 
@@ -92,11 +93,8 @@ SPEC = Spec(
         ),
         DESCRIBE_CERTIFICATE,
         DESCRIBE_KEY,
-        Permission(
-            actions=("servicequotas:GetServiceQuota",),
-            uses=frozenset({Use.PLAN}),
-            resources=("arn:{partition}:servicequotas:{region}:{account}:fargate/*",),
-        ),
+        reads_quota("fargate"),
+        READ_USAGE,
         Permission(actions=("ecs:DescribeServices", "ecs:DescribeTaskDefinition"), uses=frozenset({Use.DISCOVER})),
         Permission(
             actions=("application-autoscaling:DescribeScalableTargets",), uses=frozenset({Use.DISCOVER, Use.OBSERVE})
@@ -189,8 +187,8 @@ SPEC = Spec(
     ),
     limits=(
         "2 to 10 minutes on Fargate; capacity of an EC2 cluster must be there or grow by a capacity provider.",
-        "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas). The Fargate "
-        "vCPU quota L-3032A538 of the target Region is compared with one service at a time, not with all that move together.",
+        "1,000 services per cluster and 5,000 tasks per service by default (ECS developer guide, service quotas). Of the "
+        "Fargate vCPU quota L-3032A538 what is in use is known as CloudWatch shows it, minutes old.",
         "UpdateService is throttled per cluster (API reference): services of one cluster, in one wave, take their turns.",
         "Environment files in S3, and secrets that the application fetches by itself, cannot be seen in a task definition.",
         "Service Connect and Cloud Map namespaces are Regional, and are neither copied nor compared.",

@@ -13,7 +13,8 @@ from pydantic import BaseModel, JsonValue
 from adapters.balancers import balancer_lacks
 from adapters.ecs.models import Container, Definition, Secret, Service
 from adapters.ecs.spec import FARGATE_VCPUS
-from adapters.needed import Lack, has_parameter, quota, role_lacks, secret_lacks
+from adapters.needed import Lack, has_parameter, role_lacks, secret_lacks
+from adapters.quotas import Room, room
 from orchestrator.contract import Reader, RunContext
 from orchestrator.words import Mode
 
@@ -51,8 +52,8 @@ class Needs:
     """What is not there, or not as it must be."""
     vcpus: float = 0.0
     """What one task takes of Fargate; 0 where that is not told, or nothing runs on Fargate."""
-    quota: float | None = None
-    """How many vCPUs the account may run on Fargate in that Region; None when AWS does not tell."""
+    room: Room = Room()
+    """How many vCPUs the account may run on Fargate in that Region, and runs."""
 
 
 def needs(
@@ -74,7 +75,7 @@ def needs(
     if run.mode is not Mode.EMERGENCY:  # IAM's control plane lives elsewhere, and may be what is lost
         role = definition.content.get("executionRoleArn")
         lacks += role_lacks(reader, role, "ecs-tasks.amazonaws.com") if isinstance(role, str) else []
-    return Needs(tuple(lacks), vcpus, quota(reader, *FARGATE_VCPUS) if vcpus else None)
+    return Needs(tuple(lacks), vcpus, room(reader, *FARGATE_VCPUS, run.now) if vcpus else Room())
 
 
 def _vcpus(service: Service | None, definition: Definition) -> float:

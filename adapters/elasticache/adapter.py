@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.elasticache import drill
+from adapters.elasticache import drill, nodes
 from adapters.elasticache import global_datastore as datastore
 from adapters.elasticache import restore as standing_alone
 from adapters.elasticache.discovery import find
@@ -38,6 +38,7 @@ from adapters.elasticache.view_look import look
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -51,7 +52,7 @@ from orchestrator.contract import (
     done,
     skip,
 )
-from orchestrator.words import CheckState, Mode, Phase
+from orchestrator.words import CheckState, Mode, Phase, Side
 
 
 class ElastiCacheAdapter(Adapter[ElastiCacheView]):
@@ -65,11 +66,16 @@ class ElastiCacheAdapter(Adapter[ElastiCacheView]):
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> ElastiCacheView:
         """Read both sides, in an emergency and a drill only the target side."""
-        return look(target, aws, run)
+        view = look(target, aws, run)
+        return nodes.with_rooms(view, aws.at(Side.TARGET), run) if run.planning else view
 
     def readiness(self, view: ElastiCacheView, run: RunContext) -> list[Finding]:
         """Judge roles, lag, exports, keys and surroundings; see `adapters.elasticache.readiness`."""
         return findings(view, run)
+
+    def claims(self, view: ElastiCacheView, run: RunContext) -> list[Claim]:
+        """Count the nodes to be made."""
+        return nodes.claims(view, run)
 
     def loss(self, view: ElastiCacheView, run: RunContext) -> list[Loss]:
         """Report the lag, the age of the newest export, or that the content goes by design."""

@@ -99,6 +99,7 @@ class Node(BaseModel):
     CacheParameterGroup: ParameterGroupOnNode = ParameterGroupOnNode()
     SecurityGroups: list[GroupOnNode] = []
     CacheNodes: list[NodeStatus] = []
+    NumCacheNodes: int = 1
 
 
 class Nodes(BaseModel):

@@ -17,6 +17,7 @@ from adapters.permissions import (
     SECURITY_GROUP,
     grant_through,
 )
+from adapters.quotas import reads_quota
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -103,6 +104,7 @@ SPEC = Spec(
                 "s3:ListBucket",
             ),
         ),
+        reads_quota("elasticache"),
         Permission(
             actions=("elasticache:FailoverGlobalReplicationGroup",),
             uses=frozenset({Use.ACTIVATE, Use.ROLLBACK}),
@@ -231,6 +233,7 @@ SPEC = Spec(
         "Endpoints change with the Region and with the name of a restored group: let clients follow a DNS name.",
         "Health looks at the group, its shards and nodes, and the probe in the VPC connects to the endpoint; nothing is written to the "
         "cache or read from it.",
+        "300 nodes per Region and 90 per cluster by default (user guide, Quotas): compared with what is there, over the whole plan.",
         "AUTH tokens, users, user groups and parameter groups are Regional: keep the same names in both Regions.",
     ),
     unconfirmed=(

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from adapters.elasticache.models import Datastore, DatastoreMember, Node, ReplicationGroup, StoredObject
 from adapters.elasticache.spec import FAILED_STATUSES, GLOBAL_DATASTORE, NAME_LIMIT
 from adapters.fencing import FENCED_TAG, SecurityGroup
+from adapters.quotas import Room
 from adapters.reading import Datapoint
 from orchestrator.contract import Member, Place, RunContext
 
@@ -131,6 +132,10 @@ class ElastiCacheView:
     missing: tuple[str, ...] = ()
     """What a new group would need on the target side and does not find."""
     copy: DrillCopy = DrillCopy()
+    room: Room | None = None
+    """What is left of the Region's nodes; read when the run is planned and is to make some."""
+    cluster_room: Room | None = None
+    """What a cluster with cluster mode may have."""
 
     @property
     def base(self) -> str:

@@ -30,7 +30,7 @@ from adapters.lambda_.back import prune, set_back
 from adapters.lambda_.definition import Deployment
 from adapters.lambda_.deploy import deploy
 from adapters.lambda_.discovery import found_at
-from adapters.lambda_.readiness import findings
+from adapters.lambda_.readiness import claims, findings
 from adapters.lambda_.spec import SPEC
 from adapters.lambda_.switch import (
     CLOSE,
@@ -55,6 +55,7 @@ from adapters.lambda_.view import (
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Finding,
     Found,
@@ -86,6 +87,10 @@ class LambdaAdapter(Adapter[LambdaView]):
     def readiness(self, view: LambdaView, run: RunContext) -> list[Finding]:
         """Judge code, versions, sizes and consumers; see `adapters.lambda_.readiness`."""
         return findings(view, _standby(view), run)
+
+    def claims(self, view: LambdaView, run: RunContext) -> list[Claim]:
+        """Count the concurrent executions to be reserved."""
+        return claims(view)
 
     def loss(self, view: LambdaView, run: RunContext) -> list[Loss]:
         """Lose nothing: a function is stateless; what waits in the source side's queues waits there."""

@@ -13,7 +13,8 @@ from adapters.lambda_.view import LambdaSide, LambdaView, production, remembered
 from adapters.lambda_.view_recipe import LATEST, Recipe
 from adapters.lambda_.view_scaling import provisioner_findings
 from adapters.needed import findings as findings_of
-from orchestrator.contract import Finding, RunContext
+from adapters.quotas import Room, ask
+from orchestrator.contract import Claim, Finding, RunContext
 from orchestrator.words import Mode, Phase
 
 
@@ -93,7 +94,7 @@ def _environment(view: LambdaView, recipe: Recipe) -> list[Finding]:
 
 
 def _sizes(view: LambdaView, recipe: Recipe) -> list[Finding]:
-    me, side, found = view.member.resource_id, view.target, []
+    me, found = view.member.resource_id, []
     size = production(view.member)
     if size == 0:
         text = f"the reserved concurrency of {view.member.name} is 0 on both sides: nobody knows the one in production."
@@ -101,15 +102,24 @@ def _sizes(view: LambdaView, recipe: Recipe) -> list[Finding]:
     provisioned = sum(recipe.provisioned.values())
     if size and provisioned > size:
         found.append(red(me, "provisioned", f"{provisioned} provisioned, more than the {size} reserved."))
-    if view.limit is not None:
-        left = view.limit.UnreservedConcurrentExecutions + (side.reserved or 0) - (size or 0)
-        left -= provisioned if size is None else 0
-        if left < LEAST_UNRESERVED:
-            text = f"{left} concurrent executions would stay unreserved in {side.place.region}, expected 100 at least."
-            found.append(
-                red(me, "concurrency", text, "ask for a higher quota (Lambda, concurrent executions); dr plan")
-            )
     return found
+
+
+def claims(view: LambdaView) -> list[Claim]:
+    """Return what reserving takes of the concurrency of the account, of which AWS keeps 100 unreserved."""
+    limit, size, place = view.limit, production(view.member), view.target.place
+    if limit is None:
+        return []
+    taken = size if size is not None else sum(wanted(view).provisioned.values())
+    more = taken - (view.target.reserved or 0)
+    room = Room(
+        max(limit.ConcurrentExecutions - LEAST_UNRESERVED, 0),
+        limit.ConcurrentExecutions - limit.UnreservedConcurrentExecutions,
+        f"{LEAST_UNRESERVED} of {limit.ConcurrentExecutions} must stay unreserved",
+    )
+    where, mine = (place.account, place.region), (view.member.resource_id,)
+    what = f"the executions to be reserved for {view.member.name}"
+    return [room.claim(mine, where, "concurrent executions", what, more, ask("lambda", "L-B99A9384", place.region))]
 
 
 def _source(view: LambdaView, run: RunContext) -> list[Finding]:

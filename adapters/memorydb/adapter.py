@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.memorydb import discovery as memorydb_discovery
-from adapters.memorydb import drill, members, restore
+from adapters.memorydb import drill, members, nodes, restore
 from adapters.memorydb.foresight import foresee
 from adapters.memorydb.readiness import findings
 from adapters.memorydb.spec import MULTI_REGION, SPEC
@@ -42,6 +42,7 @@ from adapters.memorydb.view import MemoryDbView, look
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -67,11 +68,16 @@ class MemoryDbAdapter(Adapter[MemoryDbView]):
 
     def observe(self, target: Target, aws: Clients, run: RunContext) -> MemoryDbView:
         """Read both sides, as far as the run may reach them."""
-        return look(target, aws, run)
+        view = look(target, aws, run)
+        return nodes.with_room(view, aws.at(Side.TARGET), run) if run.planning else view
 
     def readiness(self, view: MemoryDbView, run: RunContext) -> list[Finding]:
         """Judge members or exports and their surroundings; see `adapters.memorydb.readiness`."""
         return findings(view, run)
+
+    def claims(self, view: MemoryDbView, run: RunContext) -> list[Claim]:
+        """Count the nodes to be made."""
+        return nodes.claims(view, run)
 
     def loss(self, view: MemoryDbView, run: RunContext) -> list[Loss]:
         """Report the last known lag, or the age of the newest export on the target side."""

@@ -178,6 +178,8 @@ SPEC = Spec(
         "Endpoints change with the Region and with the name of a restored cluster: let clients follow a DNS name.",
         "Health looks at the cluster, its shards and nodes, and the probe in the VPC connects to the endpoint; nothing is written to "
         "the cluster or read from it.",
+        "300 nodes per Region and 90 per cluster by default (developer guide, Quotas), which no code of Service Quotas is documented "
+        "for: the defaults are compared with what is there, over the whole plan; a raised quota is not seen.",
         "ACLs, users and parameter groups are Regional: keep the same names in both Regions.",
         "Names longer than 28 characters leave no room for the suffix of a restored cluster (40 characters at most).",
     ),

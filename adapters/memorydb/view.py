@@ -19,6 +19,7 @@ from adapters.memorydb.spec import (
 from adapters.memorydb.view_exports import Export, bucket_of, listed, ways
 from adapters.memorydb.view_stand import Stand, base_name, latest, named, stand, subnet_group, tags_of, vpc_of
 from adapters.needed import key_states
+from adapters.quotas import Room
 from adapters.reading import Datapoint, drill_name, is_of_this_drill, recent_points, tag_map
 from orchestrator.contract import Clients, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
@@ -63,6 +64,8 @@ class MemoryDbView:
     copy: DrillCopy = DrillCopy()
     vpc_id: str = ""
     """Where a drill makes its security group."""
+    room: Room | None = None
+    """What is left of the Region's nodes; read when the run is planned and is to make some."""
     stand_in: StandIn | None = None
     """The subnet group that is left on the source side when the old cluster is deleted."""
 

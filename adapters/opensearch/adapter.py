@@ -35,7 +35,7 @@ from pydantic import JsonValue
 
 from adapters.opensearch import ccr, drill, managed, snapshots
 from adapters.opensearch.models import Connection, Connections, Domain, DomainReply, Rules, Tags
-from adapters.opensearch.readiness import findings
+from adapters.opensearch.readiness import claims, findings
 from adapters.opensearch.spec import CCR, DOMAIN_MISSING, HTTP, MANAGED, SNAPSHOTS, SPEC
 from adapters.opensearch.view import OpenSearchView, look, replication_of, repository_of
 from adapters.opensearch.view_states import Link, Taken
@@ -43,6 +43,7 @@ from adapters.reading import tag_map
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -101,6 +102,10 @@ class OpenSearchAdapter(Adapter[OpenSearchView]):
     def readiness(self, view: OpenSearchView, run: RunContext) -> list[Finding]:
         """Judge domains, versions, followers, peers and snapshots; see `adapters.opensearch.readiness`."""
         return findings(view, run)
+
+    def claims(self, view: OpenSearchView, run: RunContext) -> list[Claim]:
+        """Count the instances of a domain to be made larger."""
+        return claims(view, run)
 
     def loss(self, view: OpenSearchView, run: RunContext) -> list[Loss]:
         """Report what has not arrived: in operations where AWS tells no time."""

@@ -9,10 +9,20 @@ from adapters.needed import findings as findings_of
 from adapters.opensearch import ccr, managed, snapshots
 from adapters.opensearch.domains import wanted_size
 from adapters.opensearch.models import Domain
-from adapters.opensearch.spec import CCR, FAILED_FOLLOWS, MANAGED, MANY_BEHIND, SNAPSHOTS, SPEC, UNFIT_INSTANCES
+from adapters.opensearch.spec import (
+    CCR,
+    FAILED_FOLLOWS,
+    INSTANCES,
+    MANAGED,
+    MANY_BEHIND,
+    SNAPSHOTS,
+    SPEC,
+    UNFIT_INSTANCES,
+)
 from adapters.opensearch.view import DomainSide, Index, OpenSearchView, repository_of
 from adapters.opensearch.view_states import Peering
-from orchestrator.contract import Finding, Member, Place, RunContext
+from adapters.quotas import ask
+from orchestrator.contract import Claim, Finding, Member, Place, RunContext
 from orchestrator.tags import RTO, STRATEGY
 from orchestrator.words import Mode, Phase
 
@@ -30,6 +40,16 @@ def findings(view: OpenSearchView, run: RunContext) -> list[Finding]:
         by_strategy = {CCR: _ccr, MANAGED: _managed, SNAPSHOTS: _snapshots}
         found += by_strategy[view.strategy](me, view, run)
     return found or [ready(me, f"{target.place.id} in {target.place.region} can take over.")]
+
+
+def claims(view: OpenSearchView, run: RunContext) -> list[Claim]:
+    """Return how many instances the target side's domain is to have, where the run makes it larger."""
+    wanted, place = wanted_size(view).get("InstanceCount"), view.target.place
+    if not isinstance(wanted, int) or run.mode is not Mode.PLANNED:
+        return []
+    where, mine, of = (place.account, place.region), (view.member.resource_id,), f"instances in the domain {place.id}"
+    remedy = ask(*INSTANCES, place.region)
+    return [view.room.counted(0).claim(mine, where, of, "what the source side has", wanted, remedy)]
 
 
 def _domain(member: Member, side: DomainSide, domain: Domain, strategy: str, run: RunContext) -> list[Finding]:

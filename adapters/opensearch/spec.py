@@ -5,6 +5,7 @@ snapshots", "Identity and Access Management"); API reference (ReplicationPeer); 
 from __future__ import annotations
 
 from adapters.permissions import DESCRIBE_CERTIFICATE, DESCRIBE_KEY, DRILL, ENABLED, PLANNED, REAL
+from adapters.quotas import reads_quota
 from orchestrator.spec import Permission, Spec, Strategy
 from orchestrator.words import Mode, Phase, Use
 
@@ -70,6 +71,7 @@ SPEC = Spec(
         ),
         DESCRIBE_CERTIFICATE,
         DESCRIBE_KEY,
+        reads_quota("es"),
         Permission(actions=("es:DescribeDomainHealth",), uses=frozenset({Use.OBSERVE}), resources=(_DOMAIN,)),
         Permission(actions=("es:ESHttpGet",), uses=frozenset({Use.OBSERVE}), resources=(f"{_DOMAIN}/*",)),
         # They carry to a domain in its VPC what the session itself has signed, and have no rights of their own.
@@ -204,6 +206,8 @@ SPEC = Spec(
         "registering snapshot repositories: it takes a role to pass and a bucket to name; readiness says which are missing.",
     ),
     limits=(
+        "80 data instances per domain by default (developer guide, Quotas): compared where a run makes a domain larger. No run makes "
+        "a domain, so the quota of domains per Region is not looked at.",
         "A domain has at most 20 connections (developer guide, cross-cluster replication, Limitations).",
         "Replication needs OpenSearch 1.1 or Elasticsearch 7.10, node-to-node encryption, and no M3, T2 or T3 nodes (same).",
         "A follower must not run a newer version than its leader: equal versions only can be reversed (same).",
@@ -247,6 +251,8 @@ FAILED_LINKS = ("VALIDATION_FAILED", "REJECTED")
 FAILED_FOLLOWS = ("PAUSED", "FAILED")
 """Status of a follower index that does not go on by itself."""
 FAILED_SNAPSHOTS = ("FAILED", "INCOMPATIBLE", "PARTIAL")
+INSTANCES = ("es", "L-6408ABDE")
+"""The quota of data instances per domain, 80 by default (OpenSearch Service developer guide, Quotas; ListServiceQuotas)."""
 UNFIT_INSTANCES = ("m3.", "t2.", "t3.")
 DRAIN_SETTLE_SECONDS = 60
 """How long after the fence equal checkpoints are believed: a follower asks its leader at least once a minute."""

@@ -38,11 +38,13 @@ from adapters.opensearch.spec import (
     DRILL_PREFIX,
     FUNCTION_MISSING,
     HTTP,
+    INSTANCES,
     MANAGED,
     NO_REPLICATION,
     SNAPSHOTS,
 )
 from adapters.opensearch.view_states import Link, Peering, Sync
+from adapters.quotas import Room, room
 from orchestrator.contract import Clients, M, Member, Place, Reader, RunContext, Target
 from orchestrator.words import Mode, Phase, Side
 
@@ -125,6 +127,8 @@ class OpenSearchView:
     strategy: str
     target: DomainSide
     source: DomainSide | None = None
+    room: Room = Room()
+    """How many instances the target side's domain may have; read when the run is planned."""
     lacks: tuple[Lack, ...] = ()
     """What the target side's domain needs and is not as it must be; read when the run is planned."""
 
@@ -138,8 +142,11 @@ def look(target: Target, aws: Clients, run: RunContext) -> OpenSearchView:
         if aws.reaches(Side.SOURCE)
         else None
     )
-    lacks = _lacks(aws.at(Side.TARGET), here.domain, run) if run.planning and here.domain else ()
-    return OpenSearchView(member, target.strategy, here, there, tuple(lacks))
+    if not run.planning or here.domain is None:
+        return OpenSearchView(member, target.strategy, here, there)
+    reader = aws.at(Side.TARGET)
+    lacks = tuple(_lacks(reader, here.domain, run))
+    return OpenSearchView(member, target.strategy, here, there, room(reader, *INSTANCES, run.now), lacks)
 
 
 def _lacks(reader: Reader, domain: Domain, run: RunContext) -> list[Lack]:

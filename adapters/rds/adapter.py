@@ -30,12 +30,13 @@ from adapters.rds import target as target_side
 from adapters.rds.discovery import discover
 from adapters.rds.foresight import foreseen
 from adapters.rds.leftovers import delete_retired
-from adapters.rds.readiness import findings
+from adapters.rds.readiness import claims, findings
 from adapters.rds.spec import READ_REPLICA, SPEC
 from adapters.rds.view import RdsView, look
 from orchestrator.contract import (
     Adapter,
     Check,
+    Claim,
     Clients,
     Endpoint,
     Finding,
@@ -66,8 +67,12 @@ class RdsAdapter(Adapter[RdsView]):
         return look(target, aws, run)
 
     def readiness(self, view: RdsView, run: RunContext) -> list[Finding]:
-        """Judge replica, source, keys and quota; see `adapters.rds.readiness`."""
+        """Judge replica, source, keys and surroundings; see `adapters.rds.readiness`."""
         return findings(view, run)
+
+    def claims(self, view: RdsView, run: RunContext) -> list[Claim]:
+        """Count the instance to be made."""
+        return claims(view, run)
 
     def loss(self, view: RdsView, run: RunContext) -> list[Loss]:
         """Report the last known replication lag."""

@@ -12,8 +12,9 @@ from adapters.rds.models import Instance
 from adapters.rds.restore_readiness import restores
 from adapters.rds.spec import READ_REPLICA, REPLICATED_ENGINES, SPEC
 from adapters.rds.view import RdsView
+from adapters.restoring_readiness import made
 from adapters.restoring_readiness import place as place_of
-from orchestrator.contract import Finding, RunContext
+from orchestrator.contract import Claim, Finding, RunContext
 from orchestrator.words import Mode
 
 
@@ -38,6 +39,16 @@ def findings(view: RdsView, run: RunContext) -> list[Finding]:
     return found or [ready(me, f"{target.DBInstanceIdentifier} can take over, {lag}.")]
 
 
+def claims(view: RdsView, run: RunContext) -> list[Claim]:
+    """Return the instance that the run makes: the missing one, or the new replica on the side that was left."""
+    member, rooms = view.member, {} if view.room is None else {"DBInstances": view.room}
+    if view.target is None:
+        return made(member, member.target, rooms, {"DBInstances": 1}, "the instance to be made")
+    if run.mode is not Mode.PLANNED or view.strategy != READ_REPLICA:
+        return []
+    return made(member, member.source, rooms, {"DBInstances": 1}, "the replica that REPLICATE makes")
+
+
 def _missing(me: str, view: RdsView, run: RunContext) -> list[Finding]:
     """Judge whether the replica that is missing can be made."""
     place, source = view.member.target, view.old
@@ -46,12 +57,11 @@ def _missing(me: str, view: RdsView, run: RunContext) -> list[Finding]:
         remedy = "create the replica, or set dr:recovery-strategy to one that restores; then: dr plan"
         return [red(me, "no-target", f"{text}.", remedy)]
     found = [warning(me, "no-target", f"{text}: INSTANTIATE makes a replica, which takes hours for large ones.")]
-    left = {} if view.instances_left is None else {"DBInstances": view.instances_left}
     found += (
         _accounts(me, view)
         + key_findings(me, place.region, view.key_states)
         + no_replica(view.member, source.MasterUserSecret if source else None, MODIFY_INSTANCE)
-        + place_of(view.member, view.carried.missing, left, {"DBInstances": 1})
+        + place_of(view.member, view.carried.missing)
     )
     if source is None or source.DBInstanceStatus not in {"available", "backing-up"}:
         shown = source.DBInstanceStatus if source else "not there"
@@ -139,9 +149,6 @@ def _source(me: str, target: Instance, view: RdsView) -> list[Finding]:
         found.append(
             warning(me, "backups", f"{source.DBInstanceIdentifier} has no backups; its successor gets one day.")
         )
-    if view.instances_left is not None and view.instances_left < 1:
-        text = f"the quota of DB instances in {view.member.source.region} is used up; REPLICATE creates one."
-        found.append(red(me, "quota", text, "ask for a higher quota, or remove an instance that was retired"))
     return found
 
 

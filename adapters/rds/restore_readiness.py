@@ -45,8 +45,7 @@ def _place(view: RdsView) -> list[Finding]:
             return []
         text = f"{target.DBInstanceIdentifier} is {target.DBInstanceStatus}, expected available."
         return [red(me, "status", text)]
-    left = {} if view.instances_left is None else {"DBInstances": view.instances_left}
-    return readiness.place(view.member, view.carried.missing, left, {"DBInstances": 1})
+    return readiness.place(view.member, view.carried.missing)
 
 
 def _content(view: RdsView, run: RunContext) -> list[Finding]:

@@ -9,9 +9,10 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from adapters.databases.shared import base_name, final_name, is_fenced, is_retired, retired_name
-from adapters.databases.view import quotas_left, restarted_at
+from adapters.databases.view import restarted_at, rooms
 from adapters.fencing import FENCE_GROUP, SecurityGroup, find_group
 from adapters.needed import key_states
+from adapters.quotas import Room
 from adapters.rds.models import (
     HostAndPort,
     Instance,
@@ -57,8 +58,8 @@ class RdsView:
     slot_lag_points: tuple[Datapoint, ...] = ()
     restarted_at: datetime | None = None
     key_states: Mapping[str, str] = field(default_factory=dict)
-    instances_left: int | None = None
-    """How many DB instances may still be made where the run makes one."""
+    room: Room | None = None
+    """How many DB instances there may be, and are, where the run makes one."""
     copy: DrillCopy = DrillCopy()
     strategy: str = READ_REPLICA
     carried: Carried = Carried()
@@ -124,8 +125,7 @@ def look(target: Target, aws: Clients, run: RunContext) -> RdsView:
     if target.strategy != READ_REPLICA or (instance is None and run.phase is Phase.INSTANTIATE):
         carried = look_here(reader, target.strategy, member, base_name(member.source.id), instance)
         made = instance is None and (run.planning or run.phase is Phase.INSTANTIATE)
-        left = quotas_left(reader).get("DBInstances") if made else None
-        here = replace(here, carried=carried, instances_left=left)
+        here = replace(here, carried=carried, room=rooms(reader).get("DBInstances") if made else None)
     if run.planning:
         here = replace(
             here, key_states=key_states(reader, _wanted_key(here), instance.secret_key if instance else None)
@@ -161,9 +161,7 @@ def _with_source(here: RdsView, there: Reader, reader: Reader, run: RunContext) 
         slot_lag_points=_metric(there, run, "OldestReplicationSlotLag", name) if postgres else (),
         restarted_at=restarted_at(there, name, run) if run.phase is Phase.ACTIVATE else None,
         key_states={**here.key_states, **keys},
-        instances_left=quotas_left(there).get("DBInstances")
-        if first and replicas and here.target
-        else here.instances_left,
+        room=rooms(there).get("DBInstances") if first and replicas and here.target else here.room,
     )
     if not replicas:
         carried = look_there(there, here.strategy, here.member, here.carried, old, here.target)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from localaws.service import AwsError, Call, Reply, Service, operation
+from localaws.services.cloudwatch import CloudWatchService
+from localaws.services.usage import NAMESPACE, Usage, metric_of
 
 if TYPE_CHECKING:
     from localaws.world import World
@@ -26,15 +28,24 @@ class Quota:
     service_name: str
     adjustable: bool = True
     global_quota: bool = False
+    usage_of: str = ""
+    """The service in AWS/Usage whose metric tells what is in use; empty where AWS publishes none."""
 
 
 EC2, FARGATE, DRS = "Amazon Elastic Compute Cloud (Amazon EC2)", "AWS Fargate", "AWS Elastic Disaster Recovery"
 RDS, ECS, LAMBDA = "Amazon Relational Database Service (Amazon RDS)", "Amazon ECS", "AWS Lambda"
 QUOTAS = (
-    Quota("ec2", "L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 640.0, EC2),
+    Quota(
+        "ec2",
+        "L-1216C47A",
+        "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
+        640.0,
+        EC2,
+        usage_of="EC2",
+    ),
     Quota("ec2", "L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", 640.0, EC2),
     Quota("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs", 5.0, EC2),
-    Quota("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count", 256.0, FARGATE),
+    Quota("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count", 256.0, FARGATE, usage_of="Fargate"),
     Quota("fargate", "L-36FBB829", "Fargate Spot vCPU resource count", 256.0, FARGATE),
     Quota("drs", "L-C1D14A2B", "Max number of replicating source servers", 300.0, DRS, adjustable=False),
     Quota("drs", "L-D88FAC3A", "Concurrent jobs in progress", 20.0, DRS, adjustable=False),
@@ -53,6 +64,16 @@ QUOTAS = (
         "elasticloadbalancing", "L-53DA6B97", "Application Load Balancers per Region", 50.0, "Elastic Load Balancing"
     ),
     Quota("elasticfilesystem", "L-848C634D", "File systems per account", 1_000.0, "Amazon Elastic File System (EFS)"),
+    Quota("elasticache", "L-DFE45DF3", "Nodes per Region", 300.0, "Amazon ElastiCache"),
+    Quota(
+        "elasticache",
+        "L-AF354865",
+        "Nodes per cluster per instance type (Redis cluster mode enabled)",
+        90.0,
+        "Amazon ElastiCache",
+    ),
+    Quota("es", "L-076D529E", "Domains per Region", 100.0, "Amazon OpenSearch Service"),
+    Quota("es", "L-6408ABDE", "Instances per domain", 80.0, "Amazon OpenSearch Service"),
     Quota("autoscaling", "L-CDE20ADC", "Auto Scaling groups per region", 500.0, "Amazon EC2 Auto Scaling"),
 )
 # Services whose quotas moto holds.
@@ -67,6 +88,12 @@ class ServiceQuotasService(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.reset()
+
+    def connected(self) -> None:
+        """Let CloudWatch tell what is in use."""
+        cloudwatch = self.world.service("cloudwatch")
+        assert isinstance(cloudwatch, CloudWatchService)
+        cloudwatch.register_metric_source(NAMESPACE, Usage(self.world).metric)
 
     def reset(self) -> None:
         """Forget overridden values."""
@@ -131,4 +158,5 @@ class ServiceQuotasService(Service):
             "Unit": "None",
             "Adjustable": quota.adjustable,
             "GlobalQuota": quota.global_quota,
+            **({"UsageMetric": metric_of(quota.usage_of)} if quota.usage_of else {}),
         }

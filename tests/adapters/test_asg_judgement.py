@@ -14,6 +14,7 @@ from adapters.asg.models import Activity, Group, Refresh
 from adapters.asg.view import AsgSide, AsgView
 from adapters.asg.view_checks import Checked
 from adapters.asg.view_parts import Image, TemplateVersion
+from adapters.quotas import Room
 from orchestrator.contract import Member, Place, RunContext, Step
 from orchestrator.errors import UpstreamError
 from orchestrator.words import Mode, Operation, Phase, Severity, StepState
@@ -65,7 +66,7 @@ def findings(seen: AsgView, mode: Mode = Mode.PLANNED) -> dict[str, str]:
     return {each.code: f"{each.severity}: {each.message}" for each in found}
 
 
-CHECKED = Checked(zones=("west-a", "west-b"), vcpus=2, quota=640, addresses=100)
+CHECKED = Checked(zones=("west-a", "west-b"), vcpus=2, room=Room(640), addresses=100)
 
 
 def test_images_between_accounts_are_refused() -> None:

@@ -214,7 +214,10 @@ def test_a_quota_too_small_for_production_is_red(monkeypatch: pytest.MonkeyPatch
     run = world.start()
 
     assert not run.ready
-    assert "2 x t3.medium need 4 vCPUs, the quota of us-west-2 is 2" in run.findings["quota"]
+    assert (
+        "2 x t3.medium need 4 vCPUs of standard instances, the quota of us-west-2 is 2, 0 of it in use"
+        in run.findings["quota"]
+    )
 
 
 def test_quotas_of_other_families_are_not_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.words import Severity
 from tests.adapters.test_ecs_story import service_world
-from tests.support.driver import APPS, SOURCE, TARGET, World
+from tests.support.driver import APPS, SOURCE, TARGET, World, open_world
 
 
 def test_production_that_exceeds_the_fargate_quota_of_the_target_region_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +18,7 @@ def test_production_that_exceeds_the_fargate_quota_of_the_target_region_is_red(m
     run = world.start()
 
     assert not run.ready
-    assert "600 tasks of 0.5 vCPU need 300 on Fargate, the quota of us-west-2 is 256" in run.findings["quota"]
+    assert "600 tasks of 0.5 vCPU need 300 vCPUs on Fargate, the quota of us-west-2 is 256" in run.findings["quota"]
     (remedy,) = {finding.remedy for finding in run.run.findings if finding.code == "quota"}
     assert "fargate L-3032A538" in remedy
 
@@ -29,6 +30,67 @@ def test_production_within_the_quota_is_no_finding(monkeypatch: pytest.MonkeyPat
 
     assert run.ready, run.findings
     assert "quota" not in run.findings
+
+
+def test_services_that_fit_one_by_one_and_not_together_are_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given two services of the same account that need 150 vCPUs each, where it may run 256
+    entries = [
+        {"kind": "ecs-service", "name": name, "tags": {"dr:saved-capacity": "300/300/300"}}
+        for name in ("orders", "prices")
+    ]
+    world = open_world(monkeypatch, *entries)
+
+    run = world.start()
+
+    assert not run.ready
+    assert "2 members of this plan need 300 of it together" in run.findings["quota"]
+    assert {each.resource_id.rpartition("/")[2] for each in run.run.findings if each.code == "quota"} == {
+        "orders",
+        "prices",
+    }
+
+
+def test_what_runs_in_the_region_already_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that needs 100 vCPUs of 256, and others that run on 200 of them there
+    world = service_world(monkeypatch, tags={"dr:saved-capacity": "200/200/200"})
+    ecs = world.aws("ecs", TARGET)
+    container = [{"name": "app", "image": "public.ecr.aws/app:1", "essential": True}]
+    made = ecs.register_task_definition(
+        family="big", containerDefinitions=container, cpu="16384", memory="32768", requiresCompatibilities=["FARGATE"]
+    )
+    like = ecs.describe_services(cluster="apps", services=["orders-api"])["services"][0]
+    ecs.create_service(
+        cluster="apps",
+        serviceName="others",
+        taskDefinition=made["taskDefinition"]["taskDefinitionArn"],
+        launchType="FARGATE",
+        desiredCount=12,
+        networkConfiguration=like["networkConfiguration"],
+    )
+    world.wait(10)
+
+    run = world.start()
+
+    assert not run.ready
+    assert "need 100 vCPUs on Fargate, the quota of us-west-2 is 256, 192 of it in use" in run.findings["quota"]
+    assert world.refusals() == []
+
+
+def test_an_emergency_that_may_not_look_at_a_quota_is_told_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = service_world(monkeypatch, desired_count=2)
+    world.inventory()
+    world.darken(SOURCE)
+    world.fault(effect="error", service="service-quotas", code="AccessDeniedException")
+
+    run = world.start(emergency=True, AcceptDataLoss=True)
+
+    assert run.ready
+    assert "how many are left in us-west-2 is not known" in run.findings["quota-unseen"]
+    assert {severity for code, severity in of_quotas(run.run.findings)} == {Severity.WARNING}
+
+
+def of_quotas(findings: Any) -> list[tuple[str, Severity]]:
+    return [(each.code, each.severity) for each in findings if each.code.startswith("quota")]
 
 
 def test_a_log_group_that_the_standing_definition_names_and_the_region_lacks_is_red(

@@ -28,7 +28,11 @@ from tests.support.driver import SOURCE, TARGET
     [
         ({"outdated": True, "artifact": False}, "outdated", "us-west-2 runs code"),
         ({"reserved": 0, "queue": False}, "size", "0 on both sides"),
-        ({"tags": {"dr:saved-capacity": "980"}}, "concurrency", "20 concurrent executions would stay unreserved"),
+        (
+            {"tags": {"dr:saved-capacity": "980"}},
+            "quota",
+            "the quota of us-west-2 is 900, 0 of it in use (100 of 1000 must stay",
+        ),
         ({"provisioned": 5, "tags": {"dr:saved-capacity": "3"}}, "provisioned", "5 provisioned, more than the 3"),
     ],
 )

@@ -222,3 +222,25 @@ def test_dashboard_made_in_one_region_is_read_and_removed_in_another(shop: Shop)
     assert there.get_dashboard(DashboardName="runs")["DashboardBody"] == '{"widgets": []}'
     there.delete_dashboards(DashboardNames=["runs"])
     assert here.list_dashboards()["DashboardEntries"] == []
+
+
+def test_what_is_in_use_of_a_quota_is_a_metric_that_the_quota_names(shop: Shop) -> None:
+    # Given an instance of two vCPUs, and one of a family that counts elsewhere
+    ec2 = shop.client("ec2", TARGET)
+    for kind in ("t3.medium", "p3.2xlarge"):
+        ec2.run_instances(ImageId="ami-12c6146b", InstanceType=kind, MinCount=1, MaxCount=1)
+    quota = shop.client("service-quotas", TARGET).get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]
+    metric = quota["UsageMetric"]
+    dimensions = [{"Name": name, "Value": value} for name, value in metric["MetricDimensions"].items()]
+    about = {"Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"], "Dimensions": dimensions}
+    stat = {"Metric": about, "Period": 60, "Stat": metric["MetricStatisticRecommendation"]}
+    now = shop.clock.now()
+    # When the metric of the quota is read
+    found = shop.client("cloudwatch", TARGET).get_metric_data(
+        MetricDataQueries=[{"Id": "used", "MetricStat": stat}], StartTime=now - timedelta(hours=1), EndTime=now
+    )["MetricDataResults"][0]
+    # Then it tells the vCPUs of the one
+    assert found["Values"][0] == 2
+    # And a quota whose usage AWS does not publish names no metric
+    asked = {"ServiceCode": "elasticache", "QuotaCode": "L-DFE45DF3"}
+    assert "UsageMetric" not in shop.client("service-quotas", TARGET).get_service_quota(**asked)["Quota"]
