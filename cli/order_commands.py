@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from cli.hub import enter
 from cli.options import confirm, foreseen, region_option, say
@@ -108,10 +108,19 @@ def extend(run: str, region: str, minutes: int, reason: str) -> None:
 def cancel(run: str, region: str, reason: str, yes: bool) -> None:
     """Stop a run after its current steps."""
     run_id, region = locate(run, region)
-    confirm(f"Cancel run {run_id}? What is under way is finished first.", yes=yes)
+    gone = "a drill's copies are then removed at once, unless it was given more time before: dr extend"
+    confirm(f"Cancel run {run_id}? What is under way is finished first; {gone}.", yes=yes)
     hub = enter(region)
-    hub.order("cancel_run", {"RunId": run_id, "Reason": reason})
+    done = hub.order("cancel_run", {"RunId": run_id, "Reason": reason})
     click.echo(f"run {run_id} stops after its current steps")
+    for told in Cancelled.model_validate(done).Copies:
+        say(told)
+
+
+class Cancelled(BaseModel):
+    """What the function answers; `Copies` says what becomes of a drill's."""
+
+    Copies: tuple[str, ...] = ()
 
 
 @click.command()

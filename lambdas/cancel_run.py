@@ -11,6 +11,7 @@ from lambdas.callers import caller
 from lambdas.composition import platform
 from lambdas.tokens import let_go
 from orchestrator.ending import cancel
+from orchestrator.leases import at_its_end
 
 
 class CancelEvent(RunEvent):
@@ -26,4 +27,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     who, _ = caller("cancel_run", event)
     run = cancel(platform(), asked.RunId, who.arn, asked.Reason)
     let_go(platform().ledger, run.run_id, who.arn)
-    return {"Cancelled": True, "By": who.arn}
+    return {"Cancelled": True, "By": who.arn, "Copies": at_its_end(run)}

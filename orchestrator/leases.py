@@ -133,6 +133,16 @@ def find_command(run: Run) -> str:
     )
 
 
+def at_its_end(run: Run) -> list[str]:
+    """Return in words what becomes of a drill's copies when somebody ends it, and how to keep them."""
+    if run.lease is None or run.dry_run or run.lease_over:
+        return []
+    if run.lease.extensions:
+        until = f"{run.lease.until:%Y-%m-%d %H:%M} UTC"
+        return [f"its copies stay until {until}, because it was given more time; then they are removed"]
+    return [f"its copies are removed at once; to keep them until the lease ends, before that: {extend_command(run)}"]
+
+
 def some(resources: Sequence[str]) -> str:
     """Return a few resources by name, and how many more there are."""
     more = f" and {len(resources) - NAMED} more" if len(resources) > NAMED else ""

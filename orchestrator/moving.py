@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator import way_back
 from orchestrator.checklists import checklist, plan_overview
 from orchestrator.gates import Answer, decide, open_gate
+from orchestrator.leases import at_its_end
 from orchestrator.ledger.records import Run, Stage
 from orchestrator.notify import Notice, message
 from orchestrator.plan import load_plan
@@ -107,7 +108,9 @@ def _checklist(platform: Platform, run: Run, stages: list[Stage], ask: Ask) -> l
     calls = frozen_plan_calls(platform, run.run_id, ask.stage.stage_id) if ask.stage else []
     overview = plan_overview(plan, run.findings) if position == 0 and not looked_at else []
     lines = [*overview, *checklist(before, actions, None if looked_at else upcoming, calls)]
-    return lines + (_ways_back(platform, run, ask) if ask.kind is GateKind.FAILURE and ask.stage else [])
+    if ask.kind is not GateKind.FAILURE or ask.stage is None:
+        return lines
+    return [*lines, *(f"abort: {told}" for told in at_its_end(run)), *_ways_back(platform, run, ask)]
 
 
 def _ways_back(platform: Platform, run: Run, ask: Ask) -> list[str]:

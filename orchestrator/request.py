@@ -94,7 +94,8 @@ class Request(BaseModel):
     LeaseMinutes: int | None = Field(
         default=None,
         description=f"Of a drill: how long its copies may stay, {SHORTEST_MINUTES} to {LONGEST_MINUTES} minutes from the start; "
-        "then they are removed whatever has become of the run. By the deployment's configuration when absent.",
+        "then they are removed whatever has become of the run, and at once when it fails or somebody ends it. By the "
+        "deployment's configuration when absent.",
     )
     CostCeilingUSD: float | None = Field(
         default=None,

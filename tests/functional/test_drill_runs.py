@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.ledger.records import Scope
@@ -135,6 +137,32 @@ def test_drill_that_nobody_answers_is_given_more_time_and_then_removes_its_copie
     assert run.hub.ledger.holder(ended.scope) is None
 
 
+def test_drill_that_waits_with_a_lost_token_beyond_its_lease_is_stopped_and_its_copies_go(world: World) -> None:
+    # Given a drill with copies, whose execution lives and waits with a token that nobody knows any more
+    shop = world.shop("Deaf", KINDS)
+    before = shop.attributes()
+    run = in_the_middle_of_activate(shop)
+    assert shop.attributes() != before
+    (gate,) = [g for g in run.hub.ledger.gates(run.run_id) if g.status is GateStatus.OPEN]
+    run.hub.ledger.change_gate(run.run_id, gate.gate_id, lambda g: g.but(token=None))
+    # When its lease ends, and the watchdog has told it so a while ago
+    run.let_lease_end()
+    assert [found["Finding"] for found in world.watchdog()] == ["expired-lease"]
+    assert run.execution()["status"] == "RUNNING"
+    ago = timedelta(minutes=20)
+    run.hub.ledger.change_gate(run.run_id, gate.gate_id, lambda g: g.but(token=None, asked_at=g.opened_at - ago))
+    run.hub.ledger.change_run(run.run_id, lambda r: r.but(lease=r.lease and r.lease.but(over_at=gate.opened_at - ago)))
+    # Then the watchdog stops its execution, closes the run, and has its copies removed; it says all that
+    stopped, removal = world.watchdog()
+    assert "its execution was stopped, and its copies are removed now" in stopped["What"]
+    assert f"Run {run.run_id}-removal-1 was started" in removal["What"]
+    assert run.ended().status is RunStatus.STOPPED
+    assert run.execution()["status"] == "ABORTED"
+    assert run.linked(f"{run.run_id}-removal-1").ended().status is RunStatus.SUCCEEDED
+    assert shop.attributes() == before
+    assert world.watchdog() == []
+
+
 def test_copies_of_a_drill_that_was_stopped_are_removed_at_once_by_hand(world: World) -> None:
     # Given a drill that somebody stopped by hand
     shop = world.shop("ByHand", KINDS)
@@ -164,6 +192,7 @@ def test_drill_cancelled_in_its_middle_leaves_nothing_behind_within_minutes(worl
     # When it is cancelled
     said = world.run_command("dr", "cancel", run.run_id, "--reason", "seen enough", "--yes")
     assert said.code == 0, said.err
+    assert "its copies are removed at once; to keep them" in said.err
     assert run.ended().status is RunStatus.CANCELLED
     # Then its own end starts the run that removes its copies, and its last message says so
     removal = run.linked(f"{run.run_id}-removal-1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,8 @@ from orchestrator.errors import ConflictError, FencedError, RefusedError, Unreac
 from orchestrator.extending import extend
 from orchestrator.findings import Finding
 from orchestrator.identity import Identity
-from orchestrator.leases import Leases, LeaseTerms, copies_left, lease_lines, removal_name
+from orchestrator.leases import Leases, LeaseTerms, at_its_end, copies_left, lease_lines, removal_name
+from orchestrator.ledger.memory import MemoryLedger
 from orchestrator.ledger.records import Gate, Run
 from orchestrator.linked import ties
 from orchestrator.pausing import pause
@@ -25,8 +27,8 @@ from orchestrator.report_html import render_html
 from orchestrator.stages import start_stage
 from orchestrator.status import run_view
 from orchestrator.words import Choice, GateStatus, Mode, Outcome, Phase, RunStatus
-from tests.unit.scripted_platform import HOME, SCOPE, TARGET, Operator, obstacle_failed
-from tests.unit.test_interruptions import Crash
+from tests.unit.scripted_platform import HOME, SCOPE, TARGET, Cloud, Operator, obstacle_failed
+from tests.unit.test_interruptions import WRITES, Crash, Fuse, fused
 from tests.unit.test_watchdog import MACHINE, Story
 
 KIM = Identity(arn=f"arn:aws:iam::{HOME}:user/kim", account=HOME)
@@ -346,6 +348,42 @@ def test_removal_that_the_end_of_a_drill_did_not_start_is_started_by_the_watchdo
     drill.states.ended["run-1-removal-1"] = None
     drill.look()
     assert list(drill.states.started) == ["run-1-removal-1"]
+
+
+def ends_and_dies_at(*points: int) -> tuple[Drill, list[str]]:
+    """Let the function that has ended a cancelled drill die at a write, and the watchdog look; return the writes it passed."""
+    fuse = Fuse()
+    drill = Drill(Cloud(ledger=fused(MemoryLedger, WRITES, fuse)))
+    drill.cancelled_with_copies()
+    fuse.points, fuse.seen = set(points), []
+    with suppress(Crash):
+        drill.end_at_once()
+    fuse.points, passed = set(), list(fuse.seen)
+    drill.states.ended.setdefault("run-1-removal-1", None)  # so the watchdog asks whether it was started
+    drill.look()
+    return drill, passed
+
+
+def test_end_of_a_drill_that_dies_at_any_write_starts_one_removal_all_the_same() -> None:
+    _, passed = ends_and_dies_at()
+    assert passed
+    for point, where in enumerate(passed):
+        drill, _ = ends_and_dies_at(point)
+        assert list(drill.states.started) == ["run-1-removal-1"], where
+        assert drill.removal().status is RunStatus.SUCCEEDED, where
+        assert drill.left == (), where
+
+
+def test_person_at_the_failure_gate_of_a_drill_reads_what_becomes_of_its_copies_and_how_to_keep_them() -> None:
+    drill = Drill()
+    drill.cloud.obstacles["search", "promote"] = obstacle_failed("database/search", "promote")
+    gate = drill.until_gate(lambda g: g.kind == "failure")
+    told = "abort: its copies are removed at once; to keep them until the lease ends, before that: dr extend run-1 --minutes 60"
+    assert any(told in line for line in drill.cloud.ledger.gate("run-1", gate.gate_id).checklist)
+    extend(drill.platform, "run-1", KIM, 60, "a look")
+    assert at_its_end(drill.run) == [
+        "its copies stay until 2026-03-01 05:00 UTC, because it was given more time; then they are removed"
+    ]
 
 
 def test_watchdog_removes_what_a_cancelled_drill_left_when_its_last_function_died() -> None:
