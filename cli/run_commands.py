@@ -63,7 +63,10 @@ def plan(diff: bool, export_script: Path | None, output: str, region: str | None
     elif output == "json":
         click.echo(frozen.model_dump_json(indent=1))
     else:
-        show.console().print(show.plan(frozen))
+        terminal = show.console()
+        terminal.print(show.plan(frozen))
+        for told in show.undoing(frozen):
+            terminal.print(told, soft_wrap=True)
         for finding in (each for each in hub.ledger.run(run_id).findings if each not in frozen.undoing):
             say(f"{finding.severity}: {finding.resource_id}: {finding.message} {finding.remedy}".rstrip())
     if failure:

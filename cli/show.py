@@ -122,7 +122,6 @@ def plan(frozen: Plan) -> RenderableType:
                     leaf.add(_step(step))
     parts: list[RenderableType] = [tree, critical_path(frozen), *_inventory(frozen.inventory_taken_at)]
     parts += [Text(each, style="yellow") for each in frozen.remarks]
-    parts += [Text(f"may undo this run: {as_line(each)}", style="yellow") for each in frozen.undoing]
     parts += [Text(each, style="yellow") for each in (cost_lines(frozen.costs) if frozen.costs else [])]
     if frozen.deferred:
         parts.append(Text(f"deferred to a later run: {', '.join(frozen.deferred)}", style="yellow"))
@@ -132,6 +131,11 @@ def plan(frozen: Plan) -> RenderableType:
             seen = "unknown" if loss.seconds is None else f"{loss.seconds:.1f} s"
             parts.append(Text(f"if forced now, {loss.resource_id} would lose: {seen} ({loss.detail})", style="yellow"))
     return Group(*parts)
+
+
+def undoing(frozen: Plan) -> list[Text]:
+    """Return what would undo the plan, a line each that is not to be wrapped: it ends with a command to paste."""
+    return [Text(f"may undo this run: {as_line(each)}", style="yellow") for each in frozen.undoing]
 
 
 def _inventory(taken_at: datetime | None) -> list[Text]:

@@ -195,7 +195,8 @@ def test_everything_reaches_the_terminal_the_gate_and_json(monkeypatch: pytest.M
     run = world.start()
     terminal = show.console()
     with terminal.capture() as shown:
-        terminal.print(show.plan(run.plan), soft_wrap=True)
+        for each in show.undoing(run.plan):
+            terminal.print(each, soft_wrap=True)
     gate = plan_overview(run.plan, run.run.findings)
     for told in lines(run):
         assert f"may undo this run: {told}" in shown.get()

@@ -77,7 +77,6 @@ def test_ssm_document_starts_a_run(world: World) -> None:
     run = follow(world, ORCHESTRATOR.replace("stateMachine", "execution") + f":DR-Failover-{automation}")
     assert run.until(lambda: run.hub.ledger.run(run.run_id), "an accepted run").requester
     assert run.ended().status is RunStatus.SUCCEEDED
-    assert run.not_served() == []
     # And the automation has handed over the run's ARN
     ssm = run.hub.hub.client("ssm")
     ended = run.until(
@@ -129,6 +128,37 @@ def test_dr_commands_plan_start_follow_answer_and_report_a_run(world: World) -> 
     report = world.run_command("dr", "report", run.execution_arn)
     assert report.json()["run"]["status"] == "succeeded"
     assert world.run_command("dr", "status", run.execution_arn).code == 0
+
+
+def test_what_would_undo_a_run_is_told_wherever_people_look_before_it(world: World) -> None:
+    # Given a shop, and a rule with the tags of its scope that nobody moves
+    shop = world.shop("Undone", ["ecs-service"])
+    tags = [{"Key": "Customer", "Value": "Undone"}, {"Key": "Environment", "Value": "production"}]
+    events, name = world.client("events", WEST), "undone-nightly"
+    events.put_rule(Name=name, ScheduleExpression="cron(0 3 * * ? *)", State="ENABLED", Tags=tags)
+    events.put_targets(Rule=name, Targets=[{"Id": "f", "Arn": f"arn:aws:lambda:{WEST}:222222222222:function:resize"}])
+    told = f"may undo this run: rule/{name}: in 222222222222/{WEST} is enabled (cron(0 3 * * ? *)) and starts function:resize"
+    command = f"aws events disable-rule --region {WEST} --name {name} "
+    # When the plan is asked for, for people and for machines
+    scope = ["--customer", "Undone", "--primary-region", "us-east-1", "--dr-region", WEST]
+    plan = world.run_command("dr", "plan", *scope)
+    machine = world.run_command("dr", "plan", *scope, "--output", "json")
+    # Then both name the rule once, with the command on the same line, and all the rest could be looked at
+    (line,) = (each for each in plan.out.splitlines() if name in each)
+    assert line.startswith(told)
+    assert command in line
+    assert name not in plan.err
+    assert [(each["resource_id"], each["code"]) for each in machine.json()["undoing"]] == [
+        (f"rule/{name}", "event-rule")
+    ]
+    # And so do readiness and the gate
+    judged = world.run_command("dr", "readiness", "--customer", "Undone", "--fresh")
+    assert f"warning: rule/{name}: " in judged.err
+    run = shop.start(ApprovalMode="required")
+    gate = run.gate(GateKind.PLAN)
+    assert [each.startswith(told) for each in gate.checklist if name in each] == [True]
+    run.answer(gate, "reject")
+    run.ended()
 
 
 def test_dr_cancel_lets_a_waiting_run_go_at_once(world: World) -> None:
