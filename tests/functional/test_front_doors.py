@@ -77,6 +77,7 @@ def test_ssm_document_starts_a_run(world: World) -> None:
     run = follow(world, ORCHESTRATOR.replace("stateMachine", "execution") + f":DR-Failover-{automation}")
     assert run.until(lambda: run.hub.ledger.run(run.run_id), "an accepted run").requester
     assert run.ended().status is RunStatus.SUCCEEDED
+    assert run.not_served() == []
     # And the automation has handed over the run's ARN
     ssm = run.hub.hub.client("ssm")
     ended = run.until(
