@@ -68,6 +68,7 @@ DISCOVERY = (
         uses=frozenset({Use.DISCOVER}),
         resources=("arn:{partition}:events:{region}:{account}:rule/*",),
     ),
+    Permission(actions=("scheduler:ListSchedules",), uses=frozenset({Use.DISCOVER})),
     Permission(
         actions=("codedeploy:BatchGetDeployments", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"),
         uses=frozenset({Use.DISCOVER}),

@@ -103,6 +103,17 @@ class Rule(BaseModel):
     ManagedBy: str = ""
 
 
+class _ScheduleTarget(BaseModel):
+    Arn: str = ""
+
+
+class Schedule(BaseModel):
+    """A schedule of EventBridge Scheduler that is enabled."""
+
+    Name: str
+    Target: _ScheduleTarget = _ScheduleTarget()
+
+
 class _Content(BaseModel):
     content: str = ""
 
@@ -251,17 +262,39 @@ def of_rule(spot: Spot, rule: Rule, targets: Sequence[str], left: str) -> list[F
     if rule.State not in ENABLED_RULES or rule.ManagedBy or not starts:
         return []
     when = f" ({rule.ScheduleExpression})" if rule.ScheduleExpression else ""
-    away = sorted({each.split(":")[3] for each in starts} - {"", spot[1]})
-    over = f" in {', '.join(away)}" if away else ""
-    does = "goes on after the move" if spot[1] == left else "acts while the run moves things there"
-    text = (
-        f"in {spot[0]}/{spot[1]} is enabled{when} and starts {_some([_short(each) for each in starts])}{over}: "
-        f"no part of this run, it {does}."
-    )
+    text = f"in {spot[0]}/{spot[1]} is enabled{when} and starts {_started(spot, starts)}: no part of this run, it {_does(spot, left)}."
     bus = f" --event-bus-name {rule.EventBusName}" if rule.EventBusName != "default" else ""
     asked = f"--region {spot[1]} --name {rule.Name}{bus}"
     remedy = f"if it changes what is moved: aws events disable-rule {asked} (enable-rule when the run has ended)"
     return [_warning(f"rule/{rule.Name}", RULE, text, remedy)]
+
+
+def of_schedules(spot: Spot, group: str, schedules: Sequence[Schedule], left: str) -> list[FindingRecord]:
+    """Return what the enabled schedules of a group of the scope may do to a plan; schedules carry no tags of their own."""
+    starting = [each for each in schedules if each.Target.Arn and each.Target.Arn.split(":")[2] not in TELLS_ONLY]
+    if not starting:
+        return []
+    names, starts = [each.Name for each in starting], sorted({each.Target.Arn for each in starting})
+    text = (
+        f"in {spot[0]}/{spot[1]} has {len(names)} enabled schedule(s) ({_some(names)}) and starts {_started(spot, starts)}: "
+        f"no part of this run, it {_does(spot, left)}."
+    )
+    asked = f"--region {spot[1]} --group-name {group} --name {names[0]}"
+    remedy = (
+        f"if it changes what is moved: aws scheduler get-schedule {asked}, then update-schedule with what that shows and "
+        "--state DISABLED (ENABLED when the run has ended)"
+    )
+    return [_warning(f"schedule-group/{group}", RULE, text, remedy)]
+
+
+def _started(spot: Spot, arns: Sequence[str]) -> str:
+    """Return what is started, and where, if that is another Region."""
+    away = sorted({each.split(":")[3] for each in arns} - {"", spot[1]})
+    return _some([_short(each) for each in arns]) + (f" in {', '.join(away)}" if away else "")
+
+
+def _does(spot: Spot, left: str) -> str:
+    return "goes on after the move" if spot[1] == left else "acts while the run moves things there"
 
 
 def moved_by_plan(arn: str, tagged_enabled: bool, members: Collection[str]) -> bool:

@@ -1,4 +1,5 @@
-"""One look per account and Region at what would undo a run: stacks, pipelines, event rules, deployments of CodeDeploy.
+"""One look per account and Region at what would undo a run: stacks, pipelines, event rules, schedules, deployments
+of CodeDeploy.
 
 It reads through the spokes' discovery role. An emergency looks only at the Region that is activated. What may not be looked
 at, or does not answer, becomes a line and stops nothing.
@@ -28,18 +29,20 @@ from orchestrator.undoing import (
     Owner,
     PipelineStage,
     Rule,
+    Schedule,
     Stack,
     moved_by_plan,
     not_seen,
     of_deployment,
     of_pipeline,
     of_rule,
+    of_schedules,
     of_stack,
     owners,
 )
 from orchestrator.words import Mode
 
-KINDS: tuple[JsonValue, ...] = ("codepipeline", "events:rule")
+KINDS: tuple[JsonValue, ...] = ("codepipeline", "events:rule", "scheduler:schedule-group")
 """As GetResources filters them: the ARN of a pipeline has no type of its own."""
 RECENT = 20
 """Executions of a pipeline that are looked at, the newest first."""
@@ -85,6 +88,10 @@ class _RuleTargets(BaseModel):
     Targets: list[_RuleTarget] = []
 
 
+class _Schedules(BaseModel):
+    Schedules: list[Schedule] = []
+
+
 class _DeploymentIds(BaseModel):
     deployments: list[str] = []
 
@@ -111,8 +118,20 @@ def look(plan: Plan, accounts: Iterable[str], open_reader: OpenReader) -> list[F
     if plan.mode is Mode.DRILL:
         return []
     within = {plan.target_region} if plan.mode is Mode.EMERGENCY else {plan.source_region, plan.target_region}
+    members, arns = _members(plan)
+    everywhere = sorted({*accounts, *(account for account, _ in members)})
+    spots = [(account, region) for account in everywhere for region in sorted(within)]
     found: list[FindingRecord] = []
-    questions = [*_of_stacks(plan, within, found), *_of_spots(plan, within, accounts)]
+    questions = [
+        *_of_stacks(plan, within, found),
+        *(_Question(s, "deployments of CodeDeploy", _deployed_in(s, members[s])) for s in spots if s in members),
+    ]
+    asked = ask_all(spots, lambda s: s[1], lambda s: _tagged_in(open_reader(*s, DISCOVERY), plan, arns))
+    for spot, tagged in asked:
+        if isinstance(tagged, DrError):
+            found.append(not_seen(spot, "pipelines, event rules and schedules", tagged))
+        else:
+            questions += [_Question(spot, arn, _one_of(spot, arn, plan.source_region)) for arn in tagged]
 
     def ask(question: _Question) -> list[FindingRecord]:
         return question.ask(open_reader(*question.spot, DISCOVERY))
@@ -123,6 +142,18 @@ def look(plan: Plan, accounts: Iterable[str], open_reader: OpenReader) -> list[F
         else:
             found += answer
     return found
+
+
+def _members(plan: Plan) -> tuple[dict[Spot, dict[str, str]], set[str]]:
+    """Return where the plan's resources lie: per account and Region their ids there, and all their ARNs."""
+    members: dict[Spot, dict[str, str]] = {}
+    arns: set[str] = set()
+    for target in plan.targets:
+        for member in target.members:
+            for side in (member.source, member.target):
+                arns.add(side.arn)
+                members.setdefault((side.account, side.region), {})[side.id] = member.resource_id
+    return members, arns
 
 
 def _of_stacks(plan: Plan, within: set[str], found: list[FindingRecord]) -> Iterator[_Question]:
@@ -143,68 +174,41 @@ def _stack_of(owner: Owner) -> Callable[[Reader], list[FindingRecord]]:
     return ask
 
 
-def _of_spots(plan: Plan, within: set[str], accounts: Iterable[str]) -> Iterator[_Question]:
-    members: dict[Spot, dict[str, str]] = {}
-    arns: set[str] = set()
-    for target in plan.targets:
-        for member in target.members:
-            for side in (member.source, member.target):
-                arns.add(side.arn)
-                its = {side.id: member.resource_id, side.id.partition(":")[0]: member.resource_id}
-                members.setdefault((side.account, side.region), {}).update(its)
-    everywhere = sorted({*accounts, *(account for account, _ in members)})
-    for spot in ((account, region) for account in everywhere for region in sorted(within)):
-        yield _Question(spot, "pipelines and event rules", _tagged_in(plan, spot, arns))
-        if spot in members:
-            yield _Question(spot, "deployments of CodeDeploy", _deployed_in(spot, members[spot]))
+# --- what is tagged for the scope -----------------------------------------------------------------------------------
 
 
-# --- pipelines and rules --------------------------------------------------------------------------------------------
+def _tagged_in(reader: Reader, plan: Plan, members: set[str]) -> list[str]:
+    """Return the ARNs of what carries the scope's tags and the plan does not move."""
+    wanted: JsonValue = [
+        {"Key": CUSTOMER, "Values": [plan.scope.customer]},
+        {"Key": ENVIRONMENT, "Values": [plan.scope.environment]},
+    ]
+    pages = reader.pages(
+        "resourcegroupstaggingapi",
+        "GetResources",
+        _TaggedPage,
+        TagFilters=wanted,
+        ResourceTypeFilters=list(KINDS),
+        ResourcesPerPage=TAGGING_PAGE,
+    )
+    tagged = {each.ResourceARN: each.Tags for page in pages for each in page.ResourceTagMappingList}
+    return [
+        arn
+        for arn, tags in sorted(tagged.items())
+        if not moved_by_plan(arn, any(tag.Key == ENABLED and tag.Value == "true" for tag in tags), members)
+    ]
 
 
-def _tagged_in(plan: Plan, spot: Spot, members: set[str]) -> Callable[[Reader], list[FindingRecord]]:
-    def ask(reader: Reader) -> list[FindingRecord]:
-        wanted: JsonValue = [
-            {"Key": CUSTOMER, "Values": [plan.scope.customer]},
-            {"Key": ENVIRONMENT, "Values": [plan.scope.environment]},
-        ]
-        pages = reader.pages(
-            "resourcegroupstaggingapi",
-            "GetResources",
-            _TaggedPage,
-            TagFilters=wanted,
-            ResourceTypeFilters=list(KINDS),
-            ResourcesPerPage=TAGGING_PAGE,
-        )
-        tagged = {
-            each.ResourceARN: {tag.Key: tag.Value for tag in each.Tags}
-            for page in pages
-            for each in page.ResourceTagMappingList
-        }
-        found: list[FindingRecord] = []
-        for arn, tags in sorted(tagged.items()):
-            if not moved_by_plan(arn, tags.get(ENABLED) == "true", members):
-                found += _unless_refused(spot, arn, _one_of(reader, spot, arn, plan.source_region))
-        return found
-
-    return ask
-
-
-def _unless_refused(spot: Spot, arn: str, ask: Callable[[], list[FindingRecord]]) -> list[FindingRecord]:
-    try:
-        return ask()
-    except DrError as err:  # the others are looked at all the same
-        return [not_seen(spot, arn, err)]
-
-
-def _one_of(reader: Reader, spot: Spot, arn: str, left: str) -> Callable[[], list[FindingRecord]]:
+def _one_of(spot: Spot, arn: str, left: str) -> Callable[[Reader], list[FindingRecord]]:
     """Return how to ask about one tagged object."""
     service, tail = arn.split(":", 5)[2], arn.split(":", 5)[5]
     if service == "events":
-        return lambda: _rule(reader, spot, tail.removeprefix("rule/"), left)
-    if ":" in tail:  # a webhook or a kind of action
-        return list
-    return lambda: _pipeline(reader, spot, tail)
+        return lambda reader: _rule(reader, spot, tail.removeprefix("rule/"), left)
+    if service == "scheduler":
+        return lambda reader: _schedules(reader, spot, tail.removeprefix("schedule-group/"), left)
+    if ":" in tail:  # a webhook of CodePipeline, or a kind of action
+        return lambda _reader: []
+    return lambda reader: _pipeline(reader, spot, tail)
 
 
 def _pipeline(reader: Reader, spot: Spot, name: str) -> list[FindingRecord]:
@@ -224,6 +228,12 @@ def _rule(reader: Reader, spot: Spot, path: str, left: str) -> list[FindingRecor
         return []
     targets = reader.pages("events", "ListTargetsByRule", _RuleTargets, Rule=name, **asked)
     return of_rule(spot, rule, [each.Arn for page in targets for each in page.Targets], left)
+
+
+def _schedules(reader: Reader, spot: Spot, group: str, left: str) -> list[FindingRecord]:
+    asked: dict[str, JsonValue] = {"GroupName": group, "State": "ENABLED"}
+    pages = reader.pages("scheduler", "ListSchedules", _Schedules, **asked)
+    return of_schedules(spot, group, [each for page in pages for each in page.Schedules], left)
 
 
 # --- CodeDeploy -----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ ADDED_TYPES = frozenset(
         "rds:subgrp",
         "route53:healthcheck",
         "route53:hostedzone",
+        "scheduler:schedule-group",
     }
 )
 PAGE_LIMIT = 100

@@ -147,6 +147,29 @@ def test_enabled_rule_of_the_scope_is_told_and_one_that_was_disabled_is_not(monk
     assert world.refusals() == []
 
 
+def test_schedules_of_a_group_of_the_scope_are_told_as_long_as_they_are_enabled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = a_world(monkeypatch)
+    scheduler = world.aws("scheduler", SOURCE)
+    scheduler.create_schedule_group(Name="orders", Tags=[{"Key": k, "Value": v} for k, v in OF_SCOPE.items()])
+    schedule: dict[str, Any] = {
+        "GroupName": "orders",
+        "Name": "nightly",
+        "ScheduleExpression": "cron(0 3 * * ? *)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": f"arn:aws:lambda:{SOURCE}:{APPS}:function:resize", "RoleArn": f"arn:aws:iam::{APPS}:role/s"},
+    }
+    scheduler.create_schedule(**schedule)
+    run = world.start()
+    (told,) = lines(run)
+    assert f"schedule-group/orders: in {APPS}/{SOURCE} has 1 enabled schedule(s) (nightly)" in told
+    scheduler.update_schedule(**schedule, State="DISABLED")
+    run.end()
+    assert lines(world.start()) == []
+    assert world.refusals() == []
+
+
 def test_stack_under_way_and_stack_that_drifted_are_told_as_cloudformation_knows_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -35,7 +35,7 @@ def _named_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Call):
             words = [a.value for a in node.args[:3] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             for service, operation in zip(words, words[1:], strict=False):
-                if service in known and operation[:1].isupper():
+                if service in known and operation[:1].isupper() and operation.isalnum():  # codes of quotas have a dash
                     yield service, operation
 
 

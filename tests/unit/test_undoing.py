@@ -21,12 +21,14 @@ from orchestrator.undoing import (
     Owner,
     PipelineStage,
     Rule,
+    Schedule,
     Stack,
     as_line,
     moved_by_plan,
     of_deployment,
     of_pipeline,
     of_rule,
+    of_schedules,
     of_stack,
     owners,
     undoing,
@@ -214,6 +216,24 @@ class TestRules:
         assert not moved_by_plan(RULE_ARN, tagged_enabled=True, members={bus})
 
 
+class TestSchedules:
+    def test_enabled_schedules_of_a_group_are_one_line(self) -> None:
+        schedules = [
+            Schedule.model_validate({"Name": name, "Target": {"Arn": LAMBDA}}) for name in ("nightly", "hourly")
+        ]
+        (found,) = of_schedules(HERE, "orders", schedules, SOURCE)
+        assert (
+            "has 2 enabled schedule(s) (nightly, hourly) and starts function:resize: no part of this run"
+            in found.message
+        )
+        assert f"aws scheduler get-schedule --region {SOURCE} --group-name orders --name nightly" in found.remedy
+
+    def test_group_without_one_that_starts_something_is_not_told(self) -> None:
+        topic = Schedule.model_validate({"Name": "told", "Target": {"Arn": f"arn:aws:sns:{SOURCE}:{APPS}:told"}})
+        assert of_schedules(HERE, "orders", [topic], SOURCE) == []
+        assert of_schedules(HERE, "orders", [], SOURCE) == []
+
+
 class TestDeployments:
     MEMBERS: Mapping[str, str] = {"shop/orders-api": "ecs/orders-api", "web": "asg/web", "pay": "lambda/pay"}
 
@@ -265,7 +285,7 @@ class TestLook:
         unseen = "could not be looked at: the spoke role may not. roll the roles out again."
         assert lines[1:] == [
             f"{APPS}/{SOURCE}: deployments of CodeDeploy {unseen}",
-            f"{APPS}/{SOURCE}: pipelines and event rules {unseen}",
+            f"{APPS}/{SOURCE}: pipelines, event rules and schedules {unseen}",
             f"{APPS}/{SOURCE}: stack orders-prod {unseen}",
         ]
         assert cloud.ledger.run("run-1").failure is None

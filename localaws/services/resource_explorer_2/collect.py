@@ -168,6 +168,11 @@ def _codepipeline(backend: Any) -> Found:
         yield pipeline._arn, "codepipeline:pipeline", pipeline.tags
 
 
+def _schedule_groups(backend: Any) -> Found:
+    for group in backend.schedule_groups.values():
+        yield group.arn, "scheduler:schedule-group", backend.tagger.get_tag_dict_for_resource(group.arn)
+
+
 def _route53(backend: Any) -> Found:
     for zone in backend.zones.values():
         zone_id = zone.id.removeprefix("/hostedzone/")
@@ -192,4 +197,5 @@ LISTERS: Mapping[str, Callable[[Any], Found]] = {
     "rds": _rds,
     "events": _rules,
     "codepipeline": _codepipeline,
+    "scheduler": _schedule_groups,
 }
