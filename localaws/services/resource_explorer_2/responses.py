@@ -89,7 +89,8 @@ class ResourceExplorerService(Indexes):
         text = call.params.get("Filters", {}).get("FilterString", "")
         found = self._found(view, query.parse(text, free_text=False))
         size = call.params.get("MaxResults", DEFAULT_RESULTS)
-        reply = page(call, [self._shape(view, record) for record in found], "Resources", size)
+        reply = page(call, found, "Resources", size)
+        reply["Resources"] = [self._shape(view, record) for record in reply["Resources"]]
         if size == LIST_LIMIT:
             reply.pop("NextToken", None)
         return {**reply, "ViewArn": view.arn}
