@@ -37,7 +37,10 @@ def judge(platform: Platform, scope: Scope, source_region: str, where: Whereabou
     if snapshot is None:
         verdict = _record(platform, scope, Readiness.DRAFT, "there is no inventory yet: dr inventory --fresh")
     else:
-        verdict = _judged(platform, scope, source_region, to_be_moved(snapshot, where, target) if where else snapshot)
+        rest = to_be_moved(snapshot, where, target) if where else snapshot
+        verdict = _judged(platform, scope, source_region, rest)
+        if here := len(snapshot.resources) - len(rest.resources):
+            verdict = verdict.but(reason=f"{verdict.reason}; {here} of the scope run(s) in {target} already")
     before = next((each for each in platform.ledger.readiness_of(scope) if each.region == target), None)
     since = before.since if before is not None and before.state is verdict.state else now
     verdict = verdict.but(since=since)
@@ -61,13 +64,7 @@ def to_be_moved(snapshot: Snapshot, where: Whereabouts, target_region: str) -> S
     if not others or len(others) == len(snapshot.resources):
         return snapshot
     names = {name for each in others for name in (each.name, each.resource_id)}
-    here = len(snapshot.resources) - len(others)
-    return snapshot.model_copy(
-        update={
-            "resources": tuple(needing_only(each, names) for each in others),
-            "remarks": (*snapshot.remarks, f"{here} resource(s) of the scope run in {target_region} already"),
-        }
-    )
+    return snapshot.model_copy(update={"resources": tuple(needing_only(each, names) for each in others)})
 
 
 def _judged(platform: Platform, scope: Scope, source_region: str, snapshot: Snapshot) -> ReadinessRecord:

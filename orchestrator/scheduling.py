@@ -6,11 +6,13 @@ held at all is told by the hub of the Region that the configuration names, so th
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from orchestrator.errors import NotFoundError
 from orchestrator.executions import Executions
 from orchestrator.home import Whereabouts, whereabouts
 from orchestrator.inventory import Snapshot
@@ -72,14 +74,38 @@ def hold(
     home = home_region if home_region in {request.PrimaryRegion, request.DRRegion} else request.PrimaryRegion
     where = whereabouts(platform.ledger, scope, home)
     turn = whose_turn(request, where, platform.ledger.newest_snapshot(scope), platform.hub_region, hubs)
+    tells = platform.hub_region == request.DRRegion
     if isinstance(turn, Start):
-        executions.start(machine_arn, due.run_id, {**due.request, **turn.request})
-        return due.run_id
-    if isinstance(turn, NotHeld) and platform.hub_region == request.DRRegion:
+        busy = _held_by_another(platform, scope, due.run_id, {**due.request, **turn.request})
+        if busy is None:
+            executions.start(machine_arn, due.run_id, {**due.request, **turn.request})
+            return due.run_id
+        turn, tells = busy, True
+    if isinstance(turn, NotHeld) and tells:
         body = f"{turn.why}\nNext: {turn.command}"
         subject = f"[DR] {scope} drill {due.drill} was not held"
         platform.notifier.send(Message(Notice.WARNING, scope.customer, CALLER, subject, body))
     return None
+
+
+def _held_by_another(platform: Platform, scope: Scope, run_id: str, given: Mapping[str, Any]) -> NotHeld | None:
+    """Return why a drill would be refused: another run goes on in its scope."""
+    held = platform.ledger.holder(scope)
+    if held is None or held.run_id == run_id:
+        return None
+    try:
+        run = platform.ledger.run(held.run_id)
+    except NotFoundError:
+        return None  # it is just being accepted, or never came to be: accepting the drill judges that
+    if run.ended_at is not None:
+        return None
+    why = f"{scope} is held by run {run.run_id} ({run.status}) since {held.taken_at:%Y-%m-%d %H:%M} UTC."
+    request = parse(dict(given))
+    return NotHeld(
+        why,
+        f"dr status {run.run_id} --region {run.target_region}   when it has ended: "
+        f"{_command(request, request.PrimaryRegion, request.DRRegion)}",
+    )
 
 
 def whose_turn(
@@ -128,5 +154,5 @@ def _served_from(request: Request, where: Whereabouts, snapshot: Snapshot | None
 
 
 def _command(request: Request, primary_region: str, dr_region: str) -> str:
-    scope = f"--customer {request.Customer} --environment {request.Environment.value}"
+    scope = f"--customer {shlex.quote(request.Customer)} --environment {request.Environment.value}"
     return f"dr start {scope} --operation test --primary-region {primary_region} --dr-region {dr_region}"

@@ -148,6 +148,7 @@ FORMLESS: list[tuple[str, dict[str, Any]]] = [
     ("accept_request", {"Request": {}}),
     ("on_execution_ended", {"detail": {"name": "x"}}),
     ("finish_run", {"RunId": "x"}),
+    ("start_drill", {"Drill": "nightly"}),
 ]
 
 

@@ -183,6 +183,7 @@ def test_each_side_of_a_scope_that_was_moved_in_part_is_judged_on_its_own() -> N
     into_east = judge(cloud.platform(SOURCE), SCOPE, TARGET, where)
     # Then it is the rest there, although it depends on what is there already, and the first wave here
     assert (into_west.state, into_west.resources) == (Readiness.READY, 2)
+    assert into_west.reason == "2 resource(s) can be moved; 1 of the scope run(s) in us-west-2 already"
     assert (into_east.state, into_east.resources) == (Readiness.READY, 1)
     # And what is wrong with a part shows on its own side only
     cloud.red = {"search"}

@@ -125,6 +125,24 @@ def test_moved_customer_whose_way_back_has_no_hub_is_told_of() -> None:
     assert "dr status run-1 --region us-west-2" in told
 
 
+def test_drill_of_a_customer_in_whose_scope_another_run_goes_on_is_not_started_and_people_are_told() -> None:
+    # Given a customer with a run under way
+    calendar = Calendar()
+    calendar.cloud.accept(calendar.cloud.platform(), "run-1")
+    # When the drill's time comes, then it is not started only to be refused
+    assert calendar.strikes() == {SOURCE: None, TARGET: None}
+    assert calendar.started[TARGET].started == {}
+    (told,) = calendar.told
+    assert "CustomerX/production is held by run run-1 (ready) since 2026-03-01 02:00 UTC" in told
+    assert "dr status run-1 --region us-west-2" in told
+    assert "when it has ended: dr start --customer CustomerX" in told
+    # And a repetition of its own start is none of that
+    ending.finish(calendar.cloud.platform(), "run-1")
+    assert calendar.strikes()[TARGET] == RUN
+    calendar.cloud.accept(calendar.cloud.platform(), RUN, **DRILL)
+    assert calendar.strikes()[TARGET] == RUN
+
+
 @pytest.mark.parametrize("home", [SOURCE, TARGET])
 def test_exactly_one_hub_holds_a_drill(home: str) -> None:
     held = [run for run in Calendar().strikes(home=home).values() if run]
