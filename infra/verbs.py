@@ -54,7 +54,7 @@ VERBS = (
     Verb(
         "take_inventory",
         "Takes the snapshot of the scope's resources",
-        timeout_seconds=600,
+        timeout_seconds=900,
         memory_mb=1024,
         inventory=Access.WRITE,
         enters_spokes=True,
@@ -108,7 +108,7 @@ VERBS = (
     Verb(
         "refresh_inventory",
         "Keeps the inventory cache fresh",
-        timeout_seconds=600,
+        timeout_seconds=900,
         memory_mb=1024,
         inventory=Access.WRITE,
         enters_spokes=True,
