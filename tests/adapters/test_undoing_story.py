@@ -13,6 +13,8 @@ from localaws.services.cloudformation.stack import StackStatus
 from orchestrator.checklists import plan_overview
 from orchestrator.undoing import as_line
 from orchestrator.words import Mode, Operation
+from tests.adapters.lambda_scene import NAME as FUNCTION
+from tests.adapters.lambda_scene import function_world
 from tests.support.driver import APPS, SCOPE, SOURCE, TARGET, Journey, World, open_world
 
 OF_SCOPE = {"Customer": SCOPE.customer, "Environment": SCOPE.environment}
@@ -209,6 +211,26 @@ def test_deployment_of_codedeploy_onto_a_member_is_told_and_onto_another_group_i
     world = a_world(monkeypatch)
     a_deployment(world, "website")
     assert lines(world.start()) == []
+
+
+def test_deployment_of_codedeploy_that_shifts_a_function_is_told_by_its_own_specification(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = function_world(monkeypatch)
+    deploy = world.aws("codedeploy", SOURCE)
+    deploy.create_application(applicationName="pay", computePlatform="Lambda")
+    deploy.create_deployment_group(
+        applicationName="pay", deploymentGroupName="live", serviceRoleArn=f"arn:aws:iam::{APPS}:role/deploy"
+    )
+    shifted = {"Name": FUNCTION, "Alias": "live", "CurrentVersion": "1", "TargetVersion": "2"}
+    content = json.dumps(
+        {"version": 0.0, "Resources": [{"f": {"Type": "AWS::Lambda::Function", "Properties": shifted}}]}
+    )
+    revision = {"revisionType": "AppSpecContent", "appSpecContent": {"content": content}}
+    deploy.create_deployment(applicationName="pay", deploymentGroupName="live", revision=revision)
+    (told,) = lines(world.start())
+    assert f"of pay/live in {APPS}/{SOURCE} is InProgress: it shifts lambda/{FUNCTION} to another version" in told
+    assert world.refusals() == []
 
 
 def test_everything_reaches_the_terminal_the_gate_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
