@@ -18,6 +18,7 @@ from orchestrator.cluster_endpoints import SERVICE as CLUSTER
 from orchestrator.ontap_functions import SERVICE as ONTAP
 from orchestrator.ontap_functions import function_of
 from orchestrator.plan import Plan, PlannedAction, PlannedCall, PlannedStep
+from orchestrator.signed_http import lies_in_vpc
 from orchestrator.words import Effect, StepState
 
 LATER = re.compile(r"<later: (.*?)>")
@@ -108,6 +109,8 @@ def _step(number: int, action: PlannedAction, step: PlannedStep) -> str:
     subject = f"{', '.join(action.resource_ids[:3])}: {step.name}"
     if step.call is None:
         return "" if step.state is StepState.DONE else f"look {number} {shlex.quote(f'{subject}: {step.reason}')}"
+    if step.call.service in HTTP_SERVICES and lies_in_vpc(_text(step.call.params.get("Endpoint"))):
+        subject += " (from a machine in the domain's VPC)"
     effect = str(step.effect) if step.effect is not Effect.NONE else "changes nothing"
     asks, command = _command(step.call)
     region = step.call.region if step.call.region != "global" else GLOBAL_REGION

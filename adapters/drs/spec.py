@@ -57,6 +57,8 @@ SPEC = Spec(
         "StopReplication, DisconnectSourceServer and DeleteSourceServer, ever: they delete every point in time.",
         "A recovery plan that holds other servers than one action moves, is not tagged for the scope, or is one of several that "
         "hold a server: an execution launches all servers of its plan. Waves and gates of this platform need no recovery plan.",
+        "A recovery plan that a manifest names (`recoveryPlan`) and that is not there, lies in the other Region (its name is good for "
+        "both, an ARN for one), or stands beside another strategy than drs-recovery-plan.",
         "A second execution of a plan while instances of the first run: it would launch them again; failed steps are retried.",
         "Launching a server of another strategy into an existing instance: a rollback or the end of a drill would terminate it.",
         "Launching into a prepared instance that is not stopped, carries other tags than its server, does not fit, or was "
@@ -69,6 +71,8 @@ SPEC = Spec(
     limits=(
         "100 servers in a job (DRS quotas).",
         "300 replicating servers in an account and Region, 4,000 source servers with extended ones (DRS quotas).",
+        "20 jobs and 500 servers in jobs at one time, those of others included (DRS quotas L-D88FAC3A, L-05AFA8C6): a launch waits until "
+        "there is room.",
         "One job per server (DRS quota L-B827C881).",
         "A job that is COMPLETED may hold servers that FAILED: each server's launch status decides (DRS API reference).",
         "The Name tag pairs the two directions, so it must be unique in a scope.",

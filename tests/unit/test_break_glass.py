@@ -191,6 +191,15 @@ def test_request_to_a_resource_itself_is_signed_by_curl(tmp_path: Path, verb: st
     assert "https://search.example.com/_plugins/x" in text
 
 
+def test_request_that_only_a_vpc_can_send_says_so() -> None:
+    inside = call(
+        "Post", "opensearch-http", Endpoint="vpc-orders-x.us-west-2.es.amazonaws.com", Path="/_plugins/x", Body={}
+    )
+    outside = call("Post", "opensearch-http", Endpoint="search-orders-x.us-west-2.es.amazonaws.com", Path="/_plugins/x")
+    assert "(from a machine in the domain" in script(plan(step("follow", inside)), "now")
+    assert "(from a machine in the domain" not in script(plan(step("follow", outside)), "now")
+
+
 def test_routing_controls_are_switched_through_the_endpoint_of_the_target_region(tmp_path: Path) -> None:
     endpoints = [{"Region": region, "Endpoint": f"https://c.{region}.example/v1"} for region in ("eu-west-1", TARGET)]
     entries = [{"RoutingControlArn": "arn:control", "RoutingControlState": "On"}]
