@@ -56,6 +56,7 @@ def bring_up(hub: LocalHub, estate: str, scenario: Path | None = None) -> None:
     hub.start(path, scenario)
     say("bootstrapping and deploying the hub to us-east-1 and us-west-2 by CDK ...")
     hub.deploy(path)
+    hub.deploy_functions(path)
     say("taking the first inventory ...")
     for region in REGIONS:
         os.environ.update(hub.environment(region))

@@ -136,6 +136,26 @@ class LocalHub:
             ["npx", "cdk", "deploy", "--all", "--require-approval", "never", "--concurrency", "4", *app], environment
         )
 
+    def deploy_functions(self, estate: Path) -> None:
+        """Put the functions for ONTAP into the workloads' VPCs, as their owners do (stacksets/README.md); where there is ONTAP."""
+        world = yaml.safe_load(estate.read_text())
+        names = {each["account"] for each in world["resources"] if each["kind"] == "fsx-ontap"}
+        for account, region in ((world["accounts"][name], region) for name in sorted(names) for region in REGIONS):
+            subnets = json.loads(self.aws(region, ["ec2", "describe-subnets"], account))["Subnets"]
+            group = ["ec2", "describe-security-groups", "--filters", f"Name=vpc-id,Values={subnets[0]['VpcId']}"]
+            groups = json.loads(self.aws(region, group, account))["SecurityGroups"]
+            given = {
+                "SubnetIds": subnets[0]["SubnetId"],
+                "SecurityGroupIds": groups[0]["GroupId"],
+                "OntapSecretArns": f"arn:aws:secretsmanager:{region}:{account}:secret:*-fsxadmin-*",
+                "OntapEndpoints": "localhost:*/_ontap/fs-*",
+            }
+            parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+            template = (ROOT / "stacksets" / "probe.template.json").as_uri()
+            stack = ["--stack-name", "dr-probe", "--template-body", template, "--parameters", json.dumps(parameters)]
+            stack += ["--capabilities", "CAPABILITY_NAMED_IAM"]
+            self.aws(region, ["cloudformation", "create-stack", *stack], account)
+
     def _write_config(self, estate: Path) -> Path:
         """Complete the local configuration with the estate's organization and with what only the running server knows."""
         config, world = self.config, yaml.safe_load(estate.read_text())

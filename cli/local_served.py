@@ -144,8 +144,16 @@ def _fsx(local: LocalHub, member: PlannedMember, _region: str) -> str | None:
     fsx = _client(local, "fsx", member)
     asked = [{"Name": "file-system-id", "Values": [member.target.id]}]
     volumes = [each for each in fsx.describe_volumes(Filters=asked)["Volumes"] if each["Name"] != "fsx"]
-    locked = [each["Name"] for each in volumes if each["OpenZFSConfiguration"].get("ReadOnly")]
+    locked = [each["Name"] for each in volumes if not _takes_writes(each)]
     return None if volumes and not locked else f"its read-only volumes are {locked or 'all that would be there'}"
+
+
+def _takes_writes(volume: dict[str, Any]) -> bool:
+    if volume["VolumeType"] == "OPENZFS":
+        return not volume["OpenZFSConfiguration"].get("ReadOnly")
+    told = volume["OntapConfiguration"]
+    root = told.get("StorageVirtualMachineRoot", False)
+    return root or (told["OntapVolumeType"] == "RW" and bool(told.get("JunctionPath")))
 
 
 LOOKS: dict[str, Look] = {

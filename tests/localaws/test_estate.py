@@ -84,6 +84,7 @@ def test_the_shop_holds_every_technology() -> None:
         "asg": 1,
         "elasticache-global": 1,
         "fsx-backup": 1,
+        "fsx-ontap": 1,
         "lambda-function": 1,
         "memorydb-multi-region": 1,
         "efs-replication": 1,
