@@ -31,7 +31,7 @@ class ArcShop(Shop):
         return {region: each["RoutingControlState"] for region, each in self.controls().items()}
 
     def asked(self) -> list[tuple[str, str]]:
-        return [(call.service, call.region) for call in self.world.calls()]
+        return [(call.service, call.region) for call in self.world.calls("route53")]
 
     def emergency(self) -> Any:
         return self.start(emergency=True, AcceptDataLoss=True)

@@ -132,7 +132,7 @@ def test_emergency_with_failover_routing_waits_for_route53_and_calls_nothing(sho
 
     assert action.outcome is Outcome.SUCCEEDED, action.detail
     assert run.made() == []
-    assert here.world.calls() == []
+    assert here.world.calls("route53") == []
     assert here.answers() == ON[TARGET]
 
 
@@ -146,7 +146,7 @@ def test_emergency_by_alarm_puts_one_value_beside_the_standby(shop: Open) -> Non
 
     assert action.outcome is Outcome.SUCCEEDED, action.detail
     assert run.made() == ["PutMetricData"]
-    assert {(call.service, call.region) for call in here.world.calls()} == {("cloudwatch", TARGET)}
+    assert {(call.service, call.region) for call in here.world.calls("route53")} == {("cloudwatch", TARGET)}
     assert here.answers() == ON[TARGET]
 
 
@@ -164,7 +164,7 @@ def test_emergency_with_weights_is_blocked_while_dns_points_at_the_lost_side(sho
     assert action.outcome is Outcome.FAILED
     assert "may not call" in action.detail
     assert "alarm-health-check" in action.remedy
-    assert here.world.calls() == []
+    assert here.world.calls("route53") == []
 
 
 def test_emergency_with_weights_is_content_when_health_checks_have_moved_dns(shop: Open) -> None:

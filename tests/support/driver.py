@@ -316,9 +316,9 @@ class World:
         """End all faults."""
         self.local.faults.remove()
 
-    def calls(self) -> list[LoggedCall]:
-        """Return what the spoke roles asked of the workload account, in order."""
-        return [call for call in self.local.call_log if ":assumed-role/dr-spoke-" in call.principal_arn]
+    def calls(self, role: str = "") -> list[LoggedCall]:
+        """Return what the spoke roles (or the one of a technology) asked of the workload account, in order."""
+        return [call for call in self.local.call_log if f":assumed-role/dr-spoke-{role}" in call.principal_arn]
 
     def operations(self, region: str | None = None) -> list[str]:
         """Return the changes the spoke roles made successfully, in order."""
