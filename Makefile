@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -p no:cacheprovider
 PARALLEL := -n 2
 MEASURED := $(BIN)/python -m slipcover --source orchestrator,adapters,lambdas
 
-.PHONY: install demo test check lint format types unit contract functional asl infra generate package bench clean
+.PHONY: install demo test covered others check lint format types unit contract functional asl infra generate package bench clean
 
 install: .venv/.installed node_modules/.installed ## install what the project needs
 
@@ -24,15 +24,15 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 demo: install ## move the demo shop to the other Region, in the embedded AWS
 	$(BIN)/dr local demo
 
-test: install ## all tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: install ## all tests; the deployed hub mostly waits, so something that computes runs beside it
+	$(MAKE) -j 2 covered functional contract others lint types
+
+covered: install
 	$(MEASURED) --json --out .coverage.json -m pytest -p no:cacheprovider tests/unit tests/adapters $(PARALLEL)
 	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 85
-	$(PYTEST) tests/contract $(PARALLEL)
+
+others: install
 	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
-	$(PYTEST) tests/functional $(PARALLEL)
 
 check: lint types ## the fast gate, under a minute: unit and contract tests but those marked exhaustive
 	$(PYTEST) tests/unit tests/contract -m "not exhaustive" $(PARALLEL)
