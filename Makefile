@@ -25,14 +25,14 @@ demo: install ## move the demo shop to the other Region, in the embedded AWS
 	$(BIN)/dr local demo
 
 test: install ## all tests; the deployed hub mostly waits, so something that computes runs beside it
-	$(MAKE) -j 2 covered functional contract others lint types
+	$(MAKE) -j 2 covered functional others lint types
 
 covered: install
 	$(MEASURED) --json --out .coverage.json -m pytest -p no:cacheprovider tests/unit tests/adapters $(PARALLEL)
 	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 85
 
 others: install
-	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
+	$(PYTEST) tests/contract tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
 
 check: lint types ## the fast gate, under a minute: unit and contract tests but those marked exhaustive
 	$(PYTEST) tests/unit tests/contract -m "not exhaustive" $(PARALLEL)

@@ -1,6 +1,6 @@
 """Shortcuts in moto: the same answers, without working out again in every request what never changes.
 
-- JSON structures given as plain dictionaries are walked by their own keys. moto looks up every member of the shape, under
+- Structures given as plain dictionaries are walked by their own keys. moto looks up every member of the shape, under
   several spellings, in every structure: a page of a hundred DynamoDB items took 100 ms.
 - Under which spellings a member is looked for in an object depends on the shape and the object's class.
 - Which methods a class of responses has is listed once per class, which Regions a service has once per service.
@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,13 +23,17 @@ from moto.core.serialize import (
     AttributePicker,
     BaseJSONSerializer,
     BaseXMLSerializer,
+    EC2Serializer,
     JSONSerializer,
+    ResponseSerializer,
 )
 from moto.ec2.models import amis
 from moto.ec2.models.instances import InstanceBackend
 from moto.kms import models as kms
 
 _every_member = BaseJSONSerializer._serialize_type_structure
+_every_member_of_xml = BaseXMLSerializer._serialize_type_structure
+_value = ResponseSerializer.get_value
 _picked = AttributePicker.__call__
 _filtered_instances = InstanceBackend.all_instances
 _private_key = kms.generate_private_key
@@ -43,8 +47,11 @@ _SPELLINGS = "_spellings_by_class"
 def install() -> None:
     """Put the shortcuts in place; a second time changes nothing."""
     JSONSerializer._serialize_type_structure = _own_keys
+    BaseXMLSerializer._serialize_type_structure = _own_keys_of_xml
+    ResponseSerializer.get_value = _value_by_known_spellings
     AttributePicker.__call__ = _picked_by_known_spellings
     BaseXMLSerializer._serialize_body = _as_xml
+    EC2Serializer._serialize_body = _as_document
     responses.method_names_from_class = _methods
     AccountSpecificBackend._generate_regions = _regions
     kms.generate_private_key = _key_of_asymmetric
@@ -104,6 +111,39 @@ def _own_keys(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> N
         self._default_serialize(serialized, wrapper, shape, key)
 
 
+def _own_keys_of_xml(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    members = shape.members
+    plain = type(value) is dict and not getattr(self._value_picker, "response_transformers", None)
+    if not plain or any(name not in members for name in value):
+        _every_member_of_xml(self, serialized, value, shape, key)
+        return
+    wrapper = self.MAP_TYPE() if key else serialized
+    for name in value:
+        member = members[name]
+        member.parent = shape
+        self._serialize_structure_member(wrapper, value, member, name)
+    if key:
+        self._default_serialize(serialized, wrapper, shape, key)
+
+
+def _value_by_known_spellings(self: Any, value: Any, key: str, shape: Any) -> Any:
+    picker = self._value_picker
+    if (
+        isinstance(picker, AttributePicker)
+        and picker.alias_providers is DEFAULT_ALIAS_PROVIDERS
+        and not picker.response_transformers
+        and shape is not None
+    ):
+        known = shape.__dict__.get(_SPELLINGS, {}).get((type(picker), type(value), key, hasattr(shape, "parent")))
+        if known is not None:
+            return next((v for v in map(partial(_found, value), known) if v is not _MISSING), None)
+    return _value(self, value, key, shape)
+
+
+def _found(value: Any, spelling: str) -> Any:
+    return utils.get_value(value, spelling, _MISSING)
+
+
 def _picked_by_known_spellings(self: Any, context: Any) -> Any:
     if self.alias_providers is not DEFAULT_ALIAS_PROVIDERS or context.shape is None:
         return _picked(self, context)
@@ -129,6 +169,10 @@ def _spellings(picker: Any, context: Any) -> tuple[str, ...]:
         known[key] = tuple(dict.fromkeys(picker.get_possible_keys(context)))
     spellings: tuple[str, ...] = known[key]
     return spellings
+
+
+def _as_document(self: Any, body: dict[str, Any]) -> str:
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{_as_xml(self, body)}'
 
 
 def _as_xml(self: Any, body: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import fast_botocore
 from tests.support.sharing import Sharing, dearest_first
@@ -17,9 +18,14 @@ _ended = count(1)
 
 
 def pytest_configure() -> None:
-    """Collect garbage rarely: with AWS's service models in memory, looking through them took half of the time."""
+    """Collect garbage rarely: with AWS's service models in memory, looking through them took half of the time.
+
+    How long an example takes says how busy the machine is, and nothing else.
+    """
     gc.set_threshold(200_000, 50, 1_000_000)
     fast_botocore.install()
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
 
 
 def pytest_runtest_logfinish() -> None:

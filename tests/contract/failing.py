@@ -19,9 +19,11 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.model import ServiceModel
 from pydantic import BaseModel
 
 from adapters import registry
+from localaws.dispatcher import model_loader
 from orchestrator.ledger.records import Stage
 from orchestrator.reducer import GOOD
 from orchestrator.sessions import AwsReader
@@ -280,12 +282,18 @@ def _has_model(service: str) -> bool:
     return service in botocore.session.Session().get_available_services()
 
 
+@cache
+def _model(service: str) -> ServiceModel:
+    """Return a service's model, from what the world has loaded before it was copied."""
+    return ServiceModel(model_loader().load_service_model(service, "service-2"), service)
+
+
 def _shape(read: str) -> Any:
     operation, _, path = read.partition(" ")
     service, _, name = operation.partition(".")
     if not _has_model(service):
         return None
-    shape: Any = botocore.session.Session().get_service_model(service).operation_model(name).output_shape
+    shape: Any = _model(service).operation_model(name).output_shape
     for part in path.split("."):
         shape = shape.members.get(part.removesuffix("[]"))
         if shape is None:

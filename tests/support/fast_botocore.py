@@ -4,21 +4,25 @@
 - Which new name an old event name has is remembered for all sessions, not anew in each.
 - Whether a handler takes any keyword is seen in its code, without a signature.
 - The words of a user agent are made fit for a header once.
+- Times that are written as ISO 8601 says are read by Python itself.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from botocore import compat, hooks, useragent
+from botocore import compat, hooks, parsers, useragent
 from botocore.client import ClientCreator
 from botocore.model import ServiceModel
 
 _init = hooks.EventAliaser.__init__
 _accepts = compat.accepts_kwargs
+_read_time = parsers.DEFAULT_TIMESTAMP_PARSER
 _load = ClientCreator._load_service_model
 _methods = ClientCreator._create_methods
 
@@ -32,7 +36,15 @@ def install() -> None:
     hooks.accepts_kwargs = _takes_any_keyword
     ClientCreator._load_service_model = _known_model
     ClientCreator._create_methods = _known_methods
+    parsers.DEFAULT_TIMESTAMP_PARSER = _time
     useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, str) and value.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    return _read_time(value)  # type: ignore[no-any-return]
 
 
 @cache
