@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -25,7 +25,6 @@ from moto.core.serialize import (
     BaseXMLSerializer,
     EC2Serializer,
     JSONSerializer,
-    ResponseSerializer,
 )
 from moto.ec2.models import amis
 from moto.ec2.models.instances import InstanceBackend
@@ -33,7 +32,6 @@ from moto.kms import models as kms
 
 _every_member = BaseJSONSerializer._serialize_type_structure
 _every_member_of_xml = BaseXMLSerializer._serialize_type_structure
-_value = ResponseSerializer.get_value
 _picked = AttributePicker.__call__
 _filtered_instances = InstanceBackend.all_instances
 _private_key = kms.generate_private_key
@@ -48,7 +46,6 @@ def install() -> None:
     """Put the shortcuts in place; a second time changes nothing."""
     JSONSerializer._serialize_type_structure = _own_keys
     BaseXMLSerializer._serialize_type_structure = _own_keys_of_xml
-    ResponseSerializer.get_value = _value_by_known_spellings
     AttributePicker.__call__ = _picked_by_known_spellings
     BaseXMLSerializer._serialize_body = _as_xml
     EC2Serializer._serialize_body = _as_document
@@ -124,24 +121,6 @@ def _own_keys_of_xml(self: Any, serialized: Any, value: Any, shape: Any, key: st
         self._serialize_structure_member(wrapper, value, member, name)
     if key:
         self._default_serialize(serialized, wrapper, shape, key)
-
-
-def _value_by_known_spellings(self: Any, value: Any, key: str, shape: Any) -> Any:
-    picker = self._value_picker
-    if (
-        isinstance(picker, AttributePicker)
-        and picker.alias_providers is DEFAULT_ALIAS_PROVIDERS
-        and not picker.response_transformers
-        and shape is not None
-    ):
-        known = shape.__dict__.get(_SPELLINGS, {}).get((type(picker), type(value), key, hasattr(shape, "parent")))
-        if known is not None:
-            return next((v for v in map(partial(_found, value), known) if v is not _MISSING), None)
-    return _value(self, value, key, shape)
-
-
-def _found(value: Any, spelling: str) -> Any:
-    return utils.get_value(value, spelling, _MISSING)
 
 
 def _picked_by_known_spellings(self: Any, context: Any) -> Any:
