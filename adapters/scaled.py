@@ -11,26 +11,32 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from orchestrator.contract import Reader
+from adapters.judging import warning
+from orchestrator.contract import Finding, Reader
 from orchestrator.errors import DrError
+from orchestrator.words import Undoing
 
 
-class _Tracking(BaseModel):
+class Tracking(BaseModel):
+    """How a target tracking policy scales; EC2 Auto Scaling shows it the same way."""
+
     DisableScaleIn: bool = False
 
 
-class _Step(BaseModel):
+class Step(BaseModel):
+    """A step of a step scaling policy, likewise."""
+
     ScalingAdjustment: int = 0
 
 
 class _Steps(BaseModel):
-    StepAdjustments: list[_Step] = []
+    StepAdjustments: list[Step] = []
 
 
 class _Policy(BaseModel):
     PolicyName: str
     ResourceId: str = ""
-    TargetTrackingScalingPolicyConfiguration: _Tracking | None = None
+    TargetTrackingScalingPolicyConfiguration: Tracking | None = None
     StepScalingPolicyConfiguration: _Steps = _Steps()
 
     @property
@@ -82,6 +88,12 @@ def rules(reader: Reader, namespace: str, resource: str, dimension: str) -> Rule
         scaling_in=tuple(sorted(each.PolicyName for each in policies if each.scales_in)),
         scheduled=tuple(sorted(f"{each.ScheduledActionName} {each.Schedule}".rstrip() for each in actions)),
     )
+
+
+def unseen(resource_id: str, what: str, region: str, why: str) -> Finding:
+    """Return the warning that what scales something could not be looked at."""
+    text = f"what scales {what} in {region} could not be looked at: {why}"
+    return warning(resource_id, Undoing.NOT_SEEN, text, "update the spoke roles (StackSet), then: dr plan")
 
 
 def suspend(region: str, namespace: str, resource: str, dimension: str, which: Iterable[str]) -> str:

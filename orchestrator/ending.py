@@ -19,8 +19,6 @@ from orchestrator.reducer import outcome_counts, run_status
 from orchestrator.report import report_keys, save_report
 from orchestrator.words import ActionStatus, GateStatus, RunStatus, StageStatus
 
-WELL = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS})
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -141,10 +139,10 @@ def _tidy(platform: Platform, run: Run) -> Ending:
     left = [*ties(run), *lease_lines(run, platform.ledger.actions(run.run_id)), *_not_removed(platform, run)]
     platform.note(run.run_id, "end", summary)
     if not run.dry_run:
-        good = run.status in WELL
+        good = run.status.well
         body = "\n".join([summary, *left, f"Report: dr report {run.run_id}"])
         platform.tell(message(Notice.ENDED if good else Notice.FAILURE, run, f"run {run.status}", body))
-    if run.completes and run.status in WELL and not run.dry_run:
+    if run.completes and run.status.well and not run.dry_run:
         _completed(platform, run.completes, run.run_id)
     save_report(platform.ledger, platform.blobs, run.run_id, platform.clock.now())
     return Ending(run.status, summary)
@@ -152,7 +150,7 @@ def _tidy(platform: Platform, run: Run) -> Ending:
 
 def _not_removed(platform: Platform, run: Run) -> list[str]:
     """Return what to type when a run that was to remove a drill's copies did not."""
-    if not run.removes_copies or run.status in WELL or run.dry_run:
+    if not run.removes_copies or run.status.well or run.dry_run:
         return []
     drill = platform.ledger.run(run.made_by)
     return [

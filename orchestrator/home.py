@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.ledger.records import Run, Scope
 from orchestrator.ledger.store import Ledger
 from orchestrator.linked import activated
-from orchestrator.words import Mode, Phase, RunStatus
-
-WELL = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS})
+from orchestrator.words import Mode, Phase
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def whereabouts(ledger: Ledger, scope: Scope, home_region: str) -> Whereabouts:
     for run in ledger.runs_of(scope):
         if run.dry_run or run.mode is Mode.DRILL or (run.phases and Phase.ACTIVATE not in run.phases):
             continue
-        well = run.status in WELL
+        well = run.status.well
         outcomes = activated(ledger.actions(run.run_id), well=well)
         for resource, there in outcomes.items():
             if there:

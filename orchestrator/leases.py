@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.ledger.records import Action, Lease, Run
+from orchestrator.ledger.records import Action, Lease, Run, Scope
 from orchestrator.reducer import GOOD
-from orchestrator.words import ActionStatus, Mode, Outcome, Phase, RunStatus
+from orchestrator.words import ActionStatus, Mode, Outcome, Phase
 
 SHORTEST_MINUTES, LONGEST_MINUTES = 15, 7 * 24 * 60
 """From the start of a drill's run; extensions count."""
@@ -21,7 +21,6 @@ GONE = GOOD - {Outcome.FAILED_IGNORED}
 MAKING = frozenset({Phase.INSTANTIATE, Phase.ACTIVATE})
 NAME_LIMIT = 80
 """Characters of an execution's name."""
-WELL = frozenset({RunStatus.SUCCEEDED, RunStatus.SUCCEEDED_WITH_WARNINGS})
 
 
 class LeaseTerms(BaseModel):
@@ -83,7 +82,7 @@ def goes_at_once(run: Run) -> bool:
 
     An interrupted one keeps them for its lease, because a redrive goes on with them.
     """
-    ended_badly = run.ended_at is not None and not run.interrupted and run.status not in WELL
+    ended_badly = run.ended_at is not None and not run.interrupted and not run.status.well
     return ended_badly and run.lease is not None and not run.lease.extensions
 
 
@@ -116,8 +115,13 @@ def extend_command(run: Run) -> str:
 
 def new_drill_command(run: Run) -> str:
     """Return the command that starts another drill like this one."""
-    scope = f"--customer {shlex.quote(run.scope.customer)} --environment {run.scope.environment}"
-    return f"dr start {scope} --operation test --primary-region {run.primary_region} --dr-region {run.dr_region}"
+    return drill_command(run.scope, run.primary_region, run.dr_region)
+
+
+def drill_command(scope: Scope, primary_region: str, dr_region: str) -> str:
+    """Return the command that starts a drill."""
+    whose = f"--customer {shlex.quote(scope.customer)} --environment {scope.environment}"
+    return f"dr start {whose} --operation test --primary-region {primary_region} --dr-region {dr_region}"
 
 
 def remove_command(run: Run) -> str:

@@ -16,9 +16,8 @@ from orchestrator.platform import Platform
 from orchestrator.previews import preview
 from orchestrator.request import Environment, Request
 from orchestrator.taking_up import needing_only
-from orchestrator.undoing import OWNED
 from orchestrator.undoing_look import look
-from orchestrator.words import Approval, Mode, Operation, Readiness, Severity
+from orchestrator.words import Approval, Mode, Operation, Readiness, Severity, Undoing
 
 STALE_AFTER = timedelta(minutes=90)
 """The inventory is refreshed every 30 minutes unless the deployment says otherwise; one that missed it twice is stale."""
@@ -76,7 +75,11 @@ def _judged(platform: Platform, scope: Scope, source_region: str, snapshot: Snap
     run = _unwritten_run(scope, source_region, platform.hub_region, platform.clock.now())
     _, looked = preview(draft, run, platform.clock.now(), platform.adapter, platform.open_session)
     undoing = look(draft, platform.accounts, platform.open_reader)
-    findings = [*snapshot.findings, *looked, *(each for each in undoing if each.code != OWNED)]  # that one is no news
+    findings = [
+        *snapshot.findings,
+        *looked,
+        *(each for each in undoing if each.code != Undoing.OWNED),
+    ]  # that one is no news
     red = [each for each in findings if each.severity is Severity.RED]
     old = platform.clock.now() - snapshot.taken_at
     if old > STALE_AFTER:

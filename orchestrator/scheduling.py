@@ -6,7 +6,6 @@ held at all is told by the hub of the Region that the configuration names, so th
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from orchestrator.errors import NotFoundError
 from orchestrator.executions import Executions
 from orchestrator.home import Whereabouts, whereabouts
 from orchestrator.inventory import Snapshot
-from orchestrator.leases import some
+from orchestrator.leases import drill_command, some
 from orchestrator.ledger.records import Scope
 from orchestrator.notify import Message, Notice
 from orchestrator.platform import Platform
@@ -70,7 +69,7 @@ def hold(
     `home_region`: where the scope runs in normal times; when that is no Region of the drill, the drill's own word counts.
     """
     request = parse(dict(due.request))
-    scope = Scope(customer=request.Customer, environment=request.Environment.value)
+    scope = _scope(request)
     home = home_region if home_region in {request.PrimaryRegion, request.DRRegion} else request.PrimaryRegion
     where = whereabouts(platform.ledger, scope, home)
     turn = whose_turn(request, where, platform.ledger.newest_snapshot(scope), platform.hub_region, hubs)
@@ -104,7 +103,7 @@ def _held_by_another(platform: Platform, scope: Scope, run_id: str, given: Mappi
     return NotHeld(
         why,
         f"dr status {run.run_id} --region {run.target_region}   when it has ended: "
-        f"{_command(request, request.PrimaryRegion, request.DRRegion)}",
+        f"{drill_command(scope, request.PrimaryRegion, request.DRRegion)}",
     )
 
 
@@ -112,7 +111,7 @@ def whose_turn(
     request: Request, where: Whereabouts, snapshot: Snapshot | None, hub_region: str, hubs: frozenset[str]
 ) -> Turn:
     """Say whether the hub of a Region holds a drill. Pure."""
-    scope = f"{request.Customer}/{request.Environment.value}"
+    scope = _scope(request)
     regions = (request.PrimaryRegion, request.DRRegion)
     found = _served_from(request, where, snapshot)
     if len(found) > 1:
@@ -120,7 +119,7 @@ def whose_turn(
         why = (
             f"{scope} is split: {seen}. A drill rehearses one direction, and expects all that it copies in one Region."
         )
-        return NotHeld(why, f"{_command(request, *regions)} --waves WAVE, with waves that run in one Region")
+        return NotHeld(why, f"{drill_command(scope, *regions)} --waves WAVE, with waves that run in one Region")
     (serves,) = found
     if serves not in regions:
         why = f"{scope} runs in {serves}, expected {' or '.join(regions)}."
@@ -153,6 +152,5 @@ def _served_from(request: Request, where: Whereabouts, snapshot: Snapshot | None
     return found or {where.region: []}
 
 
-def _command(request: Request, primary_region: str, dr_region: str) -> str:
-    scope = f"--customer {shlex.quote(request.Customer)} --environment {request.Environment.value}"
-    return f"dr start {scope} --operation test --primary-region {primary_region} --dr-region {dr_region}"
+def _scope(request: Request) -> Scope:
+    return Scope(customer=request.Customer, environment=request.Environment.value)

@@ -18,30 +18,11 @@ from orchestrator.errors import DrError
 from orchestrator.ledger.records import FindingRecord
 from orchestrator.sources import Spot
 from orchestrator.targets import PlannedTarget
-from orchestrator.words import Mode, Severity
+from orchestrator.words import Mode, Severity, Undoing
 
 STACK_NAME, STACK_ID = "aws:cloudformation:stack-name", "aws:cloudformation:stack-id"
 """Tags that CloudFormation puts on what it makes; no call is needed to know whose a resource is."""
 NAMED = 3
-
-OWNED, STACK_CHANGES, DRIFTED = "stack", "stack-in-progress", "stack-drift"
-PIPELINE, RULE, DEPLOYMENT, NOT_SEEN = "pipeline", "event-rule", "deployment", "undoing-not-seen"
-SCALING, DEPLOYING, REFRESHING, SCHEDULED = "scaling", "deploying", "refreshing", "scheduled-actions"
-"""What adapters say of their own resources."""
-GRAVEST_FIRST = (
-    STACK_CHANGES,
-    DEPLOYMENT,
-    DEPLOYING,
-    REFRESHING,
-    PIPELINE,
-    SCHEDULED,
-    SCALING,
-    RULE,
-    DRIFTED,
-    OWNED,
-    NOT_SEEN,
-)
-"""What is under way now, before what may begin, before what only waits."""
 
 REVIEWED = "REVIEW_IN_PROGRESS"
 """A stack whose first change set nobody has executed yet: nothing of it changes."""
@@ -192,24 +173,21 @@ def of_stack(owner: Owner, stack: Stack | None) -> list[FindingRecord]:
     drift = stack.DriftInformation if stack else Drift()
     unchecked = " Whether it has drifted was never checked." if stack and drift.StackDriftStatus == NOT_CHECKED else ""
     if stack is not None and stack.StackStatus.endswith("_IN_PROGRESS") and stack.StackStatus != REVIEWED:
-        since = f" since {(stack.LastUpdatedTime or stack.CreationTime):%Y-%m-%d %H:%M} UTC" if _began(stack) else ""
+        began = stack.LastUpdatedTime or stack.CreationTime
+        since = f" since {began:%Y-%m-%d %H:%M} UTC" if began else ""
         text = f"is {stack.StackStatus} {where}{since}: it changes {some} now, and may put back what this run does."
-        return [_warning(f"stack/{owner.name}", STACK_CHANGES, text, _ended(stack.StackStatus, asked))]
+        return [_warning(f"stack/{owner.name}", Undoing.STACK_CHANGES, text, _ended(stack.StackStatus, asked))]
     text = f"a deployment of it {where} may undo this ({some}).{unchecked}"
     remedy = "hold its pipeline until the run has ended; let its template say the new state before the next deployment."
-    found = [_warning(f"stack/{owner.name}", OWNED, text, remedy)]
+    found = [_warning(f"stack/{owner.name}", Undoing.OWNED, text, remedy)]
     if stack is not None and drift.StackDriftStatus == HAS_DRIFTED:
         checked = f", checked {drift.LastCheckTimestamp:%Y-%m-%d %H:%M} UTC" if drift.LastCheckTimestamp else ""
         text = f"has drifted {where}{checked}: its next deployment changes more of {some} than its authors expect."
         remedy = (
             f"aws cloudformation describe-stack-resource-drifts {asked} (and deploy nothing until the run has ended)"
         )
-        found.insert(0, _warning(f"stack/{owner.name}", DRIFTED, text, remedy))
+        found.insert(0, _warning(f"stack/{owner.name}", Undoing.DRIFTED, text, remedy))
     return found
-
-
-def _began(stack: Stack) -> datetime | None:
-    return stack.LastUpdatedTime or stack.CreationTime
 
 
 def _ended(status: str, asked: str) -> str:
@@ -248,7 +226,7 @@ def of_pipeline(
     else:
         text = f"{where} deploys at its next trigger, and may put back what this run does."
     remedy = f"hold it: {commands}{after}" if commands else "it is stopping already: wait until it has ended."
-    return [_warning(f"pipeline/{name}", PIPELINE, text, remedy)]
+    return [_warning(f"pipeline/{name}", Undoing.PIPELINE, text, remedy)]
 
 
 def _open(stages: Sequence[PipelineStage]) -> bool:
@@ -266,7 +244,7 @@ def of_rule(spot: Spot, rule: Rule, targets: Sequence[str], left: str) -> list[F
     bus = f" --event-bus-name {rule.EventBusName}" if rule.EventBusName != "default" else ""
     asked = f"--region {spot[1]} --name {rule.Name}{bus}"
     remedy = f"if it changes what is moved: aws events disable-rule {asked} (enable-rule when the run has ended)"
-    return [_warning(f"rule/{rule.Name}", RULE, text, remedy)]
+    return [_warning(f"rule/{rule.Name}", Undoing.RULE, text, remedy)]
 
 
 def of_schedules(spot: Spot, group: str, schedules: Sequence[Schedule], left: str) -> list[FindingRecord]:
@@ -284,7 +262,7 @@ def of_schedules(spot: Spot, group: str, schedules: Sequence[Schedule], left: st
         f"if it changes what is moved: aws scheduler get-schedule {asked}, then update-schedule with what that shows and "
         "--state DISABLED (ENABLED when the run has ended)"
     )
-    return [_warning(f"schedule-group/{group}", RULE, text, remedy)]
+    return [_warning(f"schedule-group/{group}", Undoing.RULE, text, remedy)]
 
 
 def _started(spot: Spot, arns: Sequence[str]) -> str:
@@ -332,7 +310,7 @@ def of_deployment(
         f"it shifts {_some(sorted(hit))} to another version while the run moves it."
     )
     remedy = f"wait for its end: aws deploy wait deployment-successful {asked}, or aws deploy stop-deployment {asked}"
-    return [_warning(f"deployment/{deployment.deploymentId}", DEPLOYMENT, text, remedy)]
+    return [_warning(f"deployment/{deployment.deploymentId}", Undoing.DEPLOYMENT, text, remedy)]
 
 
 def _deployed_to(group: DeploymentGroup | None) -> list[str]:
@@ -349,7 +327,7 @@ def not_seen(spot: Spot, what: str, err: DrError) -> FindingRecord:
     """Return the line of something that could not be looked at; it stops no run."""
     text = f"{what} could not be looked at: {err.message}"
     return _warning(
-        f"{spot[0]}/{spot[1]}", NOT_SEEN, text, err.remedy or "look yourself whether something there deploys."
+        f"{spot[0]}/{spot[1]}", Undoing.NOT_SEEN, text, err.remedy or "look yourself whether something there deploys."
     )
 
 
@@ -357,8 +335,9 @@ def undoing(findings: Iterable[FindingRecord], mode: Mode) -> tuple[FindingRecor
     """Return those findings that tell what would undo a run, the gravest first. A drill changes nothing that others own."""
     if mode is Mode.DRILL:
         return ()
-    mine = [each for each in findings if each.code in GRAVEST_FIRST and each.severity is Severity.WARNING]
-    return tuple(sorted(mine, key=lambda each: (GRAVEST_FIRST.index(each.code), each.resource_id, each.message)))
+    order = [code.value for code in Undoing]
+    mine = [each for each in findings if each.code in order and each.severity is Severity.WARNING]
+    return tuple(sorted(mine, key=lambda each: (order.index(each.code), each.resource_id, each.message)))
 
 
 def as_line(finding: FindingRecord) -> str:

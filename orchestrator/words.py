@@ -138,6 +138,11 @@ class RunStatus(StrEnum):
         """Say whether nothing more will happen in the run."""
         return self not in {self.ACCEPTED, self.PLANNING, self.READY, self.RUNNING, self.WAITING, self.PAUSED}
 
+    @property
+    def well(self) -> bool:
+        """Say whether the run did what it was to do."""
+        return self in {self.SUCCEEDED, self.SUCCEEDED_WITH_WARNINGS}
+
 
 class GateKind(StrEnum):
     """Why a person is asked."""
@@ -229,3 +234,19 @@ class Use(StrEnum):
     DECOMMISSION = "DECOMMISSION"
     ROLLBACK = "ROLLBACK"
     DRILL = "DRILL"
+
+
+class Undoing(StrEnum):
+    """Codes of findings that tell what would undo a run. The gravest first: what is under way, what may begin, what waits."""
+
+    STACK_CHANGES = "stack-in-progress"
+    DEPLOYMENT = "deployment"
+    DEPLOYING = "deploying"
+    REFRESHING = "refreshing"
+    PIPELINE = "pipeline"
+    SCHEDULED = "scheduled-actions"
+    SCALING = "scaling"
+    RULE = "event-rule"
+    DRIFTED = "stack-drift"
+    OWNED = "stack"
+    NOT_SEEN = "undoing-not-seen"

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from adapters.asg.states import IN_SERVICE, ON_THE_WAY, OVER, STUCK, WARM
 from adapters.reading import KeyValue
+from adapters.scaled import Step, Tracking
 from orchestrator.errors import UpstreamError
 
 _KNOWN = {IN_SERVICE, *ON_THE_WAY, *STUCK, *OVER, *WARM}
@@ -198,22 +199,14 @@ class Refreshes(BaseModel):
     InstanceRefreshes: list[Refresh] = []
 
 
-class _Tracking(BaseModel):
-    DisableScaleIn: bool = False
-
-
-class _Step(BaseModel):
-    ScalingAdjustment: int = 0
-
-
 class Policy(BaseModel):
     """A scaling policy."""
 
     PolicyName: str
     Enabled: bool = True
-    TargetTrackingConfiguration: _Tracking | None = None
+    TargetTrackingConfiguration: Tracking | None = None
     ScalingAdjustment: int | None = None
-    StepAdjustments: list[_Step] = []
+    StepAdjustments: list[Step] = []
 
     @property
     def scales_in(self) -> bool:

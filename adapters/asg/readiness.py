@@ -13,8 +13,9 @@ from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
 from adapters.needed import key_findings
 from adapters.quotas import ask
+from adapters.scaled import unseen
 from orchestrator.contract import Claim, Finding, RunContext
-from orchestrator.words import Mode
+from orchestrator.words import Mode, Undoing
 
 
 def findings(view: AsgView, run: RunContext) -> list[Finding]:
@@ -64,7 +65,7 @@ def _refreshing(me: str, side: AsgSide) -> list[Finding]:
         f"an instance refresh of {name} in {region} is under way: it replaces instances while the run counts on them."
     )
     command = f"aws autoscaling cancel-instance-refresh --region {region} --auto-scaling-group-name {name}"
-    return [warning(me, "refreshing", text, f"wait for its end, or: {command}")]
+    return [warning(me, Undoing.REFRESHING, text, f"wait for its end, or: {command}")]
 
 
 def _scaling(me: str, view: AsgView, checked: Checked, run: RunContext) -> list[Finding]:
@@ -75,18 +76,17 @@ def _scaling(me: str, view: AsgView, checked: Checked, run: RunContext) -> list[
     asleep = suspended_at(busier(view.member))
     hold = f"aws autoscaling suspend-processes --region {region} --auto-scaling-group-name {name} --scaling-processes"
     if checked.unseen:
-        text = f"what scales {name} in {region} could not be looked at: {checked.unseen}"
-        found.append(warning(me, "undoing-not-seen", text, "update the spoke roles (StackSet), then: dr plan"))
+        found.append(unseen(me, name, region, checked.unseen))
     if checked.scheduled and "ScheduledActions" not in asleep:
         text = f"scheduled actions of {name} will change its size after ACTIVATE: {', '.join(checked.scheduled)}."
-        found.append(warning(me, "scheduled-actions", text, f"when ACTIVATE has ended: {hold} ScheduledActions"))
+        found.append(warning(me, Undoing.SCHEDULED, text, f"when ACTIVATE has ended: {hold} ScheduledActions"))
     if checked.scaling_in and "AlarmNotification" not in asleep and size.low < size.desired:
         text = (
             f"{', '.join(checked.scaling_in)} may scale {name} in {region} in from {size.desired} to {size.low} after "
             "ACTIVATE, before traffic arrives."
         )
         remedy = f"when ACTIVATE has ended, until traffic has come: {hold} AlarmNotification"
-        found.append(warning(me, "scaling", text, remedy))
+        found.append(warning(me, Undoing.SCALING, text, remedy))
     return found
 
 

@@ -9,9 +9,9 @@ from adapters.ecs.view import EcsSide, EcsView
 from adapters.judging import ready, red, too_slow, warning
 from adapters.needed import findings as findings_of
 from adapters.quotas import ask
-from adapters.scaled import suspend
+from adapters.scaled import suspend, unseen
 from orchestrator.contract import Claim, Finding, RunContext
-from orchestrator.words import Mode
+from orchestrator.words import Mode, Undoing
 
 
 def findings(view: EcsView, run: RunContext) -> list[Finding]:
@@ -41,7 +41,7 @@ def _deploying(me: str, side: EcsSide) -> list[Finding]:
         return []
     text = f"{side.place.id} in {region} has a deployment in progress: the run would scale two versions of it."
     wait = f"aws ecs wait services-stable --region {region} --cluster {side.cluster} --services {side.name}"
-    return [warning(me, "deploying", text, f"wait for its end: {wait}")]
+    return [warning(me, Undoing.DEPLOYING, text, f"wait for its end: {wait}")]
 
 
 def _scaling(view: EcsView) -> list[Finding]:
@@ -49,19 +49,18 @@ def _scaling(view: EcsView) -> list[Finding]:
     me, place, size, rules = view.member.resource_id, view.target.place, wanted(view.member), view.rules
     held, found = ("ecs", f"service/{place.id}", SCALABLE), []
     if rules.unseen:
-        text = f"what scales {place.id} in {place.region} could not be looked at: {rules.unseen}"
-        found.append(warning(me, "undoing-not-seen", text, "update the spoke roles (StackSet), then: dr plan"))
+        found.append(unseen(me, place.id, place.region, rules.unseen))
     if rules.scheduled:
         text = f"scheduled actions of {place.id} in {place.region} change its bounds after ACTIVATE: {', '.join(rules.scheduled)}."
         command = suspend(place.region, *held, ["ScheduledScalingSuspended"])
-        found.append(warning(me, "scheduled-actions", text, f"when ACTIVATE has ended: {command}"))
+        found.append(warning(me, Undoing.SCHEDULED, text, f"when ACTIVATE has ended: {command}"))
     if rules.scaling_in and size.low < size.desired:
         text = (
             f"{', '.join(rules.scaling_in)} may scale {place.id} in {place.region} in from {size.desired} to {size.low} "
             "after ACTIVATE, before traffic arrives."
         )
         command = suspend(place.region, *held, ["DynamicScalingInSuspended"])
-        found.append(warning(me, "scaling", text, f"when ACTIVATE has ended, until traffic has come: {command}"))
+        found.append(warning(me, Undoing.SCALING, text, f"when ACTIVATE has ended, until traffic has come: {command}"))
     return found
 
 

@@ -13,9 +13,10 @@ from pydantic import BaseModel, JsonValue
 
 from adapters.judging import warning
 from adapters.lambda_.models import Alias
-from adapters.scaled import Rules, rules, suspend
+from adapters.scaled import Rules, rules, suspend, unseen
 from orchestrator.contract import Finding, Place, Reader
 from orchestrator.errors import DrError
+from orchestrator.words import Undoing
 
 DIMENSION = "lambda:function:ProvisionedConcurrency"
 AT_ONCE = 50
@@ -88,11 +89,10 @@ def provisioner_findings(resource_id: str, found: Sequence[Provisioner]) -> list
 
 def _finding(resource_id: str, each: Provisioner) -> Finding:
     if each.unseen:
-        text = f"what scales {each.resource} in {each.region} could not be looked at: {each.unseen}"
-        return warning(resource_id, "undoing-not-seen", text, "update the spoke roles (StackSet), then: dr plan")
+        return unseen(resource_id, each.resource, each.region, each.unseen)
     text = (
         f"Application Auto Scaling keeps the provisioned concurrency of {each.resource} in {each.region} at "
         f"{each.low} to {each.high} ({', '.join(each.acting)}): it may put back what the run provisions or releases."
     )
     command = suspend(each.region, "lambda", each.resource, DIMENSION, (*DYNAMIC, SCHEDULED))
-    return warning(resource_id, "scaling", text, f"{command} (=false when the run has ended)")
+    return warning(resource_id, Undoing.SCALING, text, f"{command} (=false when the run has ended)")
