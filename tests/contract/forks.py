@@ -6,20 +6,30 @@ finds out it hands back through a file; it never returns into the test runner.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import pickle
 import signal
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
+from orchestrator import asking, previews, stages
+
 LIVES_SECONDS = 120
-"""A copy that hangs is ended by the kernel; one that makes copies itself is given more."""
+"""A copy that hangs shows where and ends; one that makes copies itself is given more."""
+
+OURS = ("ThreadPoolExecutor", "localaws")
+"""How the names of threads begin that may hold a lock: the test runner's own only reads."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,28 @@ class Failure:
     """A copy ended by an error of its own."""
 
     trace: str
+
+
+class OneByOne(Executor):
+    """A pool without threads. One that is just ending may hold a lock, which a copy made then would wait for forever."""
+
+    def __init__(self, max_workers: int) -> None:
+        """Take what a pool of threads takes."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do `work` at once."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a thread
+            done.set_exception(error)
+        return done
+
+
+def without_threads(patch: pytest.MonkeyPatch) -> None:
+    """Let the platform do one after the other what it would do side by side, while copies are made."""
+    for module in (asking, previews, stages):
+        patch.setattr(module, "ThreadPoolExecutor", OneByOne)
 
 
 class Copies:
@@ -54,11 +86,13 @@ class Copies:
             self._wait()
         handle, name = tempfile.mkstemp(prefix="copy-")
         os.close(handle)
+        assert not any(each.name.startswith(OURS) for each in threading.enumerate()), "a copy while others work"
         gc.disable()  # a collection would touch, and so duplicate, every page both processes share
         pid = os.fork()
         if pid == 0:
-            signal.alarm(self._lives_seconds)
             self._mine, self._running = Path(name), {}
+            faulthandler.register(signal.SIGALRM, file=self._mine.open("w"), chain=True)
+            signal.alarm(self._lives_seconds)
             self._begin()
             return True
         self._running[pid] = (label, Path(name))
@@ -69,7 +103,9 @@ class Copies:
         assert self._mine is not None
         status = 1
         with suppress(BaseException):
-            self._mine.write_bytes(_pickled(found))
+            content = _pickled(found)
+            signal.alarm(0)
+            self._mine.write_bytes(content)
             status = 0
         os._exit(status)
 
@@ -96,7 +132,10 @@ class Copies:
         _, status = os.waitpid(pid, 0)
         content = path.read_bytes()
         path.unlink()
-        self._answers[label] = pickle.loads(content) if content else Failure(f"the copy died, wait status {status}")  # noqa: S301
+        if status == 0:
+            self._answers[label] = pickle.loads(content)  # noqa: S301
+        else:
+            self._answers[label] = Failure(f"the copy died, wait status {status}\n{content.decode(errors='replace')}")
 
 
 def _pickled(found: Any) -> bytes:
