@@ -248,10 +248,11 @@ def _failures(key: str, strategy: str) -> dict[Case, Any]:
 
         patch.setattr(AwsReader, "_parse", heard)
         try:
-            copies = Copies(lives_seconds=LIVES_SECONDS)
+            copies = Copies(begin=play.shortcut.take, lives_seconds=LIVES_SECONDS)
             cases = of_strategy(key, strategy)
             for case in cases:
-                copies.run(str(case), lambda case=case: _found(Failing(play, case, ear)))
+                run = Failing(play, case, ear)
+                copies.run(str(case), lambda run=run: _found(run))
             found = copies.gather()
         finally:
             if os.getpid() != me:

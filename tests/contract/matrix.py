@@ -116,7 +116,7 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
         world = open_world(patch, *entries(key, strategy), images=facts(key).images)
         play, me = Stageplay(world, registry.adapter(key)), os.getpid()
         try:
-            copies = Copies()
+            copies = Copies(begin=play.shortcut.take)
             found: dict[str, Any] = {}
             last = Case(key, strategy, Mode.PLANNED, back=False, decommission=True)
             for one in (case(Mode.EMERGENCY, False), case(Mode.DRILL, False), last):

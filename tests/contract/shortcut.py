@@ -1,8 +1,8 @@
 """Calls without the wire: botocore's clients ask the embedded AWS directly, through the same hooks, IAM and faults.
 
-Only copies (see `forks`) go this way, all calls but signed HTTP, which no service model describes; the run they come from has
-shown that signing, writing and reading work. Time jumps so far there that sessions keep expiring, and making clients anew would
-cost more than all calls.
+Only copies (see `forks`) go this way, all calls but signed HTTP, which no service model describes. What they ask is held against
+the service's model as ever; that signing, writing and reading work is shown by the planned runs there and back, and by the
+adapters' stories. Time jumps so far there that sessions keep expiring, and making clients anew would cost more than all calls.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from botocore.client import BaseClient
 from botocore.credentials import Credentials
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError, ParamValidationError
+from botocore.validate import ParamValidator
 
 from localaws import acting
 from localaws.dispatcher import LocalAws
@@ -52,6 +53,7 @@ class Shortcut:
         def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
             key = self._request_signer._credentials.access_key
             service = self.meta.service_model.service_name
+            _check(self.meta.service_model.operation_model(operation).input_shape, params)
             try:
                 principal = local.accounts.resolve(key, local.clock.now())
                 return acting.act(local, principal, service, operation, self.meta.region_name, **params)
@@ -77,3 +79,12 @@ class Shortcut:
             get_component=self._core.get_component,
             get_config_variable=self._core.get_config_variable,
         )
+
+
+def _check(shape: Any, params: dict[str, Any]) -> None:
+    """Refuse what no client would send."""
+    if shape is None:
+        return
+    report = ParamValidator().validate(params, shape)
+    if report.has_errors():
+        raise ParamValidationError(report=report.generate_report())
