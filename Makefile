@@ -13,7 +13,7 @@ install: .venv/.installed node_modules/.installed ## install what the project ne
 .venv/.installed: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip 'setuptools<81' # parliament still imports pkg_resources
-	$(BIN)/pip install --quiet --no-deps -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-compile -r requirements/dev.txt # what is used is compiled when it is
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 

@@ -110,6 +110,11 @@ class Faults:
             self._active = kept
         return ended
 
+    @property
+    def in_force(self) -> bool:
+        """Tell whether anything is made to fail."""
+        return bool(self._active)
+
     def region_is_down(self, region: str) -> bool:
         """Tell whether a Region is blacked out: nothing in it answers or runs."""
         return any(active.fault.region == region for active in self._in_force(Blackout))

@@ -35,8 +35,7 @@ def invoked(functions: Any, name: str, event: Mapping[str, JsonValue], what: str
     `functions` is a Lambda client; `what` says in words what was asked of whom.
     """
     reply = functions.invoke(FunctionName=name, Payload=json.dumps(event))
-    payload = reply["Payload"]
-    body: bytes = payload.read() if hasattr(payload, "read") else payload
+    body: bytes = reply["Payload"].read()
     if reply.get("FunctionError"):
         told = body[:300].decode(errors="replace")
         raise UnreachableError(f"{what}, broke: {told}", f"look at /aws/lambda/{name} there.", code="FunctionBroke")

@@ -29,7 +29,7 @@ from orchestrator.reducer import GOOD
 from orchestrator.sessions import AwsReader
 from orchestrator.words import Mode, Phase
 from tests.contract.facts import Facts, Statuses
-from tests.contract.forks import Copies, Failure, without_threads
+from tests.contract.forks import Copies, Failure
 from tests.contract.matrix import Case, entries, facts
 from tests.contract.rehearsal import LONGEST_JUMP_SECONDS, MAX_TICKS, Rehearsal, Stageplay
 from tests.support.driver import open_world
@@ -236,7 +236,6 @@ def _failures(key: str, strategy: str) -> dict[Case, Any]:
     """Run one strategy from the same start in every mode."""
     told, me = facts(key), os.getpid()
     with pytest.MonkeyPatch.context() as patch:
-        without_threads(patch)
         gc.collect()
         gc.freeze()
         world = open_world(patch, *entries(key, strategy), images=told.images)

@@ -15,15 +15,10 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-
-import pytest
-
-from orchestrator import asking, previews, stages
 
 LIVES_SECONDS = 120
 """A copy that hangs shows where and ends; one that makes copies itself is given more."""
@@ -37,28 +32,6 @@ class Failure:
     """A copy ended by an error of its own."""
 
     trace: str
-
-
-class OneByOne(Executor):
-    """A pool without threads. One that is just ending may hold a lock, which a copy made then would wait for forever."""
-
-    def __init__(self, max_workers: int) -> None:
-        """Take what a pool of threads takes."""
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Do `work` at once."""
-        done: Future[Any] = Future()
-        try:
-            done.set_result(work(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a thread
-            done.set_exception(error)
-        return done
-
-
-def without_threads(patch: pytest.MonkeyPatch) -> None:
-    """Let the platform do one after the other what it would do side by side, while copies are made."""
-    for module in (asking, previews, stages):
-        patch.setattr(module, "ThreadPoolExecutor", OneByOne)
 
 
 class Copies:

@@ -16,7 +16,7 @@ import pytest
 from adapters import registry
 from orchestrator.words import Mode
 from tests.contract.facts import Entry, Facts
-from tests.contract.forks import Copies, Failure, without_threads
+from tests.contract.forks import Copies, Failure
 from tests.contract.rehearsal import TWIN, Change, Record, Rehearsal, Stageplay
 from tests.support.driver import SCOPE, open_world
 
@@ -110,7 +110,6 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
         return Case(key, strategy, mode, back)
 
     with pytest.MonkeyPatch.context() as patch:
-        without_threads(patch)
         gc.collect()
         gc.freeze()
         world = open_world(patch, *entries(key, strategy), images=facts(key).images)

@@ -1,8 +1,6 @@
-"""Calls without the wire: botocore's clients ask the embedded AWS directly, through the same hooks, IAM and faults.
+"""How copies of a process (see `forks`) get their clients: all go the short way (`tests.support.shortcut`) but signed HTTP.
 
-Only copies (see `forks`) go this way, all calls but signed HTTP, which no service model describes. What they ask is held against
-the service's model as ever; that signing, writing and reading work is shown by the planned runs there and back, and by the
-adapters' stories. Time jumps so far there that sessions keep expiring, and making clients anew would cost more than all calls.
+Time jumps so far there that sessions keep expiring, and making clients anew would cost more than all calls.
 """
 
 from __future__ import annotations
@@ -12,13 +10,10 @@ from typing import Any
 
 from botocore.client import BaseClient
 from botocore.credentials import Credentials
-from botocore.exceptions import ConnectionClosedError, ParamValidationError
-from botocore.validate import ParamValidator
 
-from localaws import acting
 from localaws.dispatcher import LocalAws
-from localaws.service import AwsError, ConnectionLost
 from orchestrator import sessions
+from tests.support.shortcut import directly
 
 
 class Shortcut:
@@ -51,16 +46,7 @@ class Shortcut:
         local = self._local
 
         def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
-            key = self._request_signer._credentials.access_key
-            service = self.meta.service_model.service_name
-            _check(self.meta.service_model.operation_model(operation).input_shape, params)
-            try:
-                principal = local.accounts.resolve(key, local.clock.now())
-                return acting.act(local, principal, service, operation, self.meta.region_name, **params)
-            except AwsError as error:
-                raise acting.client_error(error, operation) from error
-            except ConnectionLost as error:
-                raise ConnectionClosedError(endpoint_url=self.meta.endpoint_url) from error
+            return directly(local, self, self.meta.service_model.operation_model(operation), params)
 
         BaseClient._make_api_call = call  # type: ignore[method-assign]
         sessions._shared_core = lambda: None
@@ -79,12 +65,3 @@ class Shortcut:
             get_component=self._core.get_component,
             get_config_variable=self._core.get_config_variable,
         )
-
-
-def _check(shape: Any, params: dict[str, Any]) -> None:
-    """Refuse what no client would send."""
-    if shape is None:
-        return
-    report = ParamValidator().validate(params, shape)
-    if report.has_errors():
-        raise ParamValidationError(report=report.generate_report())

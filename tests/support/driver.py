@@ -50,7 +50,7 @@ from orchestrator.plan import Plan, PlannedStep, load_plan
 from orchestrator.platform import Platform, spoke_reader, spoke_session
 from orchestrator.sessions import AwsReader, Hub, SpokeAccess
 from orchestrator.words import ActionStatus, Operation, Outcome, Phase
-from tests.support import vpc_functions
+from tests.support import one_by_one, shortcut, vpc_functions
 from tests.support.changes import is_change
 
 HUB, APPS = "111111111111", "222222222222"
@@ -400,6 +400,8 @@ class World:
             inprocess.connect(self.local, made)
             return made
 
+        one_by_one.install(monkeypatch)
+        shortcut.install(self.local, monkeypatch)
         monkeypatch.setattr(sessions, "_shared_core", core)
         stopwatch = SimpleNamespace(monotonic=lambda: self.clock.now().timestamp())
         monkeypatch.setattr(sessions, "time", stopwatch)

@@ -1,0 +1,141 @@
+"""Calls without the wire: botocore's clients ask the embedded AWS directly, through the same hooks, IAM and faults.
+
+Signing, writing and reading what the service's model describes is botocore's work, and dear. In every process the first call of
+each operation still goes over the wire, and so do all calls while something is made to fail, because botocore tries again then.
+What goes the short way is held against the model on its way in, and comes out as a client would have read it.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ConnectionClosedError, ParamValidationError
+from botocore.model import OperationModel
+from botocore.response import StreamingBody
+from botocore.utils import parse_to_aware_datetime
+from botocore.validate import ParamValidator
+
+from localaws import acting
+from localaws.dispatcher import LocalAws
+from localaws.service import AwsError, ConnectionLost
+
+OVER_THE_WIRE = frozenset({"s3"})
+"""Services whose requests are more than their parameters."""
+EVERYWHERE = "aws-global"
+_METADATA = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+_over_the_wire = BaseClient._make_api_call
+_seen: set[tuple[str, str]] = set()
+
+
+def install(local: LocalAws, patch: pytest.MonkeyPatch) -> None:
+    """Let the clients of stories go the short way to `local`, but where the wire itself is to be seen."""
+
+    def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+        model = self.meta.service_model.operation_model(operation)
+        name = (self.meta.service_model.service_name, operation)
+        if name not in _seen or local.faults.in_force or _is_more_than_parameters(model):
+            _seen.add(name)
+            return _over_the_wire(self, operation, params)
+        return directly(local, self, model, params)
+
+    patch.setattr(BaseClient, "_make_api_call", call)
+
+
+def directly(local: LocalAws, client: BaseClient, operation: OperationModel, params: Mapping[str, Any]) -> Any:
+    """Make one call; return and raise what `client` would."""
+    asked = _asked(operation, params)
+    key = client._request_signer._credentials.access_key
+    region = client.meta.region_name
+    where = (operation.service_model.service_name, operation.name, "us-east-1" if region == EVERYWHERE else region)
+    try:
+        local.run_due()
+        reply = acting.act(local, local.accounts.resolve(key, local.clock.now()), *where, **asked)
+    except AwsError as error:
+        raise _as_raised(client, error, operation.name) from error
+    except ConnectionLost as error:
+        raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url) from error
+    found = _plain(operation.output_shape, reply, _has_milliseconds(operation))
+    if operation.has_streaming_output:
+        name = operation.output_shape.serialization["payload"]
+        found[name] = StreamingBody(io.BytesIO(found[name]), len(found[name]))
+    return {**found, "ResponseMetadata": _METADATA}
+
+
+def _is_more_than_parameters(model: OperationModel) -> bool:
+    streams = model.has_streaming_input or model.has_streaming_output
+    return streams or model.service_model.service_name in OVER_THE_WIRE
+
+
+def _has_milliseconds(model: OperationModel) -> bool:
+    return "json" in str(model.service_model.resolved_protocol)
+
+
+def _asked(operation: OperationModel, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters as the embedded AWS would read them; refuse what no client would send."""
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    made = {name: str(uuid.uuid4()) for name in operation.idempotent_members if name not in params}
+    report = ParamValidator().validate({**params, **made}, shape)
+    if report.has_errors():
+        raise ParamValidationError(report=report.generate_report())
+    asked: dict[str, Any] = _plain(shape, {**params, **made}, False)
+    return asked
+
+
+def _plain(shape: Any, value: Any, milliseconds: bool) -> Any:
+    """Return a value as it comes off the wire: of the model's members and types, nothing shared with its maker."""
+    kind = shape.type_name if shape is not None else "structure"
+    if kind == "structure":
+        if shape is not None and shape.is_document_type:
+            return value
+        members = shape.members if shape is not None else {}
+        return {
+            name: _plain(members[name], each, milliseconds)
+            for name, each in value.items()
+            if each is not None and name in members
+        }
+    if kind == "list":
+        return [_plain(shape.member, each, milliseconds) for each in value]
+    if kind == "map":
+        return {str(name): _plain(shape.value, each, milliseconds) for name, each in value.items()}
+    if kind == "timestamp":
+        return _time(value, shape, milliseconds)
+    return _SCALARS[kind](value)
+
+
+def _time(value: Any, shape: Any, milliseconds: bool) -> datetime:
+    time: datetime = parse_to_aware_datetime(value)
+    if shape.serialization.get("timestampFormat", "unixtimestamp" if milliseconds else "iso8601") == "iso8601":
+        return time
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def _text(value: Any) -> str:
+    return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+_SCALARS: dict[str, Any] = {
+    "string": _text,
+    "character": _text,
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": lambda value: value if isinstance(value, bool) else str(value).lower() == "true",
+    "blob": lambda value: value.encode() if isinstance(value, str) else bytes(value),
+}
+
+
+def _as_raised(client: BaseClient, error: AwsError, operation: str) -> Exception:
+    metadata = {**_METADATA, "HTTPStatusCode": error.status, "RequestId": str(uuid.uuid4())}
+    response = {"Error": {"Code": error.code, "Message": error.message}, "ResponseMetadata": metadata, **error.details}
+    raised: Exception = client.exceptions.from_code(error.code)(response, operation)
+    return raised
