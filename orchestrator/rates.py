@@ -1,9 +1,11 @@
 """What copies of a drill cost an hour, by the call that makes them. Data only; an estimate, and rather too high than too low.
 
-US dollars, us-east-1, On-Demand, Linux, without data transfer, requests and licences; looked up in November 2026 on the price pages
-that each line names (aws.amazon.com/<service>/pricing). Where a price depends on the engine or the family of a class, the dearer
-current memory-optimised one is taken, rounded up. Sizes of a family are priced by AWS's own normalized units (Amazon MemoryDB
-developer guide, "Size-flexible reserved nodes"): `large` is 4 of them. Other Regions differ by up to a third.
+US dollars, us-east-1, On-Demand, Linux, without data transfer, requests and licences, as of November 2026; each line names the page
+(aws.amazon.com/<service>/pricing) to hold it against. Where a price depends on the engine or the family of a class, the dearer
+current memory-optimised one is taken, rounded up; Aurora's with the 30 % of I/O-Optimized. EFS's was read on AWS's page, the others
+where they are quoted; MemoryDB's could not be read anywhere and is taken for half as much again as ElastiCache's. Sizes of a family
+are priced by AWS's own normalized units (Amazon MemoryDB developer guide, "Size-flexible reserved nodes"): `large` is 4 of them.
+Other Regions differ by up to a third.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ SERVER = "a server, class unknown, taken for r5.4xlarge with 1 TB of gp3"
 RATES: Mapping[str, Rate] = {
     "rds.RestoreDBInstanceFromDBSnapshot": Rate("an RDS instance", 0.29, "rds", "DBInstanceClass"),
     "rds.RestoreDBInstanceToPointInTime": Rate("an RDS instance", 0.29, "rds", "DBInstanceClass"),
-    "rds.CreateDBInstance": Rate("an Aurora instance", 0.32, "rds/aurora", "DBInstanceClass"),
+    "rds.CreateDBInstance": Rate("an Aurora instance", 0.38, "rds/aurora", "DBInstanceClass"),
     "elasticache.CreateReplicationGroup": Rate(
         "a cache", 0.24, "elasticache", "CacheNodeType", (("NumNodeGroups", 0), ("ReplicasPerNodeGroup", 1))
     ),

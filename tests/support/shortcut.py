@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ OVER_THE_WIRE = frozenset({"s3"})
 """Services whose requests are more than their parameters."""
 EVERYWHERE = "aws-global"
 _METADATA = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
-_over_the_wire = BaseClient._make_api_call
+_ANSWER = SimpleNamespace(status_code=200)
+over_the_wire = BaseClient._make_api_call
+"""How botocore calls."""
 _seen: set[tuple[str, str]] = set()
 
 
@@ -40,9 +43,9 @@ def install(local: LocalAws, patch: pytest.MonkeyPatch) -> None:
     def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         model = self.meta.service_model.operation_model(operation)
         name = (self.meta.service_model.service_name, operation)
-        if name not in _seen or local.faults.in_force or _is_more_than_parameters(model):
+        if name not in _seen or local.faults.in_force or is_more_than_parameters(model):
             _seen.add(name)
-            return _over_the_wire(self, operation, params)
+            return over_the_wire(self, operation, params)
         return directly(local, self, model, params)
 
     patch.setattr(BaseClient, "_make_api_call", call)
@@ -61,14 +64,20 @@ def directly(local: LocalAws, client: BaseClient, operation: OperationModel, par
         raise _as_raised(client, error, operation.name) from error
     except ConnectionLost as error:
         raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url) from error
-    found = _plain(operation.output_shape, reply, _has_milliseconds(operation))
+    found = dict(reply)  # moto's own answer has been read from what it wrote
+    if local.has_handler(*where[:2]):
+        found = _plain(operation.output_shape, reply, _has_milliseconds(operation))
     if operation.has_streaming_output:
         name = operation.output_shape.serialization["payload"]
         found[name] = StreamingBody(io.BytesIO(found[name]), len(found[name]))
-    return {**found, "ResponseMetadata": _METADATA}
+    found["ResponseMetadata"] = _METADATA
+    event = f"after-call.{operation.service_model.service_id.hyphenize()}.{operation.name}"
+    client.meta.events.emit(event, http_response=_ANSWER, parsed=found, model=operation, context={})
+    return found
 
 
-def _is_more_than_parameters(model: OperationModel) -> bool:
+def is_more_than_parameters(model: OperationModel) -> bool:
+    """Say whether an operation can only be shown over the wire."""
     streams = model.has_streaming_input or model.has_streaming_output
     return streams or model.service_model.service_name in OVER_THE_WIRE
 

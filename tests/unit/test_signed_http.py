@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -69,7 +70,7 @@ class Functions:
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:
         self.seen.append((FunctionName, json.loads(Payload)))
-        return {"Payload": json.dumps(self.answer).encode()}
+        return {"Payload": io.BytesIO(json.dumps(self.answer).encode())}
 
 
 def client(domain: Domain, config: Config = READS, functions: Functions | None = None) -> SignedHttpClient:
