@@ -13,7 +13,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import UnionType
 from typing import Any
 
@@ -33,6 +33,7 @@ from tests.contract.forks import Copies, Failure
 from tests.contract.matrix import Case, entries, facts
 from tests.contract.rehearsal import LONGEST_JUMP_SECONDS, MAX_TICKS, Rehearsal, Stageplay
 from tests.support.driver import open_world
+from tests.support.shortcut import only_directly
 
 UNHEARD_OF = "unheard-of"
 """A status that no documentation names."""
@@ -171,7 +172,6 @@ class Failing(Rehearsal):
         if (thing.read, thing.region) in self._tried or self.copies.is_copy:
             return
         self._tried.add((thing.read, thing.region))
-        self._prepare_copies()
 
         def ends(values: Iterable[str]) -> list[End]:
             for value in values:
@@ -247,7 +247,7 @@ def _failures(key: str, strategy: str) -> dict[Case, Any]:
 
         patch.setattr(AwsReader, "_parse", heard)
         try:
-            copies = Copies(begin=play.shortcut.take, lives_seconds=LIVES_SECONDS)
+            copies = Copies(begin=partial(only_directly, world.local), lives_seconds=LIVES_SECONDS)
             cases = of_strategy(key, strategy)
             for case in cases:
                 run = Failing(play, case, ear)

@@ -7,7 +7,7 @@ import keyword
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.contract.facts import Entry, Facts
 from tests.contract.forks import Copies, Failure
 from tests.contract.rehearsal import TWIN, Change, Record, Rehearsal, Stageplay
 from tests.support.driver import SCOPE, open_world
+from tests.support.shortcut import only_directly
 
 
 def facts(key: str) -> Facts:
@@ -115,7 +116,7 @@ def _records(key: str, strategy: str) -> dict[Case, Record | Failure]:
         world = open_world(patch, *entries(key, strategy), images=facts(key).images)
         play, me = Stageplay(world, registry.adapter(key)), os.getpid()
         try:
-            copies = Copies(begin=play.shortcut.take)
+            copies = Copies(begin=partial(only_directly, world.local))
             found: dict[str, Any] = {}
             last = Case(key, strategy, Mode.PLANNED, back=False, decommission=True)
             for one in (case(Mode.EMERGENCY, False), case(Mode.DRILL, False), last):

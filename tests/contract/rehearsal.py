@@ -11,6 +11,7 @@ import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pydantic import JsonValue
@@ -31,9 +32,9 @@ from orchestrator.tags import STRATEGY
 from orchestrator.targets import load_target
 from orchestrator.words import ActionStatus, Mode, Operation, Phase, Side, StageStatus
 from tests.contract.forks import Copies
-from tests.contract.shortcut import Shortcut
 from tests.contract.sight import Eye, Seen, is_no_copy, names_in, of, production
 from tests.support.driver import APPS, HUB, SCOPE, SOURCE, TARGET, World
+from tests.support.shortcut import only_directly
 
 TWIN = Scope(customer="CustomerY", environment=SCOPE.environment)
 MAX_TICKS = 400
@@ -145,7 +146,6 @@ class Stageplay:
         self.world = world
         self.adapter = adapter
         self.eye = Eye()
-        self.shortcut = Shortcut(world.local)
         self.used: set[tuple[str, str]] = set()
         self.numbers = 0
         world.local.after.append(self.eye)
@@ -190,7 +190,7 @@ class Rehearsal:
         self.world = play.world
         self.case = case
         self.crashes = crashes
-        self.copies = Copies(begin=self.play.shortcut.take)
+        self.copies = Copies(begin=partial(only_directly, self.world.local))
         source, target = (TARGET, SOURCE) if case.back else (SOURCE, TARGET)
         self.source, self.target = source, target
         self.platform: Platform = replace(self.world.platform(target), open_session=self._open)
@@ -284,7 +284,6 @@ class Rehearsal:
         (action,) = self.world.ledger.actions(run_id, stage.stage_id)
         ending = self._ending_in_every_copy(run_id, stage, action.action_id, disturbed=disturbed)
         if disturbed:
-            self._prepare_copies()
             self.copies.run("afterwards", lambda: self._afterwards(run_id, stage, action.action_id))
         made = self._tagged(run_id)
         answers = self.copies.gather()
@@ -537,14 +536,8 @@ class Rehearsal:
         """Let a copy of this process die here, or see the connection cut (`error`), which it can handle."""
         if not self._mortal or self.copies.is_copy:
             return
-        self._prepare_copies()
         if self.copies.fork(where):
             raise error or Interrupted(where)
-
-    def _prepare_copies(self) -> None:
-        for call in self.world.calls():
-            if call.service != "sts":
-                self.play.shortcut.prepare(call.service, call.region)
 
     def _watch_ledger(self) -> None:
         ledger, self._ever = self.world.ledger, list[Change]()

@@ -46,7 +46,6 @@ def test_everything_that_a_plan_reads_is_answered_alike_with_and_without_the_wir
     world = open_world(monkeypatch, *entries(key, strategy), images=facts(key).images)
     asked: set[str] = set()
     unlike: list[str] = []
-    over_the_wire = shortcut.over_the_wire
 
     def both_ways(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         model = self.meta.service_model.operation_model(operation)
@@ -55,10 +54,10 @@ def test_everything_that_a_plan_reads_is_answered_alike_with_and_without_the_wir
         if service != "sts" and not is_mutating(service, operation) and not shortcut.is_more_than_parameters(model):
             asked.add(f"{service}.{operation}")
             short = outcome(lambda: shortcut.directly(world.local, self, model, params))
-            long = outcome(lambda: over_the_wire(self, operation, params))
+            long = outcome(lambda: shortcut.over_the_wire(self, operation, params))
             if short != long:
                 unlike.append(f"{service}.{operation} {params}\n  short: {short}\n  wire:  {long}")
-        return over_the_wire(self, operation, params)
+        return shortcut.over_the_wire(self, operation, params)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", both_ways)
     world.start(commit=False)

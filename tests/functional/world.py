@@ -60,6 +60,7 @@ class World:
         self.base = base
         self.monkeypatch: pytest.MonkeyPatch
         self._faults: list[str] = []
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     # --- given -------------------------------------------------------------------------------------------------------
 
@@ -126,11 +127,14 @@ class World:
         return enter(region)
 
     def client(self, service: str, region: str, account: str = APPS) -> Any:
-        """Return a client of an account's administrator, who stands outside the platform."""
-        session = boto3.Session(
-            aws_access_key_id=f"LOCALADMIN{account}", aws_secret_access_key="local", region_name=region
-        )
-        return session.client(service, endpoint_url=self.hub.endpoint_url)
+        """Return a client of an account's administrator, who stands outside the platform; making one is dear."""
+        key = (service, region, account)
+        if key not in self._clients:
+            session = boto3.Session(
+                aws_access_key_id=f"LOCALADMIN{account}", aws_secret_access_key="local", region_name=region
+            )
+            self._clients[key] = session.client(service, endpoint_url=self.hub.endpoint_url)
+        return self._clients[key]
 
     def run_command(self, *command: str, region: str = WEST) -> Said:
         """Run `dr` or `aws` as an operator of the hub does, without a terminal."""

@@ -401,8 +401,7 @@ class World:
             return made
 
         one_by_one.install(monkeypatch)
-        shortcut.install(self.local, monkeypatch)
-        monkeypatch.setattr(sessions, "_shared_core", core)
+        shortcut.install(self.local, monkeypatch, core)
         stopwatch = SimpleNamespace(monotonic=lambda: self.clock.now().timestamp())
         monkeypatch.setattr(sessions, "time", stopwatch)
         monkeypatch.setattr(dns.query, "udp", self._answer)

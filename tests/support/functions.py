@@ -17,7 +17,6 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdas import callers, composition
@@ -222,9 +221,11 @@ class Functions:
         iam = self.world.aws("iam", SOURCE, HUB)
         iam.put_role_policy(RoleName=HUB_ROLE, PolicyName="work", PolicyDocument=document)
 
-        def session(**options: Any) -> boto3.Session:
+        of_a_role = sessions.boto3.Session
+
+        def session(**options: Any) -> Any:
             if "botocore_session" in options:
-                return boto3.Session(**options)
+                return of_a_role(**options)
             return inprocess_session(self.world.local, options["region_name"], self.world._hub_keys)
 
         self._monkeypatch.setattr(sessions, "boto3", SimpleNamespace(Session=session))

@@ -3,18 +3,24 @@
 Signing, writing and reading what the service's model describes is botocore's work, and dear. In every process the first call of
 each operation still goes over the wire, and so do all calls while something is made to fail, because botocore tries again then.
 What goes the short way is held against the model on its way in, and comes out as a client would have read it.
+
+Sessions of assumed roles last minutes, and stories hours: their clients are copies of one per service and Region, because making
+a client costs more than all its calls. A real one is made for what goes over the wire.
 """
 
 from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
+from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
+import botocore.session
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ConnectionClosedError, ParamValidationError
@@ -26,19 +32,24 @@ from botocore.validate import ParamValidator
 from localaws import acting
 from localaws.dispatcher import LocalAws
 from localaws.service import AwsError, ConnectionLost
+from orchestrator import sessions
 
 OVER_THE_WIRE = frozenset({"s3"})
 """Services whose requests are more than their parameters."""
 EVERYWHERE = "aws-global"
+REAL = "_real"
+"""Where a copied client keeps what makes the real one."""
 _METADATA = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
 _ANSWER = SimpleNamespace(status_code=200)
-over_the_wire = BaseClient._make_api_call
-"""How botocore calls."""
+_call = BaseClient._make_api_call
 _seen: set[tuple[str, str]] = set()
 
 
-def install(local: LocalAws, patch: pytest.MonkeyPatch) -> None:
-    """Let the clients of stories go the short way to `local`, but where the wire itself is to be seen."""
+def install(local: LocalAws, patch: pytest.MonkeyPatch, core: Callable[[], botocore.session.Session]) -> None:
+    """Let the clients of stories go the short way to `local`, but where the wire itself is to be seen.
+
+    `core` makes a botocore session without credentials that reaches `local`.
+    """
 
     def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
         model = self.meta.service_model.operation_model(operation)
@@ -48,7 +59,78 @@ def install(local: LocalAws, patch: pytest.MonkeyPatch) -> None:
             return over_the_wire(self, operation, params)
         return directly(local, self, model, params)
 
+    def session(**of: Any) -> Any:
+        return Session(local, core, **of) if "aws_access_key_id" in of else boto3.Session(**of)
+
     patch.setattr(BaseClient, "_make_api_call", call)
+    patch.setattr(sessions, "_shared_core", lambda: None)
+    patch.setattr(sessions, "boto3", SimpleNamespace(Session=session))
+
+
+def over_the_wire(client: BaseClient, operation: str, params: Mapping[str, Any]) -> Any:
+    """Call as botocore does, with the real client where `client` is a copy."""
+    return _call(client.__dict__.get(REAL, lambda: client)(), operation, params)
+
+
+def only_directly(local: LocalAws) -> None:
+    """Let no call of this process go over the wire from now on but signed HTTP: it is a copy, and ends soon."""
+
+    def call(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+        return directly(local, self, self.meta.service_model.operation_model(operation), params)
+
+    BaseClient._make_api_call = call  # type: ignore[method-assign]
+
+
+class Session:
+    """A session of an assumed role."""
+
+    def __init__(
+        self,
+        local: LocalAws,
+        core: Callable[[], botocore.session.Session],
+        *,
+        aws_access_key_id: str,
+        aws_secret_access_key: str,
+        aws_session_token: str,
+        region_name: str,
+        botocore_session: None,
+    ) -> None:
+        """Take what `boto3.Session` takes."""
+        self._local = local
+        self._core = core
+        self._keys = (aws_access_key_id, aws_secret_access_key, aws_session_token)
+        self._region = region_name
+
+    @cached_property
+    def _session(self) -> botocore.session.Session:
+        """Return the botocore session, which signed HTTP uses."""
+        made = self._core()
+        made.set_credentials(*self._keys)
+        return made
+
+    @cached_property
+    def _real(self) -> boto3.Session:
+        return boto3.Session(botocore_session=self._session)
+
+    def client(self, service: str, region_name: str, config: Any, endpoint_url: str | None = None) -> BaseClient:
+        """Return a client like all others of the service and Region, but for whom it signs."""
+        pattern = _pattern(self._local, service, region_name, endpoint_url)
+        own: BaseClient = object.__new__(type(pattern))  # copy.copy would ask it for attributes before it has any
+        own.__dict__.update(pattern.__dict__)
+        own._request_signer = SimpleNamespace(_credentials=SimpleNamespace(access_key=self._keys[0]))
+
+        @cache
+        def real() -> BaseClient:
+            return self._real.client(service, region_name=region_name, config=config, endpoint_url=endpoint_url)
+
+        own.__dict__[REAL] = real
+        return own
+
+
+@cache
+def _pattern(local: LocalAws, service: str, region: str, endpoint_url: str | None) -> BaseClient:
+    account = next(iter(local.accounts.names))
+    return local.session(account, region).client(service, endpoint_url=endpoint_url)
 
 
 def directly(local: LocalAws, client: BaseClient, operation: OperationModel, params: Mapping[str, Any]) -> Any:
