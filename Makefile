@@ -13,8 +13,9 @@ install: .venv/.installed node_modules/.installed ## install what the project ne
 .venv/.installed: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip 'setuptools<81' # parliament still imports pkg_resources
-	$(BIN)/pip install --quiet --no-deps --no-compile -r requirements/dev.txt # what is used is compiled when it is
+	$(BIN)/pip install --quiet --no-deps --no-compile -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true # on all processors; some packages carry what is no Python 3
 	touch $@
 
 node_modules/.installed: .venv/.installed package.json package-lock.json
@@ -25,14 +26,14 @@ demo: install ## move the demo shop to the other Region, in the embedded AWS
 	$(BIN)/dr local demo
 
 test: install ## all tests; the deployed hub mostly waits, so something that computes runs beside it
-	$(MAKE) -j 2 covered functional others lint types
+	$(MAKE) -j 2 covered functional contract others lint types
 
 covered: install
 	$(MEASURED) --json --out .coverage.json -m pytest -p no:cacheprovider tests/unit tests/adapters $(PARALLEL)
 	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 85
 
 others: install
-	$(PYTEST) tests/contract tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
+	$(PYTEST) tests/localaws tests/statemachines tests/infra tests/cli tests/docs $(PARALLEL)
 
 check: lint types ## the fast gate, under a minute: unit and contract tests but those marked exhaustive
 	$(PYTEST) tests/unit tests/contract -m "not exhaustive" $(PARALLEL)

@@ -23,9 +23,6 @@ from typing import Any, NoReturn
 LIVES_SECONDS = 120
 """A copy that hangs shows where and ends; one that makes copies itself is given more."""
 
-OURS = ("ThreadPoolExecutor", "localaws")
-"""How the names of threads begin that may hold a lock: the test runner's own only reads."""
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -59,7 +56,8 @@ class Copies:
             self._wait()
         handle, name = tempfile.mkstemp(prefix="copy-")
         os.close(handle)
-        assert not any(each.name.startswith(OURS) for each in threading.enumerate()), "a copy while others work"
+        others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+        assert not others, f"a copy would wait for ever for a lock that one of these may hold: {others}"
         gc.disable()  # a collection would touch, and so duplicate, every page both processes share
         pid = os.fork()
         if pid == 0:

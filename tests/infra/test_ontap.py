@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_file_system_that_does_not_answer_is_unreachable(world: World) -> None:
 def test_function_that_breaks_may_have_done_its_work() -> None:
     class Broken:
         def invoke(self, **_: Any) -> dict[str, Any]:
-            return {"FunctionError": "Unhandled", "Payload": b'{"errorMessage": "Task timed out"}'}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "Task timed out"}')}
 
     where = f"management.fs-0.fsx.{SOURCE}.amazonaws.com"
     with pytest.raises(UnreachableError, match="Task timed out"):

@@ -146,9 +146,8 @@ def directly(local: LocalAws, client: BaseClient, operation: OperationModel, par
         raise _as_raised(client, error, operation.name) from error
     except ConnectionLost as error:
         raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url) from error
-    found = dict(reply)  # moto's own answer has been read from what it wrote
-    if local.has_handler(*where[:2]):
-        found = _plain(operation.output_shape, reply, _has_milliseconds(operation))
+    rounded = local.has_handler(*where[:2]) and _has_milliseconds(operation)  # moto's own answer was read from its wire
+    found = _plain(operation.output_shape, reply, rounded)
     if operation.has_streaming_output:
         name = operation.output_shape.serialization["payload"]
         found[name] = StreamingBody(io.BytesIO(found[name]), len(found[name]))
@@ -204,7 +203,7 @@ def _plain(shape: Any, value: Any, milliseconds: bool) -> Any:
 
 def _time(value: Any, shape: Any, milliseconds: bool) -> datetime:
     time: datetime = parse_to_aware_datetime(value)
-    if shape.serialization.get("timestampFormat", "unixtimestamp" if milliseconds else "iso8601") == "iso8601":
+    if not milliseconds or shape.serialization.get("timestampFormat") == "iso8601":
         return time
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
