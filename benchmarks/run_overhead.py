@@ -6,10 +6,12 @@ Events and transitions: the histories of all executions of the run, those of the
 transition is what Step Functions bills: one per state entered. Invocations: of the hub's functions, by verb. API calls:
 everything the hub's roles and their spoke sessions called, by service.
 
-Overhead: the run's time minus the time in which at least one resource was changing by itself, in seconds of the wall. It has two
-parts: computing (a function of the hub runs, nothing changes) and waiting (nothing runs: until the next look, or because
-a rule asks for it, like the five minutes after an NFS fence). AWS's durations are divided by the speed and waits by the clock by the
-rate; what the hub computes is not, so that part is this machine's, and shrinks on AWS where each function has a processor.
+Overhead: the run's time minus the critical path of the resources' own transitions, in seconds of the wall. Stages follow one
+another, so the path is the sum, over the stages, of the time in which the resource that changes longest is changing by itself.
+Besides: the time in which no resource is changing at all. It has two parts: computing (a function of the hub runs) and waiting
+(nothing runs: until the next look, or because a rule asks for it, like the five minutes after an NFS fence). AWS's durations are
+divided by the speed and waits by the clock by the rate; what the hub computes is not, so that part is this machine's, and shrinks
+on AWS where each function has a processor.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ from localaws.dispatcher import LocalAws
 from localaws.dns import DnsServer
 from localaws.server import Server
 from localaws.world import LoggedCall
+from orchestrator.ledger.records import Stage
 
 WEST = "us-west-2"
 LIMIT_SECONDS = 900
@@ -77,10 +80,10 @@ def measure(path: Path, speed: float, rate: float, state: Path) -> dict[str, Any
     deployed_seconds = time.monotonic() - began
     os.environ.update(hub.environment(WEST))
     region = enter(WEST)
-    changes: list[Span] = []
+    changes: dict[str, list[Span]] = defaultdict(list)
 
-    def note(_kind: str, _resource: str, aws_seconds: float) -> None:
-        changes.append(_span(local, aws_seconds))
+    def note(_kind: str, resource: str, aws_seconds: float) -> None:
+        changes[resource].append(_span(local, aws_seconds))
 
     local.fates.insert(0, note)  # asked of every change of state; has no say in it
     mark = len(local.call_log)
@@ -135,21 +138,27 @@ def _of_ledger(region: HubRegion, wall_seconds: float, rate: float) -> dict[str,
     }
 
 
-def _of_time(region: HubRegion, changes: list[Span], computing: list[Span], rate: float) -> dict[str, Any]:
+def _of_time(
+    region: HubRegion, changes: Mapping[str, list[Span]], computing: list[Span], rate: float
+) -> dict[str, Any]:
     """Return what the run's time went to, in seconds of the wall."""
     run, stages = region.ledger.run("overhead"), region.ledger.stages("overhead")
     assert run.ended_at is not None
     window = (run.created_at.timestamp(), run.ended_at.timestamp())
     in_stages = sum(_seconds(stage.started_at, stage.ended_at) for stage in stages)
     run_seconds = window[1] - window[0]
-    changing, active = _union(changes, window), _union([*changes, *computing], window)
+    every = [span for spans in changes.values() for span in spans]
+    changing, active = _union(every, window), _union([*every, *computing], window)
+    path = sum(_longest(changes, _window(stage)) for stage in stages if stage.started_at and stage.ended_at)
     clock = {
         "run_seconds": run_seconds,
+        "critical_path_seconds": path,
+        "overhead_seconds": run_seconds - path,
+        "overhead_seconds_per_stage": (run_seconds - path) / max(1, len(stages)),
         "resources_changing_seconds": changing,
-        "overhead_seconds": run_seconds - changing,
-        "overhead_computing_seconds": active - changing,
-        "overhead_waiting_seconds": run_seconds - active,
-        "overhead_seconds_per_stage": (run_seconds - changing) / max(1, len(stages)),
+        "nothing_changes_seconds": run_seconds - changing,
+        "nothing_changes_computing_seconds": active - changing,
+        "nothing_changes_waiting_seconds": run_seconds - active,
         "outside_stages_seconds": run_seconds - in_stages,
     }
     return {name: round(seconds / rate, 2) for name, seconds in clock.items()}
@@ -225,6 +234,17 @@ def _union(spans: Iterable[Span], window: Span) -> float:
             total += ends - begins
             reached = ends
     return total
+
+
+def _longest(changes: Mapping[str, list[Span]], window: Span) -> float:
+    """Return how long the resource that changes longest within the window does."""
+    return max((_union(spans, window) for spans in changes.values()), default=0.0)
+
+
+def _window(stage: Stage) -> Span:
+    assert stage.started_at is not None
+    assert stage.ended_at is not None
+    return stage.started_at.timestamp(), stage.ended_at.timestamp()
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float:
