@@ -38,6 +38,7 @@ from localaws.dns import DnsServer
 from localaws.server import Server
 from localaws.world import LoggedCall
 from orchestrator.ledger.records import Stage
+from orchestrator.words import RunStatus
 
 WEST = "us-west-2"
 LIMIT_SECONDS = 900
@@ -77,6 +78,7 @@ def measure(path: Path, speed: float, rate: float, state: Path) -> dict[str, Any
     hub = LocalHub(state, server.port, dns_port, speed, rate)
     began = time.monotonic()
     hub.deploy(path)
+    hub.deploy_functions(path)
     deployed_seconds = time.monotonic() - began
     os.environ.update(hub.environment(WEST))
     region = enter(WEST)
@@ -115,6 +117,9 @@ def _run(region: HubRegion) -> float:
         if open_gates or time.monotonic() - began > LIMIT_SECONDS:
             raise SystemExit(f"the run does not end by itself: {[g.checklist for g in open_gates]}")
         pause.wait(0.1)
+    run = region.ledger.run("overhead")
+    if run.status is not RunStatus.SUCCEEDED:
+        raise SystemExit(f"there is nothing to measure, the run ended {run.status}: {run.failure}")
     return time.monotonic() - began
 
 
@@ -127,7 +132,6 @@ def _of_ledger(region: HubRegion, wall_seconds: float, rate: float) -> dict[str,
     actions = region.ledger.actions("overhead")
     return {
         "outcome": str(run.status),
-        "failure": run.failure,
         "resources": len({r for action in actions for r in action.resource_ids}),
         "stages": len(stages),
         "actions": len(actions),
