@@ -22,6 +22,8 @@ from typing import Any, NoReturn
 
 LIVES_SECONDS = 120
 """A copy that hangs shows where and ends; one that makes copies itself is given more."""
+ENDS_SECONDS = 10
+"""How long what the embedded AWS does beside a call, such as sending a message, may take before a copy is made."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ class Copies:
             self._wait()
         handle, name = tempfile.mkstemp(prefix="copy-")
         os.close(handle)
-        others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
-        assert not others, f"a copy would wait for ever for a lock that one of these may hold: {others}"
+        for other in threading.enumerate():
+            if other is not threading.main_thread():
+                other.join(ENDS_SECONDS)
+                assert not other.is_alive(), f"a copy would wait for ever for a lock that {other.name} may hold"
         gc.disable()  # a collection would touch, and so duplicate, every page both processes share
         pid = os.fork()
         if pid == 0:
