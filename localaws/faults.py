@@ -127,7 +127,7 @@ class Faults:
 
     def before(self, call: Call) -> None:
         """Refuse a call, or remember to lose its answer."""
-        if not self._active:
+        if not self.in_force:
             return
         region = serving_region(call.service, call.region)
         if self.region_is_down(region):

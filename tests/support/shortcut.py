@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache, cached_property
@@ -60,7 +61,9 @@ def install(local: LocalAws, patch: pytest.MonkeyPatch, core: Callable[[], botoc
         return directly(local, self, model, params)
 
     def session(**of: Any) -> Any:
-        return Session(local, core, **of) if "aws_access_key_id" in of else boto3.Session(**of)
+        if "aws_access_key_id" not in of:
+            return boto3.Session(**of)
+        return Session(local, core, (of["aws_access_key_id"], of["aws_secret_access_key"], of["aws_session_token"]))
 
     patch.setattr(BaseClient, "_make_api_call", call)
     patch.setattr(sessions, "_shared_core", lambda: None)
@@ -81,47 +84,37 @@ def only_directly(local: LocalAws) -> None:
     BaseClient._make_api_call = call  # type: ignore[method-assign]
 
 
+@dataclass
 class Session:
-    """A session of an assumed role."""
+    """A session of an assumed role; `keys` are its access key, its secret and its token."""
 
-    def __init__(
-        self,
-        local: LocalAws,
-        core: Callable[[], botocore.session.Session],
-        *,
-        aws_access_key_id: str,
-        aws_secret_access_key: str,
-        aws_session_token: str,
-        region_name: str,
-        botocore_session: None,
-    ) -> None:
-        """Take what `boto3.Session` takes."""
-        self._local = local
-        self._core = core
-        self._keys = (aws_access_key_id, aws_secret_access_key, aws_session_token)
-        self._region = region_name
+    local: LocalAws
+    core: Callable[[], botocore.session.Session]
+    keys: tuple[str, str, str]
 
     @cached_property
     def _session(self) -> botocore.session.Session:
         """Return the botocore session, which signed HTTP uses."""
-        made = self._core()
-        made.set_credentials(*self._keys)
+        made = self.core()
+        made.set_credentials(*self.keys)
         return made
 
     @cached_property
-    def _real(self) -> boto3.Session:
+    def _over_the_wire(self) -> boto3.Session:
         return boto3.Session(botocore_session=self._session)
 
     def client(self, service: str, region_name: str, config: Any, endpoint_url: str | None = None) -> BaseClient:
         """Return a client like all others of the service and Region, but for whom it signs."""
-        pattern = _pattern(self._local, service, region_name, endpoint_url)
+        pattern = _pattern(self.local, service, region_name, endpoint_url)
         own: BaseClient = object.__new__(type(pattern))  # copy.copy would ask it for attributes before it has any
         own.__dict__.update(pattern.__dict__)
-        own._request_signer = SimpleNamespace(_credentials=SimpleNamespace(access_key=self._keys[0]))
+        own._request_signer = SimpleNamespace(_credentials=SimpleNamespace(access_key=self.keys[0]))
 
         @cache
         def real() -> BaseClient:
-            return self._real.client(service, region_name=region_name, config=config, endpoint_url=endpoint_url)
+            return self._over_the_wire.client(
+                service, region_name=region_name, config=config, endpoint_url=endpoint_url
+            )
 
         own.__dict__[REAL] = real
         return own
@@ -147,7 +140,7 @@ def directly(local: LocalAws, client: BaseClient, operation: OperationModel, par
     except ConnectionLost as error:
         raise ConnectionClosedError(endpoint_url=client.meta.endpoint_url) from error
     rounded = local.has_handler(*where[:2]) and _has_milliseconds(operation)  # moto's own answer was read from its wire
-    found = _plain(operation.output_shape, reply, rounded)
+    found = _plain(operation.output_shape, reply, rounded) if operation.output_shape else {}
     if operation.has_streaming_output:
         name = operation.output_shape.serialization["payload"]
         found[name] = StreamingBody(io.BytesIO(found[name]), len(found[name]))
@@ -182,15 +175,14 @@ def _asked(operation: OperationModel, params: Mapping[str, Any]) -> dict[str, An
 
 def _plain(shape: Any, value: Any, milliseconds: bool) -> Any:
     """Return a value as it comes off the wire: of the model's members and types, nothing shared with its maker."""
-    kind = shape.type_name if shape is not None else "structure"
+    kind = shape.type_name
     if kind == "structure":
-        if shape is not None and shape.is_document_type:
+        if shape.is_document_type:
             return value
-        members = shape.members if shape is not None else {}
         return {
-            name: _plain(members[name], each, milliseconds)
+            name: _plain(shape.members[name], each, milliseconds)
             for name, each in value.items()
-            if each is not None and name in members
+            if each is not None and name in shape.members
         }
     if kind == "list":
         return [_plain(shape.member, each, milliseconds) for each in value]
@@ -225,7 +217,6 @@ _SCALARS: dict[str, Any] = {
 
 
 def _as_raised(client: BaseClient, error: AwsError, operation: str) -> Exception:
-    metadata = {**_METADATA, "HTTPStatusCode": error.status, "RequestId": str(uuid.uuid4())}
-    response = {"Error": {"Code": error.code, "Message": error.message}, "ResponseMetadata": metadata, **error.details}
+    response = acting.client_error(error, operation).response
     raised: Exception = client.exceptions.from_code(error.code)(response, operation)
     return raised
